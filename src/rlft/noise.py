@@ -1,0 +1,88 @@
+"""Counter-based noise: what a row is drawn with belongs to the row, never to a process, a batch or an order.
+
+Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in integer tensor arithmetic, so
+that the same key and counter give the same bits on every device. The key is a hash of (run seed, task, split, problem,
+visit, sample); the counter is (block, decision, stream). Not a general generator: use `torch.Generator` for weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rlft.types import Problem
+
+_MASK = 0xFFFFFFFF
+# Streams keep kinds of noise apart that meet at the same decision.
+ACTION, START, ENVIRONMENT, LOSS = range(4)
+
+
+def hashed(*words: object) -> int:
+    """A 63-bit hash of any printable words, the same on every machine and in every process."""
+    text = "\x1f".join(map(str, words)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
+
+
+def row_keys(
+    problems: Sequence[Problem], group: int, seed: int, device: torch.device | str = "cpu"
+) -> Int[Tensor, "N"]:
+    """One key per row for `group` samples of each of P problems, group-major: N = P·group."""
+    keys = [
+        hashed(seed, problem.task, problem.split, problem.index, problem.visit, sample)
+        for problem in problems
+        for sample in range(group)
+    ]
+    return torch.tensor(keys, dtype=torch.int64, device=device)
+
+
+def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
+    """Philox 4x32-10: four counter words and two key words (int64 tensors that hold 32 bits) to four words."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        # 32 x 32 -> 64 bits: int64 wraps, and masking after the shift makes it a logical one.
+        low0, low1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        c0, c1, c2, c3 = (low1 >> 32) & _MASK ^ c1 ^ k0, low1 & _MASK, (low0 >> 32) & _MASK ^ c3 ^ k1, low0 & _MASK
+        k0, k1 = (k0 + 0x9E3779B9) & _MASK, (k1 + 0xBB67AE85) & _MASK
+    return [c0, c1, c2, c3]
+
+
+def _doubles(keys: Tensor, decisions: Tensor, width: int, stream: int) -> Tensor:
+    """[N, D, width] float64 in (0, 1): 53 bits each, two to a Philox block."""
+    blocks = torch.arange((width + 1) // 2, device=keys.device)
+    shape = (len(keys), len(decisions), len(blocks))
+    zero = torch.zeros(shape, dtype=torch.int64, device=keys.device)
+    counter = [zero + blocks, zero + (decisions[:, None] & _MASK), zero + stream, zero]
+    key = [zero + (keys & _MASK)[:, None, None], zero + ((keys >> 32) & _MASK)[:, None, None]]
+    a, b, c, d = philox(counter, key)
+    pairs = torch.stack([(a >> 5) * 2**26 + (b >> 6), (c >> 5) * 2**26 + (d >> 6)], dim=-1)
+    return ((pairs.double() + 0.5) * 2.0**-53).flatten(2)[..., :width]
+
+
+def _as_decisions(decisions: Tensor | int, device: torch.device) -> Tensor:
+    if isinstance(decisions, int):
+        return torch.arange(decisions, device=device)
+    return decisions.to(device=device, dtype=torch.int64)
+
+
+def uniform(
+    keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"] | int, stream: int = ACTION
+) -> Float[Tensor, "N D"]:
+    """float64 in (0, 1), one for each row and decision (`decisions` are their numbers, or how many from 0)."""
+    return _doubles(keys, _as_decisions(decisions, keys.device), 1, stream)[..., 0]
+
+
+def normal(
+    keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"] | int, shape: Sequence[int] = (), stream: int = ACTION
+) -> Float[Tensor, "N D *E"]:
+    """float64 standard normal of this event shape for each row and decision (Box and Muller 1958)."""
+    width = math.prod(shape)
+    u = _doubles(keys, _as_decisions(decisions, keys.device), width + width % 2, stream)
+    radius, angle = (-2 * u[..., 0::2].log()).sqrt(), 2 * math.pi * u[..., 1::2]
+    flat = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1).flatten(2)[..., :width]
+    return flat.reshape(*flat.shape[:2], *shape)
