@@ -40,7 +40,10 @@ def test_a_row_is_the_same_whoever_draws_it():
 
 def test_every_word_of_the_key_counts():
     problem = Problem(index=1, input=None)
-    variants = [problem, *(replace(problem, **c) for c in ({"index": 2}, {"visit": 1}, {"split": "test"}, {"task": "b"}))]
+    variants = [
+        problem,
+        *(replace(problem, **c) for c in ({"index": 2}, {"visit": 1}, {"split": "test"}, {"task": "b"})),
+    ]
     keys = [int(row_keys([v], 1, seed=0)) for v in variants]
     keys += [int(row_keys([problem], 1, seed=1)), *row_keys([problem], 3, seed=0)[1:].tolist()]
     assert len(set(keys)) == len(keys) == 8

@@ -70,9 +70,7 @@ def _as_decisions(decisions: Tensor | int, device: torch.device) -> Tensor:
     return decisions.to(device=device, dtype=torch.int64)
 
 
-def uniform(
-    keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"] | int, stream: int = ACTION
-) -> Float[Tensor, "N D"]:
+def uniform(keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"] | int, stream: int = ACTION) -> Float[Tensor, "N D"]:
     """float64 in (0, 1), one for each row and decision (`decisions` are their numbers, or how many from 0)."""
     return _doubles(keys, _as_decisions(decisions, keys.device), 1, stream)[..., 0]
 

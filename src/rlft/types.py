@@ -15,217 +15,71 @@ of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
+
+from rlft.rollouts import COLUMNS, Problem, Rollouts, Text
+
+__all__ = [
+    "COLUMNS",
+    "Collect",
+    "Credit",
+    "HasReference",
+    "HasValue",
+    "Loss",
+    "Method",
+    "Policy",
+    "Problem",
+    "Reward",
+    "Rollouts",
+    "Runtime",
+    "Sampler",
+    "Source",
+    "Stateful",
+    "Task",
+    "Teachable",
+    "Text",
+    "Total",
+    "Update",
+    "UserError",
+    "actor_parameters",
+    "critic_parameters",
+]
 
 
 class UserError(Exception):
     """Something the user gave cannot work: what was given, what was expected, what to do. The tool exits with 2."""
 
 
-class Text(str):
-    """A completion as rewards and people see it: a `str` that remembers the tokens it was drawn as.
-
-    `tokens` are the policy's own token ids, stop token included; `truncated` says that the length limit ended the
-    row and not the policy. Text is a view: a rollout is never tokenised again.
-    """
-
-    tokens: tuple[int, ...]
-    truncated: bool
-
-    def __new__(cls, text: str, tokens: Iterable[int] = (), truncated: bool = False) -> Text:
-        self = super().__new__(cls, text)
-        self.tokens = tuple(tokens)
-        self.truncated = truncated
-        return self
-
-    def __getnewargs__(self) -> tuple[str, tuple[int, ...], bool]:
-        return str(self), self.tokens, self.truncated
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a policy is asked: a prompt, a class, a start state. Its first five fields name its noise.
-
-    `input` is what the policy conditions on (text, chat messages, a class number, a start-state seed), `answer` what
-    the reward compares with, and `columns` whatever else the data had. `visit` counts the passes over the task, so
-    that the second time round a problem meets other noise.
-    """
-
-    index: int
-    input: Any
-    answer: Any = None
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    task: str = "task"
-    split: str = "train"
-    visit: int = 0
-
-
-# Which stage fills an optional column; a column read too early says so.
-COLUMNS = {
-    "position": "the Trainer, when it draws rollouts",
-    "rewards": "the Trainer's reward stage",
-    "reward_at": "a reward that returns [N, D]",
-    "logp_ref": "the Trainer, for a method with reference=True or a run that watches the KL",
-    "values": "the Trainer, for a method with critic=True",
-    "returns": "an advantage that also fits a critic, such as advantages.gae",
-    "advantages": "the Trainer's credit stage",
-    "turn": "a policy with several turns",
-    "parent": "a collect that branches",
-    "version": "a runtime whose samplers lag behind",
-}
-
-
-@dataclass(frozen=True)
-class Rollouts:
-    """One batch of rollouts as columns. A stage returns a copy with one more column; none is ever rewritten.
-
-    problems   N, group-major (each problem stands G times in a row)
-    group      G
-    outputs    what the reward sees, one per row: texts, images, episodes; anything that `[i]` indexes by row
-    trace      what `log_prob` needs to score the rows again; every tensor has N rows first, and padding its other
-               axes at the end with zeros changes nothing
-    mask       [N D] the decisions that are the policy's own: no padding, no prompt, no tool, no ODE step
-    logp_old   [N D] log-probability of each decision under the distribution it was drawn from, 0 off the mask
-    filled     the optional columns of `COLUMNS`; read them as attributes
-    """
-
-    problems: tuple[Problem, ...]
-    group: int
-    outputs: Any
-    trace: Mapping[str, Tensor]
-    mask: Bool[Tensor, "N D"]
-    logp_old: Float[Tensor, "N D"]
-    filled: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.problems)
-
-    def has(self, column: str) -> bool:
-        """Whether an optional column has been filled."""
-        return column in self.filled
-
-    def column(self, name: str) -> Tensor:
-        """An optional column by name; a missing one raises and says what would have filled it."""
-        if name not in self.filled:
-            raise LookupError(f"rollouts have no column {name!r} yet: it is filled by {COLUMNS[name]}")
-        return self.filled[name]
-
-    def fill(self, **columns: Tensor) -> Rollouts:
-        """A copy with more columns. Each must be known, have N rows, and not be there already."""
-        for name, values in columns.items():
-            if name not in COLUMNS:
-                raise LookupError(f"unknown column {name!r}; the columns are {', '.join(COLUMNS)}")
-            if name in self.filled:
-                raise LookupError(f"column {name!r} is filled already, and no column is rewritten")
-            if values.shape[0] != len(self):
-                raise ValueError(f"column {name!r} has {values.shape[0]} rows, the rollouts {len(self)}")
-        return replace(self, filled={**self.filled, **columns})
-
-    @property
-    def position(self) -> Tensor:
-        """[N] int64, the row's place in the whole step's batch, over all processes."""
-        return self.column("position")
-
-    @property
-    def rewards(self) -> Tensor:
-        """[N] the total reward of each row; NaN where the reward could not score it."""
-        return self.column("rewards")
-
-    @property
-    def reward_at(self) -> Tensor:
-        """[N D] the reward of each decision."""
-        return self.column("reward_at")
-
-    @property
-    def logp_ref(self) -> Tensor:
-        """[N D] log-probability of each decision under the reference policy."""
-        return self.column("logp_ref")
-
-    @property
-    def values(self) -> Tensor:
-        """[N D] the critic's value before each decision."""
-        return self.column("values")
-
-    @property
-    def returns(self) -> Tensor:
-        """[N D] what the critic is fitted to."""
-        return self.column("returns")
-
-    @property
-    def advantages(self) -> Tensor:
-        """[N D] credit of each decision."""
-        return self.column("advantages")
-
-    def __getitem__(self, rows: Tensor | Sequence[int] | slice) -> Rollouts:
-        """These rows, as rollouts; groups are the caller's business."""
-        index = torch.arange(len(self))[rows] if isinstance(rows, slice) else torch.as_tensor(rows, dtype=torch.long)
-        picked, on = index.tolist(), index.to(self.mask.device)
-        outputs = self.outputs[on] if isinstance(self.outputs, Tensor) else [self.outputs[i] for i in picked]
-        return Rollouts(
-            problems=tuple(self.problems[i] for i in picked),
-            group=self.group,
-            outputs=outputs,
-            trace={name: values[on] for name, values in self.trace.items()},
-            mask=self.mask[on],
-            logp_old=self.logp_old[on],
-            filled={name: values[on] for name, values in self.filled.items()},
-        )
-
-    @staticmethod
-    def concat(parts: Sequence[Rollouts]) -> Rollouts:
-        """The rows of several rollouts, one after the other; shorter ones are padded with masked decisions."""
-        if len(parts) == 1:
-            return parts[0]
-        first = parts[0]
-        if len({part.group for part in parts}) > 1:
-            raise ValueError(f"cannot join groups of different sizes: {[part.group for part in parts]}")
-        outputs = [part.outputs for part in parts]
-        return Rollouts(
-            problems=tuple(problem for part in parts for problem in part.problems),
-            group=first.group,
-            outputs=_stack(outputs) if isinstance(outputs[0], Tensor) else [o for rows in outputs for o in rows],
-            trace={name: _stack([part.trace[name] for part in parts]) for name in first.trace},
-            mask=_stack([part.mask for part in parts]),
-            logp_old=_stack([part.logp_old for part in parts]),
-            filled={name: _stack([part.filled[name] for part in parts]) for name in first.filled},
-        )
-
-
-def _stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Concatenate along the rows, padding the other axes at the end with zeros."""
-    shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
-    padded = []
-    for t in tensors:
-        room = t.new_zeros((t.shape[0], *shape))
-        room[tuple(slice(size) for size in t.shape)] = t
-        padded.append(room)
-    return torch.cat(padded)
-
-
 class Total(NamedTuple):
-    """A loss before division: a sum, the weight it is to be shared over, and sums and weights to log.
+    """A loss before division: a sum, the weight it is to be shared over, and what to log (means, maxima).
 
     Only the optimiser step divides, after adding up micro-batches and processes, so neither changes the gradient.
     """
 
     sum: Tensor
     weight: Tensor
-    watch: Mapping[str, tuple[Tensor, Tensor]] = {}
+    means: Mapping[str, tuple[Tensor, Tensor]] = {}
+    peaks: Mapping[str, Tensor] = {}
 
 
 @runtime_checkable
-class Policy(Protocol):
-    """A policy makes decisions and can say how likely each one was. It is an `nn.Module` with two more methods."""
+class Sampler(Protocol):
+    """Whatever draws rollouts."""
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` rollouts for each problem. A row's noise depends on the seed, its problem and its number in the
         group, never on its neighbours."""
         ...
+
+
+@runtime_checkable
+class Policy(Sampler, Protocol):
+    """A policy makes decisions and can say how likely each one was. It is an `nn.Module` with two more methods."""
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The log-probability of each decision, differentiable; 0 without gradient off the mask."""
@@ -273,6 +127,7 @@ class HasReference(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Protocol):
     """A seeded source of problems. `size` is None for a generator without end."""
 
@@ -292,13 +147,16 @@ Reward = Callable[[Sequence[Problem], Any], Any]
 Loss = Callable[[Any, Rollouts], Total]
 
 
+@runtime_checkable
 class Runtime(Protocol):
     """Where it runs. Three verbs; `runtime.local` is the specification and every other runtime gives its numbers."""
 
     rank: int
     world: int
+    lockstep: bool
+    """Whether every process must run as many forward passes as the others, because the model is sharded."""
 
-    def sample(self, policy: Policy, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+    def sample(self, policy: Sampler, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """This process's share of the rollouts, with the column `position`."""
         ...
 
@@ -315,14 +173,21 @@ Credit = Callable[[Rollouts, Runtime], Tensor | Mapping[str, Tensor]]
 """Advantages as [N] or [N, D], or a dict of columns with `advantages` among them. NaN marks rows to leave out."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """What a `collect` draws from."""
 
     prompts: int
     runtime: Runtime
 
+    notes: dict[str, float]
+
     def draw(self, count: int) -> Rollouts:
         """This process's share of rollouts for the task's next `count` problems, rewarded."""
+        ...
+
+    def demonstrate(self, count: int) -> Rollouts:
+        """This process's share of demonstrations of the task's next `count` problems; their rewards are NaN."""
         ...
 
 
@@ -338,6 +203,17 @@ class Stateful(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> Any: ...
 
 
+def actor_parameters(policy: Policy) -> list[torch.nn.Parameter]:
+    """All trainable parameters but the critic's own."""
+    critic = {id(p) for p in policy.value_parameters()} if isinstance(policy, HasValue) else set()
+    return [p for p in policy.parameters() if p.requires_grad and id(p) not in critic]
+
+
+def critic_parameters(policy: HasValue) -> list[torch.nn.Parameter]:
+    """The critic's own parameters."""
+    return list(policy.value_parameters())
+
+
 @dataclass(frozen=True)
 class Update:
     """One optimiser and what it minimises: `loss` over `parameters(policy)`, at every `every`-th minibatch.
@@ -346,7 +222,7 @@ class Update:
     """
 
     loss: Loss
-    parameters: Callable[[Any], Iterable[torch.nn.Parameter]] = lambda policy: policy.parameters()
+    parameters: Callable[[Any], list[torch.nn.Parameter]] = actor_parameters
     name: str = "policy"
     every: int = 1
     lr: float = 1.0

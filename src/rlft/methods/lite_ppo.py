@@ -1,0 +1,37 @@
+"""Lite PPO. Liu et al. 2025, "Part I: Tricks or Traps?", arXiv:2508.08221, Section 6.
+
+Two tricks on plain PPO without a critic: the mean of the group with the deviation of the batch, and the token mean.
+No KL, no dynamic sampling, no overlong filter, one clip.
+
+    A_i  = (R_i - mean over the group of R) / (std over the batch of R)
+    loss = 1/(sum_i |i|) sum_i sum_d -min(r A_i, clip(r, 1-clip, 1+clip) A_i)
+"""
+
+from rlft.advantages import group_mean_batch_std, per_batch
+from rlft.losses import clipped, ppo_clip
+from rlft.surrogate import surrogate, token_mean
+from rlft.types import Method, Update
+
+
+def lite_ppo(clip: float = 0.2, epochs: int = 1, minibatches: int = 1) -> Method:
+    """Lite PPO.
+
+    Args:
+        clip: how far the ratio may move from 1.
+        epochs: passes over each batch.
+        minibatches: optimiser steps in each pass.
+    """
+
+    def objective(logp, rollouts):
+        ratio = (logp - rollouts.logp_old).exp()
+        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
+        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
+
+    return Method(
+        name="lite_ppo",
+        advantage=per_batch(group_mean_batch_std),
+        updates=(Update(surrogate(objective, reduce=token_mean)),),
+        epochs=epochs,
+        minibatches=minibatches,
+        min_group=2,
+    )

@@ -1,0 +1,1 @@
+"""Where it runs. `local` is the specification; `torchrun` gives the same numbers on many processes."""
