@@ -207,8 +207,7 @@ class Trainer:
         """One optimiser step. How the batch is cut into passes and processes does not change the gradient."""
         optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
         optimizer.zero_grad(set_to_none=True)
-        device = batch.mask.device
-        loss, weight = torch.zeros((), device=device), torch.zeros((), device=device)
+        loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
         for rows in self.passes(batch):
             total = update.loss(self.policy, rows)
             total.sum.backward()
@@ -243,7 +242,8 @@ class Trainer:
         shared, own = state["shared"], state["own"]
         self.policy.load_state_dict(shared["policy"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(shared["optimizers"][name])
+            # a copy: an optimiser takes the very tensors it is given
+            optimizer.load_state_dict(copy.deepcopy(shared["optimizers"][name]))
         for name, part in self.parts().items():
             part.load_state_dict(shared["parts"][name])
         self.stream.load_state_dict(shared["stream"])
@@ -281,7 +281,8 @@ def _check(trainer: Trainer) -> None:
     """Everything about a run that can be seen to be impossible before it starts."""
     method, policy = trainer.method, trainer.policy
     for need in (*method.needs, *((HasValue,) if method.critic else ())):
-        if not isinstance(policy, need):
+        without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
+        if not isinstance(policy, need) or without_critic:
             lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
             raise UserError(f"method {method.name} needs {lacks} {type(policy).__name__} is not one.")
     if trainer.group < method.min_group:

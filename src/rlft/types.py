@@ -14,14 +14,18 @@ of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.errors import UserError
 from rlft.rollouts import COLUMNS, Problem, Rollouts, Text
 
 __all__ = [
@@ -38,6 +42,8 @@ __all__ = [
     "Rollouts",
     "Runtime",
     "Sampler",
+    "Savable",
+    "Showable",
     "Source",
     "Stateful",
     "Task",
@@ -48,11 +54,8 @@ __all__ = [
     "UserError",
     "actor_parameters",
     "critic_parameters",
+    "published",
 ]
-
-
-class UserError(Exception):
-    """Something the user gave cannot work: what was given, what was expected, what to do. The tool exits with 2."""
 
 
 class Total(NamedTuple):
@@ -101,7 +104,7 @@ class HasValue(Protocol):
         ...
 
     def value_parameters(self) -> Iterable[torch.nn.Parameter]:
-        """The critic's own parameters."""
+        """The critic's own parameters; none, if the policy was built without one."""
         ...
 
 
@@ -128,12 +131,35 @@ class HasReference(Protocol):
 
 
 @runtime_checkable
+class Showable(Protocol):
+    """The policy can say how one of its outputs is to be drawn in a report."""
+
+    def show(self, output: Any) -> dict[str, Any]:
+        """Plain values with a `kind`: `text`, `image`, `points` or `trajectory`; see `rlft.report.files`."""
+        ...
+
+
+@runtime_checkable
+class Savable(Protocol):
+    """The policy can be saved as others load it (a Hugging Face folder, a file of weights)."""
+
+    def save(self, folder: Path) -> None:
+        """Write the trained model into a new folder."""
+        ...
+
+
+@runtime_checkable
 class Task(Protocol):
     """A seeded source of problems. `size` is None for a generator without end."""
 
-    name: str
-    split: str
-    size: int | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def size(self) -> int | None: ...
 
     def at(self, index: int) -> Problem:
         """The problem with this index; the same index gives the same problem on every machine."""
@@ -230,7 +256,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Method:
-    """A published method as a value. Make one with a function of `methods/`.
+    """A published method as a value. Make one with a function of `methods/`, or your own, marked `@published`.
 
     advantage    credit: rewards to advantages
     updates      what is minimised; `loss=` of most methods is one Update over all parameters
@@ -242,9 +268,9 @@ class Method:
     min_group    the least G with which the method makes sense
     whole_groups the loss compares rows of a group, so no batch may split one
     needs        capabilities of the policy, besides `sample` and `log_prob`
+    name         the name of the function that made it, and `settings` its arguments; `published` fills them in
     """
 
-    name: str
     advantage: Credit
     updates: tuple[Update, ...]
     collect: Collect | None = None
@@ -255,3 +281,20 @@ class Method:
     min_group: int = 1
     whole_groups: bool = False
     needs: tuple[type, ...] = ()
+    name: str = "a method of your own"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+Make = TypeVar("Make", bound=Callable[..., Method])
+
+
+def published(function: Make) -> Make:
+    """Let the Method that a function returns remember the function's name and the arguments it was made with."""
+
+    @functools.wraps(function)
+    def made(*args: Any, **kwargs: Any) -> Method:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return replace(function(*args, **kwargs), name=function.__name__, settings=dict(bound.arguments))
+
+    return cast(Make, made)

@@ -9,9 +9,10 @@ decision keeps a gradient however far its ratio has moved.
 from rlft.advantages import per_group, zscore
 from rlft.losses import cispo_weight, policy_gradient
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def cispo(low: float = 1.0, high: float = 0.28, epochs: int = 1, minibatches: int = 1) -> Method:
     """CISPO.
 
@@ -28,7 +29,6 @@ def cispo(low: float = 1.0, high: float = 0.28, epochs: int = 1, minibatches: in
         return weight * policy_gradient(logp, rollouts.advantages), {"clipped": weight != ratio}
 
     return Method(
-        name="cispo",
         advantage=per_group(zscore),
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         epochs=epochs,

@@ -13,9 +13,10 @@ from rlft.advantages import overlong, zscore
 from rlft.collect import informative
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def dapo(
     low: float = 0.2,
     high: float = 0.28,
@@ -49,7 +50,6 @@ def dapo(
         return loss, {"clipped": clipped(ratio, rollouts.advantages, low, high)}
 
     return Method(
-        name="dapo",
         advantage=advantage,
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         collect=informative(rounds=rounds),

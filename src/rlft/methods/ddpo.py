@@ -14,9 +14,10 @@ import torch
 from rlft.advantages import PromptStatistics
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import sample_mean, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def ddpo(
     clip: float = 1e-4,
     buffer: int = 16,
@@ -42,7 +43,6 @@ def ddpo(
         return ppo_clip(ratio, advantages, clip, clip), {"clipped": clipped(ratio, advantages, clip, clip)}
 
     return Method(
-        name="ddpo",
         advantage=PromptStatistics(buffer, at_least),
         updates=(Update(surrogate(objective, reduce=sample_mean)),),
         epochs=epochs,

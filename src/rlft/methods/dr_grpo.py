@@ -9,9 +9,10 @@ Differs from `grpo` in three places: no division by the group's deviation, no di
 from rlft.advantages import center, per_group
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import fixed_length, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def dr_grpo(length: int, clip: float = 0.2, epochs: int = 1, minibatches: int = 1) -> Method:
     """Dr. GRPO.
 
@@ -28,7 +29,6 @@ def dr_grpo(length: int, clip: float = 0.2, epochs: int = 1, minibatches: int = 
         return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
 
     return Method(
-        name="dr_grpo",
         advantage=per_group(center),
         updates=(Update(surrogate(objective, reduce=fixed_length(length))),),
         epochs=epochs,

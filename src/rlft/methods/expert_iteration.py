@@ -9,9 +9,10 @@ Differs from `raft` in what is kept: every row whose reward reaches a threshold,
 from rlft.advantages import at_least, per_group
 from rlft.losses import policy_gradient
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def expert_iteration(threshold: float = 1.0, epochs: int = 1, minibatches: int = 1) -> Method:
     """Expert iteration.
 
@@ -25,7 +26,6 @@ def expert_iteration(threshold: float = 1.0, epochs: int = 1, minibatches: int =
         return policy_gradient(logp, rollouts.advantages)
 
     return Method(
-        name="expert_iteration",
         advantage=per_group(at_least(threshold)),
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         epochs=epochs,

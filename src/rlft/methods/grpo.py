@@ -10,9 +10,10 @@ reference is part of the loss, not of the reward.
 from rlft.advantages import per_group, zscore
 from rlft.losses import clipped, kl_k3, ppo_clip
 from rlft.surrogate import sample_mean, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def grpo(clip: float = 0.2, beta: float = 0.04, epochs: int = 1, minibatches: int = 1) -> Method:
     """GRPO.
 
@@ -31,7 +32,6 @@ def grpo(clip: float = 0.2, beta: float = 0.04, epochs: int = 1, minibatches: in
         return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
 
     return Method(
-        name="grpo",
         advantage=per_group(zscore),
         updates=(Update(surrogate(objective, reduce=sample_mean)),),
         reference=beta > 0,

@@ -11,9 +11,10 @@ With rows of one decision it is `grpo` without KL.
 from rlft.advantages import per_group, zscore
 from rlft.losses import clipped, ppo_clip, sequence_ratio
 from rlft.surrogate import sample_mean, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def gspo(low: float = 3e-4, high: float = 4e-4, epochs: int = 1, minibatches: int = 1) -> Method:
     """GSPO.
 
@@ -30,7 +31,6 @@ def gspo(low: float = 3e-4, high: float = 4e-4, epochs: int = 1, minibatches: in
         return loss, {"clipped": clipped(ratio, rollouts.advantages, low, high)}
 
     return Method(
-        name="gspo",
         advantage=per_group(zscore),
         updates=(Update(surrogate(objective, reduce=sample_mean)),),
         epochs=epochs,

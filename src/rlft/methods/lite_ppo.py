@@ -10,9 +10,10 @@ No KL, no dynamic sampling, no overlong filter, one clip.
 from rlft.advantages import group_mean_batch_std, per_batch
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def lite_ppo(clip: float = 0.2, epochs: int = 1, minibatches: int = 1) -> Method:
     """Lite PPO.
 
@@ -28,7 +29,6 @@ def lite_ppo(clip: float = 0.2, epochs: int = 1, minibatches: int = 1) -> Method
         return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
 
     return Method(
-        name="lite_ppo",
         advantage=per_batch(group_mean_batch_std),
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         epochs=epochs,

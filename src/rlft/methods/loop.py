@@ -12,9 +12,10 @@ With one update a batch its gradient is that of `rloo`.
 from rlft.advantages import leave_one_out, per_group
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import sample_sum, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def loop(clip: float = 0.2, epochs: int = 1, minibatches: int = 2) -> Method:
     """LOOP.
 
@@ -31,7 +32,6 @@ def loop(clip: float = 0.2, epochs: int = 1, minibatches: int = 2) -> Method:
         return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
 
     return Method(
-        name="loop",
         advantage=per_group(leave_one_out),
         updates=(Update(surrogate(objective, reduce=sample_sum)),),
         epochs=epochs,

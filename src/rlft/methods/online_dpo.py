@@ -12,9 +12,10 @@ import torch
 from rlft.advantages import per_group, zscore
 from rlft.losses import dpo
 from rlft.surrogate import drift
-from rlft.types import Method, Total, Update
+from rlft.types import Method, Total, Update, published
 
 
+@published
 def online_dpo(beta: float = 0.1, epochs: int = 1, minibatches: int = 1) -> Method:
     """Online DPO.
 
@@ -36,7 +37,6 @@ def online_dpo(beta: float = 0.1, epochs: int = 1, minibatches: int = 1) -> Meth
         return Total(torch.where(pair, losses, 0).sum(), pair.sum(), *drift(logp, rollouts))
 
     return Method(
-        name="online_dpo",
         advantage=per_group(zscore),
         updates=(Update(loss),),
         reference=True,

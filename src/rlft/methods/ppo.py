@@ -13,9 +13,10 @@ from rlft.advantages import gae
 from rlft.losses import clipped, ppo_clip
 from rlft.losses import value_clip as clipped_value_loss
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Total, Update, critic_parameters
+from rlft.types import Method, Total, Update, critic_parameters, published
 
 
+@published
 def ppo(
     clip: float = 0.2,
     value_clip: float = 0.2,
@@ -49,7 +50,6 @@ def ppo(
         return token_mean(loss, rollouts.mask)
 
     return Method(
-        name="ppo",
         advantage=gae(gamma, lam, beta),
         updates=(
             Update(surrogate(objective, reduce=token_mean)),

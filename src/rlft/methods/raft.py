@@ -8,9 +8,10 @@ Best-of-G imitation: of each problem's rows the best one is kept, and the policy
 from rlft.advantages import best_of, per_group
 from rlft.losses import policy_gradient
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def raft(epochs: int = 1, minibatches: int = 1) -> Method:
     """RAFT.
 
@@ -23,7 +24,6 @@ def raft(epochs: int = 1, minibatches: int = 1) -> Method:
         return policy_gradient(logp, rollouts.advantages)
 
     return Method(
-        name="raft",
         advantage=per_group(best_of),
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         epochs=epochs,

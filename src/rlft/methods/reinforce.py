@@ -10,9 +10,10 @@ ratio, no clip.
 from rlft.advantages import batch_baseline, per_batch
 from rlft.losses import policy_gradient
 from rlft.surrogate import sample_sum, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def reinforce() -> Method:
     """REINFORCE with the batch's mean as baseline."""
 
@@ -20,7 +21,6 @@ def reinforce() -> Method:
         return policy_gradient(logp, rollouts.advantages)
 
     return Method(
-        name="reinforce",
         advantage=per_batch(batch_baseline),
         updates=(Update(surrogate(objective, reduce=sample_sum)),),
     )

@@ -10,9 +10,10 @@ reference is paid decision by decision, and the whole batch is normalised at onc
 from rlft.advantages import return_to_go, rewards_of_decisions, whiten
 from rlft.losses import clipped, ppo_clip
 from rlft.surrogate import surrogate, token_mean
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def reinforce_pp(
     clip: float = 0.2, beta: float = 0.01, gamma: float = 1.0, epochs: int = 1, minibatches: int = 1
 ) -> Method:
@@ -36,7 +37,6 @@ def reinforce_pp(
         return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
 
     return Method(
-        name="reinforce_pp",
         advantage=advantage,
         updates=(Update(surrogate(objective, reduce=token_mean)),),
         reference=beta > 0,

@@ -10,9 +10,10 @@ gradient unbiased and takes out what is due to the problem.
 from rlft.advantages import leave_one_out, per_group
 from rlft.losses import policy_gradient
 from rlft.surrogate import sample_sum, surrogate
-from rlft.types import Method, Update
+from rlft.types import Method, Update, published
 
 
+@published
 def rloo() -> Method:
     """REINFORCE with a leave-one-out baseline."""
 
@@ -20,7 +21,6 @@ def rloo() -> Method:
         return policy_gradient(logp, rollouts.advantages)
 
     return Method(
-        name="rloo",
         advantage=per_group(leave_one_out),
         updates=(Update(surrogate(objective, reduce=sample_sum)),),
         min_group=2,

@@ -9,9 +9,10 @@ control the negative log-likelihood of the demonstrated action. No reward is rea
 from rlft.advantages import uniform
 from rlft.collect import demonstrations
 from rlft.surrogate import token_mean
-from rlft.types import Method, Teachable, Total, Update
+from rlft.types import Method, Teachable, Total, Update, published
 
 
+@published
 def sft(epochs: int = 1, minibatches: int = 1) -> Method:
     """Supervised fine-tuning.
 
@@ -24,7 +25,6 @@ def sft(epochs: int = 1, minibatches: int = 1) -> Method:
         return token_mean(policy.loss_on(rollouts), rollouts.mask)
 
     return Method(
-        name="sft",
         advantage=uniform,
         updates=(Update(loss),),
         collect=demonstrations,

@@ -1,4 +1,4 @@
-"""The order in which a task's problems come. Not a data loader: nothing is prefetched, batched or tokenised."""
+"""The order in which a task's problems come. Not a sampler: which problems are worth drawing, `collect` decides."""
 
 from __future__ import annotations
 
@@ -6,45 +6,59 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from rlft.noise import hashed
-from rlft.types import Problem, Task
+from rlft.types import Problem, Task, UserError
+
+_ROUNDS = 6
 
 
 class Stream:
-    """Problems without end: each pass over a finite task is a new permutation, an endless task comes in index order.
+    """A finite task in passes, each in an order of its own; an endless one from its beginning.
 
-    `problem.visit` counts the passes. The state is one number, the problems taken so far, so resuming is exact.
+    The order of a pass depends on the seed, the task, its split and the number of the pass, which becomes the
+    problems' `visit`. It is computed place by place, so nothing grows with the task, and the position is all there is
+    to save.
     """
 
     def __init__(self, task: Task, seed: int):
-        self.task = task
-        self.seed = seed
-        self.taken = 0
-        self._visit = -1
-        self._order = torch.zeros(0, dtype=torch.int64)
+        if task.size is not None and task.size < 1:
+            raise UserError(f"the task {task.name} has no problems in its split {task.split!r}")
+        self.task, self.seed, self.position = task, seed, 0
 
     def take(self, count: int) -> list[Problem]:
-        """The next `count` problems."""
-        problems = [self._at(position) for position in range(self.taken, self.taken + count)]
-        self.taken += count
+        """The next `count` problems; past the end of a pass the next one begins."""
+        problems = [self._at(position) for position in range(self.position, self.position + count)]
+        self.position += count
         return problems
 
     def _at(self, position: int) -> Problem:
         if self.task.size is None:
             return self.task.at(position)
         visit, place = divmod(position, self.task.size)
-        if visit != self._visit:
-            words = ("order", self.seed, self.task.name, self.task.split, visit)
-            generator = torch.Generator().manual_seed(hashed(*words))
-            self._visit, self._order = visit, torch.randperm(self.task.size, generator=generator)
-        return replace(self.task.at(int(self._order[place])), visit=visit)
+        index = permuted(place, self.task.size, "order", self.seed, self.task.name, self.task.split, visit)
+        return replace(self.task.at(index), visit=visit)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many problems have been taken."""
-        return {"taken": self.taken}
+        return {"position": self.position}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        self.taken = int(state["taken"])
+        self.position = int(state["position"])
+
+
+def permuted(place: int, size: int, *key: object) -> int:
+    """Where a keyed permutation of 0..size-1 takes `place`, without making the others.
+
+    A Feistel network on the next even number of bits, repeated until it lands below `size` (cycle walking, Black and
+    Rogaway 2002): at most four times on average.
+    """
+    if not 0 <= place < size:
+        raise IndexError(f"{place} is not one of {size} places")
+    half = max((size - 1).bit_length() + 1, 2) // 2
+    mask = (1 << half) - 1
+    while True:
+        left, right = place >> half, place & mask
+        for step in range(_ROUNDS):
+            left, right = right, left ^ (hashed(*key, step, right) & mask)
+        place = left << half | right
+        if place < size:
+            return place

@@ -136,7 +136,14 @@ def images(path: Path, steps: int = 120) -> Path:
                 )
             samples.append({"step": step, "problem": {"index": digit, "input": digit}, "rows": rows})
     evaluations = [
-        {"step": s, "name": "unseen judge", "reward": r, "problems": 10, "samples": 32, "interval": [r - 0.04, r + 0.04]}
+        {
+            "step": s,
+            "name": "unseen judge",
+            "reward": r,
+            "problems": 10,
+            "samples": 32,
+            "interval": [r - 0.04, r + 0.04],
+        }
         | {"distance to the start": d}
         for s, r, d in ((0, 0.52, 0.0), (steps, 0.81, 14.2))
     ]
@@ -198,8 +205,8 @@ def control(path: Path, steps: int = 300) -> Path:
             )
         samples.append({"step": step, "problem": {"index": 5, "input": 17}, "rows": rows})
     lines = metrics(steps, -6.0, -1.0, seed=7, **{"ratio/first": lambda s, x: 4e-4 * x})
-    lines[40]["grad_norm"] = float("nan")
-    lines[41]["rows/unscored"] = 3
+    lines[steps // 2]["grad_norm"] = float("nan")
+    lines[steps // 2 + 1]["rows/unscored"] = 3
     info = information("ppo", steps, status="stopped", task="room", policy="mlp", reward="distance")
     evaluations = [{"step": 0, "name": "unseen rooms", "reward": -5.8, "problems": 50, "samples": 1}]
     return folder(path, info=info, metrics=lines, evaluations=evaluations, samples=samples)

@@ -1,0 +1,66 @@
+"""Write the generated pages: one reference page for each module, the index of methods, the start page from the README.
+
+Fails, and says where, if a public name has no docstring. Run by `make docs` before mkdocs.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCE, DOCS = ROOT / "src" / "rlft", ROOT / "docs"
+
+
+def main() -> None:
+    missing = [line for path in sorted(SOURCE.rglob("*.py")) for line in undocumented(path)]
+    if missing:
+        sys.exit("undocumented public names:\n  " + "\n  ".join(missing))
+    pages = [write_reference(path) for path in sorted(SOURCE.rglob("*.py")) if path.stem != "__main__"]
+    (DOCS / "methods.md").write_text(methods_index())
+    (DOCS / "index.md").write_text((ROOT / "README.md").read_text().replace("](docs/", "]("))
+    print(f"{len(pages)} reference pages")
+
+
+def undocumented(path: Path) -> list[str]:
+    """Modules, classes and functions of a file that are public and have no docstring."""
+    tree, name = ast.parse(path.read_text()), path.relative_to(SOURCE)
+    public = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and not n.name.startswith("_")]
+    found = [] if ast.get_docstring(tree) else [f"{name}"]
+    return found + [f"{name}: {node.name}" for node in public if not ast.get_docstring(node)]
+
+
+def write_reference(path: Path) -> Path:
+    """A page that pulls one module's docstrings."""
+    parts = ("rlft", *path.relative_to(SOURCE).with_suffix("").parts)
+    module = ".".join(part for part in parts if part != "__init__")
+    page = DOCS / "reference" / f"{module}.md"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(f"# {module}\n\n::: {module}\n")
+    return page
+
+
+def methods_index() -> str:
+    """Every method: its first line, its equations, and where it stands."""
+    lines = [
+        "# Methods",
+        "",
+        "One file each in `src/rlft/methods`. A method is a value made of parts, and none knows what kind of model it",
+        "trains. On the command line: `--method NAME`, its arguments as `--method.clip 0.1`.",
+        "",
+    ]
+    for path in sorted((SOURCE / "methods").glob("*.py")):
+        if path.stem == "__init__":
+            continue
+        first, _, rest = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")
+        lines += [f"## {path.stem}", "", first, "", *as_markdown(rest), ""]
+        lines += [f"[Source and arguments](reference/rlft.methods.{path.stem}.md)", ""]
+    return "\n".join(lines)
+
+
+def as_markdown(text: str) -> list[str]:
+    """A docstring's body: indented equations are code blocks already."""
+    return text.strip("\n").splitlines()
+
+
+if __name__ == "__main__":
+    main()

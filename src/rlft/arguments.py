@@ -1,0 +1,91 @@
+"""A function's signature as a command line: names, types, defaults and docstring become options. Runs nothing.
+
+`--method NAME` chooses the file of `methods/` whose own arguments then are `--method.clip 0.3` and so on. Parsing is
+tyro's; errors leave with exit code 2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import tyro
+from docstring_parser import parse as parse_docstring
+
+from rlft import methods
+from rlft.types import Method, Runtime
+
+
+def parse(function: Callable[..., Any], argv: Sequence[str], program: str, more: str = "") -> dict[str, Any]:
+    """The keyword arguments that a command line gives to `function`; `more` is added to the help.
+
+    A parameter annotated `Method` is chosen by `--method NAME`; its default is the function's default method. One
+    annotated with a `Runtime` is not the command line's business.
+    """
+    argv = list(argv)
+    takes_method = Method in typing.get_type_hints(function).values()
+    chosen = take_option(argv, "--method") if takes_method else None
+    make, defaults = _method_of(function, chosen)
+    nested = {"method": _fields("Method", make, {}, defaults)} if takes_method else {}
+    form = _fields(function.__name__, function, nested, {})
+    document = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
+    if takes_method:
+        document += f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names())}."
+    document += f"\n\n{more}" if more else ""
+    values = tyro.cli(form, args=argv, prog=program, description=document)
+    arguments = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
+    if takes_method:
+        arguments["method"] = make(**vars(arguments["method"]))
+    return arguments
+
+
+def take_option(argv: list[str], name: str, default: str | None = None) -> str | None:
+    """Remove `name VALUE` (or `name=VALUE`) from an argument list and return the value."""
+    for place, word in enumerate(argv):
+        if word == name and place + 1 < len(argv):
+            value = argv[place + 1]
+            del argv[place : place + 2]
+            return value
+        if word.startswith(f"{name}="):
+            del argv[place]
+            return word.split("=", 1)[1]
+    return default
+
+
+def _method_of(function: Callable[..., Any], chosen: str | None) -> tuple[Callable[..., Method], Mapping[str, Any]]:
+    """The method's function, and what the recipe sets otherwise than the method itself."""
+    for parameter in inspect.signature(function).parameters.values():
+        if isinstance(parameter.default, Method):
+            same = chosen in (None, parameter.default.name)
+            return methods.named(chosen or parameter.default.name), parameter.default.settings if same else {}
+    return methods.named(chosen or "grpo"), {}
+
+
+def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type], defaults: Mapping[str, Any]) -> type:
+    """A dataclass with the function's parameters, their help taken from the docstring's `Args`."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    helps = {p.arg_name: p.description or "" for p in parse_docstring(inspect.cleandoc(function.__doc__ or "")).params}
+    fields = []
+    for parameter in inspect.signature(function).parameters.values():
+        if hints[parameter.name] in (Runtime, Runtime | None):
+            continue
+        if parameter.name in nested:
+            fields.append((parameter.name, nested[parameter.name], dataclasses.field()))
+            continue
+        help_text = " ".join(helps.get(parameter.name, "").split())
+        annotation = Annotated[hints[parameter.name], tyro.conf.arg(help=help_text)]
+        default = defaults.get(parameter.name, parameter.default)
+        held = dataclasses.field() if default is parameter.empty else dataclasses.field(default=default)
+        fields.append((parameter.name, annotation, held))
+    return dataclasses.make_dataclass(name, fields, kw_only=True, namespace={"__module__": __name__, "__doc__": ""})
+
+
+def plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as a file keeps them: a method is its name and settings."""
+    return {
+        name: {"name": value.name, **value.settings} if isinstance(value, Method) else value
+        for name, value in arguments.items()
+    }

@@ -1,0 +1,310 @@
+"""What the tool does besides running recipes. Each function is a command: its signature is the command line."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rlft.rollouts import Problem, Text
+from rlft.types import Reward, Task, UserError
+
+
+def eval_(
+    model: str,
+    data: str,
+    reward: tuple[str, ...] = (),
+    problems: int | None = None,
+    samples: int = 1,
+    batch: int = 64,
+    max_new_tokens: int = 128,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    stop: tuple[str, ...] = (),
+    system: str | None = None,
+    dtype: str = "float32",
+    device: str | None = None,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    split: str = "test",
+    out: Path | None = None,
+    json: bool = False,
+    seed: int = 0,
+) -> int:
+    """Evaluate a language model on problems: mean reward with its 95 % interval over problems, pass@k.
+
+    Args:
+        model: a folder, a hub id, or a run folder, whose trained model is taken.
+        data: a file of problems, or a task: arithmetic, reasoning_gym:NAME.
+        reward: as for rlft train; a task that has its own needs none.
+        problems: how many, by default all of a file.
+        samples: completions of each.
+        batch: problems sampled at once; memory, not results.
+        max_new_tokens: tokens in a completion at most.
+        temperature: 0 is greedy.
+        top_p: nucleus that is sampled.
+        top_k: likeliest tokens that are sampled; 0 is all.
+        stop: strings that end a completion.
+        system: a system prompt for chat models.
+        dtype: of the weights.
+        device: cpu, cuda; a GPU where there is one.
+        prompt_field: the data's column of prompts.
+        answer_field: the data's column of answers.
+        split: of a task that has splits.
+        out: a new JSONL file for every completion and its reward.
+        json: print one JSON object instead of a table.
+        seed: of the sampling noise.
+    """
+    from rlft import tasks
+    from rlft.evaluate import evaluate
+    from rlft.measure.text import text_measures
+    from rlft.policies.language import Language
+    from rlft.recipes.train import reward_of
+
+    if out is not None and out.exists():
+        raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
+    task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
+    scored = reward_of(reward, (), task)
+    policy = Language.load(
+        model_folder(model),
+        dtype=dtype,
+        device=device,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        stop=stop,
+        system=system,
+    )
+    count = problems if problems is not None else task.size
+    policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
+    with _counting(not json) as progress:
+        result = evaluate(
+            policy,
+            task,
+            scored,
+            problems=problems,
+            samples=samples,
+            seed=seed,
+            batch=batch,
+            measures=[text_measures],
+            progress=progress,
+        )
+    numbers = {"model": model, "data": data, **result.numbers()}
+    if out is not None:
+        _write_rows(out, result.rows)
+    _show(numbers, json)
+    return 0
+
+
+def sample(
+    model: str,
+    prompt: str,
+    n: int = 1,
+    max_new_tokens: int = 128,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    stop: tuple[str, ...] = (),
+    chat: bool = False,
+    system: str | None = None,
+    dtype: str = "float32",
+    device: str | None = None,
+    json: bool = False,
+    seed: int = 0,
+) -> int:
+    """Print completions of a prompt.
+
+    Args:
+        model: a folder, a hub id, or a run folder, whose trained model is taken.
+        prompt: the text to continue, or with --chat True the user's message.
+        n: completions.
+        max_new_tokens: tokens in a completion at most.
+        temperature: 0 is greedy.
+        top_p: nucleus that is sampled.
+        top_k: likeliest tokens that are sampled; 0 is all.
+        stop: strings that end a completion.
+        chat: send the prompt through the model's chat template.
+        system: a system prompt for chat models.
+        dtype: of the weights.
+        device: cpu, cuda; a GPU where there is one.
+        json: print one JSON object a completion.
+        seed: of the sampling noise.
+    """
+    from rlft.policies.language import Language
+
+    policy = Language.load(
+        model_folder(model),
+        dtype=dtype,
+        device=device,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        stop=stop,
+        system=system,
+    )
+    asked: Any = [{"role": "user", "content": prompt}] if chat else prompt
+    rollouts = policy.sample([Problem(0, asked, task="prompt", split="sample")], n, seed)
+    for number, (text, logp) in enumerate(zip(rollouts.outputs, rollouts.logp_old.sum(1).tolist(), strict=True), 1):
+        if json:
+            _show({"text": str(text), "tokens": len(text.tokens), "truncated": text.truncated, "logp": logp}, True)
+        else:
+            ended = "cut by the length limit" if text.truncated else "ended by the model"
+            print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{text}")
+    return 0
+
+
+def check_reward(
+    data: str,
+    reward: tuple[str, ...] = (),
+    model: str | None = None,
+    rows: int = 4,
+    max_new_tokens: int = 64,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    seed: int = 0,
+) -> int:
+    """Run a reward on a few rows before training, and show what it saw and said.
+
+    For each problem it scores the gold answer (which should earn the full reward), an empty text, the answer of the
+    next problem, and, with --model, a completion.
+
+    Args:
+        data: a file of problems, or a task.
+        reward: as for rlft train.
+        model: a model to draw completions from.
+        rows: problems.
+        max_new_tokens: tokens in a completion at most.
+        prompt_field: the data's column of prompts.
+        answer_field: the data's column of answers.
+        seed: of the sampling noise.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from rlft import tasks
+    from rlft.recipes.train import reward_of
+
+    task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
+    scored = reward_of(reward, (), task)
+    problems = [task.at(index) for index in range(min(rows, task.size or rows))]
+    columns = _trial_outputs(task, problems, model, max_new_tokens, seed)
+    table = Table("row", "prompt", "output", "text", "reward", show_lines=False)
+    for kind, outputs in columns.items():
+        for row, (text, said) in enumerate(zip(outputs, _said(scored, problems, outputs), strict=True)):
+            table.add_row(str(row), _short(problems[row].input), kind, _short(text), said)
+    Console().print(table)
+    return 0
+
+
+def report(folders: tuple[Path, ...], out: Path | None = None) -> int:
+    """Write the report of a run, or one page that compares several.
+
+    Args:
+        folders: run folders.
+        out: where the comparison goes.
+    """
+    from rlft import report as pages
+
+    try:
+        page = pages.write(folders[0]) if len(folders) == 1 else pages.compare(folders, out)
+    except (ValueError, IndexError) as error:
+        raise UserError(str(error) or "give at least one run folder") from error
+    print(page)
+    return 0
+
+
+def doctor() -> int:
+    """Say what this machine has, which extras work, and prove the engine on three small policies in ten seconds."""
+    import torch
+
+    from rlft import selftest
+
+    print(f"python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"gpu    {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'}")
+    for extra, modules in selftest.EXTRAS.items():
+        missing = [module for module in modules if not selftest.there(module)]
+        state = f"missing {', '.join(missing)}: pip install 'rlft[{extra}]'" if missing else "works"
+        print(f"extra  {extra:<10} {state}")
+    failed = 0
+    for name, problem in selftest.run():
+        failed += problem is not None
+        print(f"test   {name:<44} {problem or 'ok'}")
+    return 1 if failed else 0
+
+
+def model_folder(model: str) -> str:
+    """The trained model of a run folder, or what was given."""
+    path = Path(model)
+    if not (path / "run.json").is_file():
+        return model
+    if not (path / "model").is_dir():
+        raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
+    return str(path / "model")
+
+
+def _trial_outputs(
+    task: Task, problems: Sequence[Problem], model: str | None, max_new_tokens: int, seed: int
+) -> dict[str, list[Text]]:
+    answers = ["" if p.answer is None else str(p.answer) for p in problems]
+    columns = {"gold answer": answers, "nothing": [""] * len(problems), "another's answer": answers[1:] + answers[:1]}
+    found = {kind: [Text(text) for text in texts] for kind, texts in columns.items()}
+    if model is not None:
+        from rlft.policies.language import Language
+
+        policy = Language.load(model_folder(model), max_new_tokens=max_new_tokens)
+        found["the model's"] = list(policy.sample(problems, 1, seed).outputs)
+    return found
+
+
+def _said(reward: Reward, problems: Sequence[Problem], outputs: Sequence[Text]) -> list[str]:
+    from rlft.score import score
+
+    scores = score(reward, problems, outputs, max(len(text.tokens) for text in outputs) or 1)
+    lines = []
+    for row, total in enumerate(scores.total.tolist()):
+        parts = ", ".join(f"{name} {values[row]:g}" for name, values in scores.parts.items())
+        lines.append(("not scored" if total != total else f"{total:g}") + (f" ({parts})" if parts else ""))
+    return lines
+
+
+def _short(value: Any, width: int = 48) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _show(numbers: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(numbers))
+        return
+    for name, value in numbers.items():
+        if isinstance(value, list):
+            value = "[" + ", ".join(f"{item:.4f}" for item in value) + "]"
+        print(f"  {name:<12} {f'{value:.4f}' if isinstance(value, float) else value}")
+
+
+def _write_rows(path: Path, rows: Sequence[tuple[Problem, Any, float]]) -> None:
+    with path.open("x") as file:
+        for problem, output, reward in rows:
+            row = {"index": problem.index, "prompt": problem.input, "answer": problem.answer}
+            file.write(json.dumps({**row, "completion": str(output), "reward": reward}, default=str) + "\n")
+
+
+def _counting(shown: bool) -> Any:
+    """A progress bar for `evaluate`."""
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextmanager
+    def counting() -> Any:
+        with Progress(console=Console(stderr=True, quiet=not shown), transient=True) as bar:
+            task = bar.add_task("problems", total=None)
+            yield lambda done, count: bar.update(task, completed=done, total=count)
+
+    return counting()

@@ -1,0 +1,1 @@
+"""What the reward cannot see: `(problems, outputs) -> {name: number}`. Nothing here is trained on."""

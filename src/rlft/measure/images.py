@@ -1,0 +1,64 @@
+"""What a reward on images cannot see: is it still the digit, how far from real data, how different from each other.
+
+Each function here makes a measure, `(problems, outputs) -> {name: number}`, as a Trainer logs it. A judge that also
+gives the reward sees what the reward sees: measure with another, trained on other images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.measure.distribution import frechet_distance
+from rlft.models.digits_judge import Judge
+from rlft.types import Problem, UserError
+
+Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+
+
+def judge_accuracy(judge: Judge) -> Measure:
+    """`judge/accuracy`: the share of images that the judge takes for the class that was asked for."""
+
+    @torch.no_grad()
+    def measure(problems: Sequence[Problem], images: Float[Tensor, "N *S"]) -> dict[str, float]:
+        if any(problem.input is None for problem in problems):
+            raise UserError("judge_accuracy is for class-conditional problems, and some here name no class")
+        asked = torch.tensor([problem.input for problem in problems], device=images.device)
+        return {"judge/accuracy": float((judge(images).argmax(dim=-1) == asked).double().mean())}
+
+    return measure
+
+
+def frechet_to(judge: Judge, reference: Float[Tensor, "M *S"]) -> Measure:
+    """`frechet`: the Fréchet distance to these images in the judge's 64 features.
+
+    Has a floor above 0: that of two sets of real images. Few rows raise it; compare equal numbers of rows only.
+    """
+    with torch.no_grad():
+        theirs = judge.features(reference)
+
+    @torch.no_grad()
+    def measure(problems: Sequence[Problem], images: Float[Tensor, "N *S"]) -> dict[str, float]:
+        return {"frechet": frechet_distance(judge.features(images), theirs)}
+
+    return measure
+
+
+def diversity_within(judge: Judge) -> Measure:
+    """`diversity`: the mean distance of the judge's features between two rows of one problem, over problems with two
+    rows or more; NaN if there is none."""
+
+    @torch.no_grad()
+    def measure(problems: Sequence[Problem], images: Float[Tensor, "N *S"]) -> dict[str, float]:
+        groups: dict[tuple, list[int]] = {}
+        for row, problem in enumerate(problems):
+            groups.setdefault((problem.task, problem.split, problem.index, problem.visit), []).append(row)
+        features = judge.features(images).double()
+        spread = [torch.pdist(features[rows]).mean() for rows in groups.values() if len(rows) > 1]
+        return {"diversity": float(torch.stack(spread).mean()) if spread else float("nan")}
+
+    return measure

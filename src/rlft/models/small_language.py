@@ -1,0 +1,62 @@
+"""Small language models built on the spot: a character tokenizer and a Llama with random weights. Nothing is trained.
+
+They are ordinary `transformers` objects: what `save_pretrained` writes, `from_pretrained` and `AutoTokenizer` read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+PAD, BOS, EOS = 0, 1, 2
+_SPECIAL = ("<pad>", "<bos>", "<eos>")
+
+
+def character_tokenizer(characters: Iterable[str]) -> Any:
+    """A `PreTrainedTokenizerFast` with one token for each character, after <pad> 0, <bos> 1 and <eos> 2.
+
+    A text gets <bos> before it. There is no unknown token: a character that is not listed raises, and does not vanish.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    letters = list(dict.fromkeys("".join(characters)))
+    vocabulary = {word: i for i, word in enumerate((*_SPECIAL, *letters))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", BOS)])
+    pad, bos, eos = _SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
+    )
+
+
+def small_llama(
+    vocab: int, width: int = 128, layers: int = 4, heads: int = 4, context: int = 256, seed: int = 0
+) -> nn.Module:
+    """A `LlamaForCausalLM` with random weights of its own seed; the global generator is left as it was.
+
+    About layers · 12 · width² parameters and two matrices of vocab · width. Its special tokens are those of
+    `character_tokenizer`.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=vocab,
+        hidden_size=width,
+        intermediate_size=-(-width * 8 // 3 // 8) * 8,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=context,
+        pad_token_id=PAD,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config).eval()

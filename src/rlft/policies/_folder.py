@@ -1,0 +1,123 @@
+"""Language models in folders: what is loaded from where, and what is written so that others load it.
+
+A folder holds a whole model, which `transformers` reads, or a PEFT adapter that names its base; beside either stand
+the tokenizer and, for a policy with a critic, `value_head.safetensors`. Nothing here runs remote code or unpickles.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlft.policies._scoring import Causal
+from rlft.types import UserError
+
+VALUE_HEAD = "value_head.safetensors"
+_ADAPTER = "adapter_config.json"
+
+
+def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
+    """The model of a folder or a hub id, or the base with the adapter of an adapter folder; on the CPU."""
+    source = located(path)
+    if not (Path(source) / _ADAPTER).is_file():
+        return _pretrained("AutoModelForCausalLM", source, dtype=_dtype(dtype), trust_remote_code=trust_remote_code)
+    base = json.loads((Path(source) / _ADAPTER).read_text())["base_model_name_or_path"]
+    model = load_model(base, dtype, trust_remote_code)
+    return _peft().PeftModel.from_pretrained(model, source, is_trainable=True)
+
+
+def load_tokenizer(path: str | Path, trust_remote_code: bool) -> Any:
+    """The tokenizer of a folder or a hub id; an adapter folder without one has its base's."""
+    source = located(path)
+    folder = Path(source)
+    if (folder / _ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file():
+        base = json.loads((folder / _ADAPTER).read_text())["base_model_name_or_path"]
+        return load_tokenizer(base, trust_remote_code)
+    return _pretrained("AutoTokenizer", source, trust_remote_code=trust_remote_code)
+
+
+def located(path: str | Path) -> str:
+    """A folder that exists and holds a model, or a hub id; UserError otherwise."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in ("config.json", _ADAPTER)):
+            raise UserError(f"{folder} is not a model: it has neither config.json nor {_ADAPTER}")
+        return str(folder)
+    if isinstance(path, Path) or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+        raise UserError(f"there is no model folder {folder}")
+    return path
+
+
+def with_lora(model: Causal, rank: int) -> Causal:
+    """The model frozen, with low-rank adapters on every linear layer but the head (Hu et al. 2021, arXiv:2106.09685).
+
+    W + (alpha / rank)·B·A with alpha = 2·rank; B starts at 0, so the policy starts as its base. A model that has
+    adapters already keeps them, and `rank` must be theirs.
+    """
+    if has_adapter(model):
+        held = next(iter(model.peft_config.values())).r
+        if rank != held:
+            raise UserError(f"the folder holds an adapter of rank {held}, and lora={rank} was asked for; leave it out")
+        return model
+    if rank < 1:
+        raise UserError(f"the LoRA rank is {rank}; it must be at least 1")
+    peft = _peft()
+    config = peft.LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return peft.get_peft_model(model, config)
+
+
+def has_adapter(model: Causal) -> bool:
+    """Whether this is a PEFT model; asked without importing PEFT."""
+    return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
+
+
+def save_model(model: Causal, folder: Path, merge: bool) -> None:
+    """A whole model, or an adapter with the name of its base; `merge=True` adds the adapter to the base."""
+    if has_adapter(model) and merge:
+        model = copy.deepcopy(model).merge_and_unload()
+    if has_adapter(model):
+        config = next(iter(model.peft_config.values()))
+        base = config.base_model_name_or_path
+        if not base:
+            raise UserError(
+                "the adapter's base model was never saved, so a folder could not name it: "
+                "save the base and load it from there, or save with merge=True"
+            )
+        config.base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+    model.save_pretrained(folder)
+
+
+def _pretrained(kind: str, source: str, **told: Any) -> Any:
+    import transformers
+
+    if kind == "AutoModelForCausalLM":
+        told["use_safetensors"] = True
+    try:
+        return getattr(transformers, kind).from_pretrained(source, **told)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        what = "folder" if Path(source).is_dir() else "hub id (there is no such folder)"
+        raise UserError(f"cannot load the {what} {source}: {reason:.300}") from error
+
+
+def _dtype(name: str) -> torch.dtype:
+    dtype = getattr(torch, name, None)
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise UserError(f"dtype {name!r} is not one of float32, bfloat16, float16, float64")
+    return dtype
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise UserError("an adapter needs peft: pip install 'rlft[lora]'") from error
+    return peft

@@ -1,0 +1,57 @@
+"""A policy with adapters, seen as it was at the start: no second copy of its base. Not a policy to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rlft.types import Policy, Problem, Rollouts
+
+
+def untouched(model: nn.Module) -> bool:
+    """Whether the model's low-rank adapters still add nothing."""
+    ups = [weight for name, weight in model.named_parameters() if "lora_B" in name]
+    return bool(ups) and all(not weight.any() for weight in ups)
+
+
+class Lent(nn.Module):
+    """The lender with its adapters switched off (`bare`), or with the adapters it has now, whatever they become.
+
+    It has no parameters of its own, and an empty state: build it before the lender's state is loaded.
+    """
+
+    def __init__(self, lender: Policy, model: Any, bare: bool):
+        super().__init__()
+        # Tuples and lists keep the lender's parameters from becoming this module's.
+        self.lender, self.model = (lender,), (model,)
+        trained = [] if bare else [weight for weight in model.parameters() if weight.requires_grad]
+        self.kept = [(weight, weight.detach().clone()) for weight in trained]
+
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        with torch.no_grad(), self._then():
+            return self.lender[0].sample(problems, group, seed)
+
+    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        with torch.no_grad(), self._then():
+            return self.lender[0].log_prob(rollouts)
+
+    def _then(self) -> AbstractContextManager[None]:
+        return _exchanged(self.kept) if self.kept else self.model[0].disable_adapter()
+
+
+@contextmanager
+def _exchanged(pairs: list[tuple[nn.Parameter, Tensor]]) -> Iterator[None]:
+    def swap() -> None:
+        for weight, other in pairs:
+            weight.data, other.data = other.data, weight.data
+
+    swap()
+    try:
+        yield
+    finally:
+        swap()

@@ -1,0 +1,137 @@
+"""Between problems and token ids: prompts in, completions out, and where a stop string ends one. Knows no model."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rlft.types import Problem, Text, UserError
+
+
+def called(problem: Problem) -> str:
+    """How messages speak of a problem."""
+    return f"problem {problem.index} of {problem.task}/{problem.split}"
+
+
+class Codec:
+    """A tokenizer as the policy uses it.
+
+    A `str` prompt is encoded as it is, with the special tokens the tokenizer puts around a text (BOS); chat messages
+    go through the chat template, up to where the assistant speaks. `system` stands before chat messages that have no
+    system message of their own.
+    """
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str], system: str | None):
+        if isinstance(stop, str) or "" in stop:
+            raise UserError(f"stop={stop!r} is not a list of strings that are not empty")
+        self.tokenizer, self.stop, self.system = tokenizer, tuple(stop), system
+
+    def encode(self, problem: Problem) -> list[int]:
+        """The prompt's tokens; UserError if there are none or the tokenizer does not know the text."""
+        tokens = self._tokens(problem, *self._written(problem))
+        if not tokens:
+            raise UserError(
+                f"{called(problem)}: its prompt {problem.input!r:.60} becomes no token at all with "
+                f"{type(self.tokenizer).__name__}; give a prompt, or the tokenizer that belongs to the model"
+            )
+        return tokens
+
+    def answer(self, problem: Problem) -> list[int]:
+        """The tokens of the problem's answer as they follow its prompt.
+
+        Prompt and answer are encoded together where that leaves the prompt's tokens as they were (a tokenizer that
+        opens every text with a space would put one between them otherwise), else the answer alone.
+        """
+        if problem.answer is None:
+            raise UserError(f"{called(problem)} has no answer to demonstrate")
+        written, special = self._written(problem)
+        answer = str(problem.answer)
+        prompt = self._tokens(problem, written, special)
+        both = self._tokens(problem, written + answer, special)
+        if both[: len(prompt)] == prompt:
+            return both[len(prompt) :]
+        return self._tokens(problem, answer, False)
+
+    def text(self, tokens: Sequence[int], truncated: bool) -> Text:
+        """The completion as people read it: no special tokens, nothing from a stop string on."""
+        shown = self._decoded(tokens, True)
+        cut = min((shown.index(word) for word in self.stop if word in shown), default=len(shown))
+        return Text(shown[:cut], tokens, truncated)
+
+    def stopped(self, tokens: Sequence[int]) -> int | None:
+        """How many tokens it takes until the decoded text, with or without special tokens, holds a stop string."""
+        if not self._holds(tokens):
+            return None
+        # Text only grows with its tokens, so holding a stop string is a step function of their number.
+        return bisect.bisect_left(range(len(tokens)), True, key=lambda count: self._holds(tokens[:count]))
+
+    def lengths(self, tokens: Int[Tensor, "N D"], ends: Int[Tensor, "E"]) -> tuple[list[int], list[bool]]:
+        """How many tokens of each row are its own, the one that ended it included, and whether none did."""
+        ending = torch.isin(tokens, ends)
+        ended = ending.any(1)
+        own = torch.where(ended, ending.int().argmax(1) + 1, tokens.shape[1]).tolist()
+        truncated = (~ended).tolist()
+        for i, row in enumerate(tokens.tolist() if self.stop else ()):
+            count = self.stopped(row[: own[i]])
+            if count is not None:
+                own[i], truncated[i] = count, False
+        return own, truncated
+
+    def any_stopped(self, tokens: Int[Tensor, "n t"]) -> Tensor:
+        """[n] Which rows hold a stop string."""
+        return torch.tensor([self._holds(row) for row in tokens.tolist()], device=tokens.device)
+
+    def _holds(self, tokens: Sequence[int]) -> bool:
+        texts = [self._decoded(tokens, skip) for skip in (True, False)]
+        return any(word in text for word in self.stop for text in texts)
+
+    def _decoded(self, tokens: Sequence[int], skip_special: bool) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False)
+
+    def _written(self, problem: Problem) -> tuple[str, bool]:
+        """The prompt as one string, and whether the tokenizer adds its special tokens to it."""
+        if isinstance(problem.input, str):
+            if self.system is not None:
+                raise UserError(f"{called(problem)} is plain text; a system prompt needs chat messages")
+            return problem.input, True
+        messages = self._messages(problem)
+        if getattr(self.tokenizer, "chat_template", None) is None:
+            raise UserError(
+                f"{called(problem)} is chat messages, and the tokenizer has no chat template; "
+                "give a chat model, or a prompt as one string"
+            )
+        written = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return written, False
+
+    def _messages(self, problem: Problem) -> list[dict[str, Any]]:
+        messages = problem.input
+        well_formed = isinstance(messages, Sequence) and all(
+            isinstance(message, dict) and "role" in message and "content" in message for message in messages
+        )
+        if not well_formed:
+            raise UserError(
+                f"{called(problem)}: a language prompt is a string or chat messages "
+                f'(a list of {{"role": …, "content": …}}), not {messages!r:.60}'
+            )
+        opens = messages[0]["role"] if messages else None
+        if self.system is None or opens == "system":
+            return list(messages)
+        return [{"role": "system", "content": self.system}, *messages]
+
+    def _tokens(self, problem: Problem, text: str, special: bool) -> list[int]:
+        try:
+            return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+        # The Rust tokenizers raise plain Exception, for a character that is not in the vocabulary for instance.
+        except Exception as error:
+            raise UserError(f"{called(problem)}: the tokenizer cannot encode {text!r:.60}: {error}") from error
+
+
+def padded(rows: Sequence[Sequence[int]], device: torch.device | str) -> Int[Tensor, "n L"]:
+    """Token lists as one tensor, padded at the end with zeros."""
+    width = max(map(len, rows), default=0)
+    return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=torch.long, device=device)

@@ -1,0 +1,284 @@
+"""Control policies: one small network, one decision per action or chunk of actions. Not diffusion or token policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int, Num
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rlft.cache import cached
+from rlft.environments.experts import demonstrations
+from rlft.environments.play import play
+from rlft.environments.protocol import Discrete, Drawn, Environment, Episode, Space
+from rlft.models.mlp import MLP
+from rlft.noise import hashed, row_keys
+from rlft.policies._control_heads import Categorical, StateTanhGaussian, TanhGaussian
+from rlft.types import Problem, Rollouts, UserError
+
+__all__ = ["Categorical", "Control", "Deterministic", "StateTanhGaussian", "TanhGaussian"]
+
+# Noise is drawn for this many decisions at a time: one call costs a millisecond whatever its size.
+BLOCK = 32
+
+# Of the bases: a version to raise when their recipe changes, the demonstrations, and how many go into one step.
+_BASE, _DEMONSTRATIONS, _BATCH = 1, 64, 16
+
+MakeHead = Callable[[Space, int], nn.Module]
+
+
+class Control(nn.Module):
+    """A policy for an environment: observation -> tanh network -> distribution over the next `chunk` actions.
+
+    A decision is one chunk of h actions executed open loop (h = 1: one action), and its log-probability the sum over
+    the h·A numbers, less those an episode's end left unexecuted. A problem's `input` names the start state (an
+    integer, see `tasks.starts`); all rows of a group start there, and only their actions and the world's gusts differ.
+
+    trace, N rows, D decisions:
+        observations [N D O]     what each decision saw
+        actions      [N D h A]   pre-tanh u for a Box, integers (A = 1) for Discrete
+        executed     [N D h]     which of the chunk's actions were taken
+        clock        [N D]       the share of the horizon that had passed
+    outputs: one `Episode` per row.
+
+    Forward passes run in float64 whatever the weights are (see `models.mlp`); results have the weights' dtype.
+
+    head     what makes the distribution: TanhGaussian for a Box and Categorical for Discrete unless given;
+             StateTanhGaussian, or functools.partial(TanhGaussian, std=0.3), are others
+    critic   a second network of the same size, and with it the capability `value`. It also sees the clock: an episode
+             that the horizon cuts off earns nothing afterwards, so the value of a state falls as time runs out
+    seed     of the weights
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        head: MakeHead | None = None,
+        width: int = 64,
+        layers: int = 2,
+        critic: bool = False,
+        seed: int = 0,
+        chunk: int = 1,
+    ) -> None:
+        super().__init__()
+        if min(width, layers, chunk) < 1:
+            raise UserError(f"width, layers and chunk must be at least 1, not {width}, {layers}, {chunk}")
+        discrete = isinstance(environment.action, Discrete)
+        self.environment, self.chunk = environment, chunk
+        self.head: Any = (head or (Categorical if discrete else TanhGaussian))(environment.action, chunk)
+        hidden = [width] * layers
+        self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, last=0.01)
+        if critic:
+            self.critic = MLP([environment.observation_size + 1, *hidden, 1], seed + 1)
+            # Set here and not in the class, so that only a policy with a critic has the capability.
+            self.value, self.value_parameters = self._value, self.critic.parameters
+
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        """`group` episodes from the start of each problem."""
+        return _play(self, self.head.draw, problems, group, seed)
+
+    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """One forward pass over all decisions; 0 without gradient off the mask."""
+        trace = rollouts.trace
+        logp = self.head.log_prob(self.actor(trace["observations"].double()), trace["actions"])
+        taken = torch.where(trace["executed"], logp, 0).sum(dim=-1)
+        return torch.where(rollouts.mask, taken, 0).to(self.dtype)
+
+    def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
+        """Rows, one per problem, whose decisions are the actions of `problem.answer`.
+
+        An answer is an `Episode`, or a mapping with `observations` [T or T+1, O] and `actions` [T, A]. `logp_old` is
+        0: nobody knows what the demonstrator's was. Actions at a bound of the box are read as just inside it.
+        """
+        return _demonstrated(self, problems)
+
+    def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """Negative log-likelihood of each decision."""
+        return -self.log_prob(rollouts)
+
+    def show(self, output: Episode) -> dict[str, Any]:
+        """A trajectory as its environment draws it; rewards over time where it does not draw."""
+        if isinstance(self.environment, Drawn):
+            return self.environment.picture(output)
+        return {"kind": "trajectory", "series": {"reward": output.rewards.tolist()}}
+
+    def save(self, folder: Path) -> None:
+        """`weights.safetensors`: a state dict, for a Control of the same environment and size to load."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: weight.contiguous() for name, weight in self.state_dict().items()}, folder / "weights.safetensors"
+        )
+
+    def deterministic(self) -> Deterministic:
+        """The policy to deploy: the same weights, without noise."""
+        return Deterministic(self)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.actor.biases[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.actor.biases[0].device
+
+    def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
+        clock, seen = rollouts.trace["clock"], rollouts.trace["observations"].double()
+        values = self.critic(torch.cat([seen, clock[..., None]], dim=-1))[..., 0]
+        return torch.where(rollouts.mask, values, 0).to(self.dtype)
+
+
+class Deterministic(nn.Module):
+    """A `Control` that takes the head's mode at every decision. Nothing is drawn, so its rows have mask False."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__()
+        self.control = control
+
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        mode = self.control.head.mode
+        rollouts = _play(self.control, lambda outputs, noise: mode(outputs), problems, group, seed)
+        return replace(rollouts, mask=torch.zeros_like(rollouts.mask), logp_old=torch.zeros_like(rollouts.logp_old))
+
+    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        return torch.zeros_like(rollouts.mask, dtype=self.control.dtype)
+
+
+class _Player:
+    """Acts for `play`, and remembers each decision and its log-probability."""
+
+    def __init__(self, control: Control, choose: Callable[[Tensor, Tensor], Tensor], keys: Int[Tensor, "N"]) -> None:
+        self.control, self.choose, self.keys = control, choose, keys
+        shape = (len(keys), -(-control.environment.horizon // control.chunk), control.chunk)
+        size, dtype = control.environment.action.size, control.head.dtype
+        self.actions = torch.zeros(*shape, size, dtype=dtype, device=keys.device)
+        self.logp = torch.zeros(shape, dtype=torch.float64, device=keys.device)
+        self.noise = self.logp[:, :0]
+
+    def __call__(self, observation: Float[Tensor, "n O"], rows: Int[Tensor, "n"], decision: int) -> Tensor:
+        head = self.control.head
+        if decision % BLOCK == 0:
+            block = torch.arange(decision, decision + BLOCK, device=self.keys.device)
+            self.noise = head.noise(self.keys, block)
+        outputs = self.control.actor(observation.double())
+        chosen = self.choose(outputs, self.noise[rows, decision % BLOCK])
+        self.actions[rows, decision] = chosen
+        self.logp[rows, decision] = head.log_prob(outputs, chosen)
+        return head.action(chosen)
+
+
+@torch.no_grad()
+def _play(
+    control: Control, choose: Callable[[Tensor, Tensor], Tensor], problems: Sequence[Problem], group: int, seed: int
+) -> Rollouts:
+    """Rollouts of the control's network with actions chosen from (outputs, noise)."""
+    rows = tuple(problem for problem in problems for _ in range(group))
+    starts = torch.tensor([_start(problem) for problem in rows], dtype=torch.int64, device=control.device)
+    player = _Player(control, choose, row_keys(problems, group, seed, control.device))
+    played = play(control.environment, starts, player.keys, player, control.chunk)
+    decisions = -(-played.actions.shape[1] // control.chunk)
+    trace = _trace(control, played.observations[:, :-1], player.actions[:, :decisions], played.length)
+    logp = torch.where(trace["executed"], player.logp[:, :decisions], 0).sum(dim=-1)
+    mask = trace["executed"][..., 0]
+    return Rollouts(rows, group, played.episodes(), trace, mask, logp.to(control.dtype))
+
+
+def _trace(
+    control: Control,
+    observations: Float[Tensor, "N T O"],
+    actions: Num[Tensor, "N D h A"],
+    length: Int[Tensor, "N"],
+) -> dict[str, Tensor]:
+    """What `log_prob` and `value` read, from episodes padded to T steps and D = ceil(T / h) decisions."""
+    decisions, h = actions.shape[1:3]
+    steps = torch.arange(decisions * h, device=length.device).view(decisions, h)
+    executed = steps < length[:, None, None]
+    return {
+        "observations": torch.where(executed[..., :1], observations[:, ::h], 0),
+        "actions": actions,
+        "executed": executed,
+        "clock": (steps[:, 0].double() / control.environment.horizon).repeat(len(length), 1),
+    }
+
+
+def _start(problem: Problem) -> int:
+    if not isinstance(problem.input, int):
+        raise UserError(f"a control problem's input is the integer that names its start, not {problem.input!r:.80}")
+    return problem.input
+
+
+def _demonstrated(control: Control, problems: Sequence[Problem]) -> Rollouts:
+    h, device = control.chunk, control.device
+    episodes = [replace(_as_episode(problem, control.environment), chunk=h) for problem in problems]
+    length = torch.tensor([len(episode.actions) for episode in episodes], device=device)
+    decisions = -(-int(length.max()) // h)
+    space = control.environment.action
+    seen = torch.zeros(len(episodes), decisions * h, control.environment.observation_size).double().to(device)
+    done = torch.zeros(len(episodes), decisions * h, space.size, dtype=space.dtype, device=device)
+    for i, episode in enumerate(episodes):
+        seen[i, : length[i]] = episode.observations[: length[i]].to(seen)
+        done[i, : length[i]] = episode.actions.to(done)
+    trace = _trace(control, seen, control.head.decision(done.unflatten(1, (decisions, h))), length)
+    mask = trace["executed"][..., 0]
+    return Rollouts(tuple(problems), 1, episodes, trace, mask, mask.to(control.dtype) * 0)
+
+
+def _as_episode(problem: Problem, environment: Environment) -> Episode:
+    """The problem's answer, from an Episode or a mapping of two arrays, if it fits the environment."""
+    answer, space = problem.answer, environment.action
+    if isinstance(answer, Mapping) and {"observations", "actions"} <= set(answer):
+        actions = torch.as_tensor(answer["actions"])
+        seen = torch.as_tensor(answer["observations"]).double()
+        answer = Episode(seen, actions, torch.zeros(len(actions)), terminated=False, truncated=True)
+    if not isinstance(answer, Episode) or not 0 < len(answer.actions) <= len(answer.observations):
+        raise UserError(
+            f"problem {problem.index} has no demonstration: its answer is {answer!r:.80}, expected an Episode or a "
+            "mapping with observations [T or T+1, O] and actions [T, A], T > 0"
+        )
+    given = (*answer.observations.shape[1:], *answer.actions.shape[1:])
+    if given != (environment.observation_size, space.size):
+        raise UserError(
+            f"demonstration {problem.index} has observations and actions of {given} numbers; {environment.name} has "
+            f"{environment.observation_size} and {space.size}"
+        )
+    if isinstance(space, Discrete) and not 0 <= int(answer.actions.min()) <= int(answer.actions.max()) < space.n:
+        raise UserError(f"demonstration {problem.index} has actions outside 0 … {space.n - 1}")
+    return answer
+
+
+def base(environment: Environment, steps: int, seed: int = 0, *, critic: bool = False, chunk: int = 1) -> Control:
+    """A policy that has begun to imitate the scripted expert, for reinforcement learning to go on from.
+
+    `steps` of Adam on the likelihood of 64 clumsy demonstrations. Few leave it poor, many make it the expert: PointMass
+    reaches its goal from 0.3 of the starts after 40 steps, and from all of them after 400; with discrete actions it
+    takes 100 steps, and Pendulum 450 (mean return -900; random -1200, expert -160). Built once, in less than a second
+    (Pendulum: seven) of CPU, and cached. A critic is untrained.
+    """
+    name = f"control/{environment.name}-{hashed(_BASE, environment, steps, seed, chunk):x}.safetensors"
+
+    def build() -> dict[str, Tensor]:
+        control = Control(environment, seed=seed, chunk=chunk)
+        _imitate(control, demonstrations(environment, _DEMONSTRATIONS, seed, clumsy=0.2), steps)
+        return control.state_dict()
+
+    weights = cached(name, build, save_file, load_file)
+    control = Control(environment, critic=critic, seed=seed, chunk=chunk)
+    control.load_state_dict(weights, strict=not critic)
+    return control
+
+
+def _imitate(control: Control, episodes: Sequence[Episode], steps: int) -> None:
+    problems = [Problem(index=i, input=0, answer=episode) for i, episode in enumerate(episodes)]
+    rows = control.demonstrate(problems, seed=0)
+    optimizer = torch.optim.Adam(control.parameters(), lr=1e-3)
+    for step in range(steps):
+        batch = rows[[(step * _BATCH + i) % len(rows) for i in range(_BATCH)]]
+        optimizer.zero_grad()
+        (control.loss_on(batch).sum() / batch.mask.sum()).backward()
+        optimizer.step()

@@ -1,0 +1,358 @@
+"""Language: any Hugging Face causal language model as a policy whose decisions are tokens.
+
+Not an inference server and not a trainer: it draws tokens, says how likely they were, and can be saved so that plain
+`transformers` loads it. How tokens are drawn is `_sampling`, caches are `_decode`, scoring is `_scoring`, text is
+`_text`, folders are `_folder`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rlft.noise import row_keys, uniform
+from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
+from rlft.policies._lent import Lent, untouched
+from rlft.policies._sampling import Drawn, Sampling, finite, pack, roll_out
+from rlft.policies._scoring import (
+    Causal,
+    hidden_states,
+    joined,
+    log_probs,
+    new_value_head,
+    quiet,
+    recomputing,
+    remembering,
+    splittable,
+)
+from rlft.policies._text import Codec, called, padded
+from rlft.types import Policy, Problem, Rollouts, Text, UserError
+
+
+class Language(nn.Module):
+    """A causal language model as a policy: a decision is a token, D = max_new_tokens, and EOS is a decision too.
+
+    model           an `AutoModelForCausalLM`, or a PEFT model around one
+    tokenizer       its tokenizer
+    max_new_tokens … stop     how tokens are drawn, see `_sampling.Sampling`; log-probabilities are those of the
+                    distribution drawn from, after temperature, top_k and top_p, and the support that top_k and top_p
+                    left is kept in the trace, ceil(V / 8) bytes a decision. With temperature=0 (for evaluation) no row
+                    has a decision, `mask` is False everywhere, and such rows cannot be trained on.
+    critic          a value head on the last hidden state before each decision, linear, zero at first
+    value_trains_trunk      the value loss reaches the model too. False by default: it trains `value_parameters()` only,
+                    and needs no activations of the model
+    system          a system prompt for chat messages that have none
+    rows            rows to a forward pass while sampling; None takes all at once
+    gradient_checkpointing  recompute the model's activations in the backward pass
+    logits_at_once  logits that exist at a time when rows are scored (float32: 4 bytes each)
+
+    The model stays in eval mode: with dropout the first ratio would not be 1. Problems are strings or chat messages.
+    The trace is `prompt` [N L] and `completion` [N D], token ids padded at the end, `prompt_length` [N] and, where
+    something was cut, `support` [N D ceil(V/8)].
+    """
+
+    def __init__(
+        self,
+        model: Causal,
+        tokenizer: Any,
+        *,
+        max_new_tokens: int = 64,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        stop: Sequence[str] = (),
+        critic: bool = False,
+        value_trains_trunk: bool = False,
+        system: str | None = None,
+        rows: int | None = None,
+        gradient_checkpointing: bool = False,
+        logits_at_once: int = 2**25,
+    ):
+        super().__init__()
+        from rlft.policies._decode import Decoders
+
+        self.model = model
+        splittable(self.causal)
+        self.sampling = Sampling(max_new_tokens, temperature, top_p, top_k)
+        self.codec = Codec(tokenizer, stop, system)
+        self.decoders = Decoders(self.causal)
+        self.value_trains_trunk = value_trains_trunk
+        self.rows = rows
+        self.gradient_checkpointing = gradient_checkpointing
+        self.logits_at_once = logits_at_once
+        if gradient_checkpointing:
+            recomputing(self.causal)
+        self.value_head = new_value_head(self.causal) if critic else None
+        self.train()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        lora: int | None = None,
+        critic: bool = False,
+        dtype: str = "float32",
+        device: str | None = None,
+        trust_remote_code: bool = False,
+        max_new_tokens: int = 64,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        stop: Sequence[str] = (),
+        value_trains_trunk: bool = False,
+        system: str | None = None,
+        rows: int | None = None,
+        gradient_checkpointing: bool = False,
+    ) -> Language:
+        """A policy from a folder (a whole model, or a PEFT adapter that names its base) or a hub id.
+
+        `lora` puts new adapters of this rank on a whole model and freezes the rest (needs the extra `lora`); an adapter
+        folder goes on training its own. Weights are read from safetensors only. `device` is cuda where there is one.
+        A critic that was saved in the folder is loaded with `critic=True`, otherwise it starts at 0.
+        """
+        from safetensors.torch import load_file
+
+        model = load_model(path, dtype, trust_remote_code)
+        policy = cls(
+            model if lora is None else with_lora(model, lora),
+            load_tokenizer(path, trust_remote_code),
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            stop=stop,
+            critic=critic,
+            value_trains_trunk=value_trains_trunk,
+            system=system,
+            rows=rows,
+            gradient_checkpointing=gradient_checkpointing,
+        )
+        head = Path(located(path)) / VALUE_HEAD
+        if policy.value_head is not None and head.is_file():
+            policy.value_head.load_state_dict(load_file(head))
+        return policy.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    def save(self, folder: str | Path, *, merge: bool = False) -> None:
+        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
+
+        With adapters it holds the adapter and the name of its base, unless `merge=True` adds them up.
+        """
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.model, folder, merge)
+        self.tokenizer.save_pretrained(folder)
+        if self.value_head is not None:
+            save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
+
+    def with_sampling(
+        self,
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+    ) -> Language:
+        """The same weights, not a copy, drawn from otherwise: greedy or longer rows for evaluation, for instance."""
+        asked = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "top_k": top_k}
+        view = copy.copy(self)
+        view.sampling = replace(self.sampling, **{name: value for name, value in asked.items() if value is not None})
+        return view
+
+    @property
+    def causal(self) -> Causal:
+        """The `transformers` model, adapters inside it or not."""
+        return self.model.get_base_model() if has_adapter(self.model) else self.model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
+        return self.codec.tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def train(self, mode: bool = True) -> Language:
+        """As any module, but the model itself stays in eval mode."""
+        super().train(mode)
+        quiet(self.causal, self.gradient_checkpointing)
+        return self
+
+    def check(self, problems: Iterable[Problem]) -> None:
+        """UserError for the first problem that could not be sampled: call it on all data before training."""
+        for problem in problems:
+            self._prompt(problem, self.sampling.max_new_tokens)
+
+    @torch.no_grad()
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        """`group` completions of each problem. A prompt is read once for its group.
+
+        Row p·G + g is drawn with the noise of (seed, problem, g) by inverse CDF, so it does not depend on its
+        neighbours, but for the rounding of sums. `UserError` as in `check`; `FloatingPointError` from a model whose
+        logits are not numbers.
+        """
+        prompts = [self._prompt(problem, self.sampling.max_new_tokens) for problem in problems]
+        u = uniform(row_keys(problems, group, seed, self.device), self.sampling.max_new_tokens)
+        tokens, logp, support = self._roll_out(prompts, group, u)
+        lengths, truncated = self.codec.lengths(tokens, self.ends)
+        own = self._first(lengths, tokens.shape[1])
+        finite(logp[own])
+        mask = own if self.sampling.temperature > 0 else torch.zeros_like(own)
+        trace = {"completion": tokens * own} | ({} if support is None else {"support": support * own[..., None]})
+        texts = [
+            self.codec.text(row[:length], cut)
+            for row, length, cut in zip(tokens.tolist(), lengths, truncated, strict=True)
+        ]
+        return self._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp.where(mask, 0), texts=texts)
+
+    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """log p(token | prompt, tokens before it) under the distribution tokens are drawn from; 0 off the mask.
+
+        One forward over prompt and completion; the head sees the decisions only, `logits_at_once` logits at a time.
+        float32 where the model is in half precision. Equal to `logp_old` while the weights are (float64 to 1e-9,
+        float32 to 5e-5: a cached decoder sums in another order than a full forward).
+        """
+        return self._score(rollouts, self.sampling.temperature or 1.0, rollouts.trace.get("support"))
+
+    def value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """The expected reward from each decision on, seen before it; 0 off the mask. Needs `critic=True`."""
+        head = self._critic()
+        with nullcontext() if self.value_trains_trunk else torch.no_grad():
+            hidden, at = self._decisions(rollouts)
+        values = head(hidden.to(head.weight.dtype))[:, 0]
+        return values.new_zeros(rollouts.mask.shape).index_put(at, values)
+
+    def value_parameters(self) -> Iterable[nn.Parameter]:
+        """The value head's parameters; none without `critic=True`."""
+        return () if self.value_head is None else self.value_head.parameters()
+
+    @torch.no_grad()
+    def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
+        """One row for each problem whose completion is its answer and an end-of-sequence token; `seed` is not used.
+
+        D is the longest answer. Where top_k or top_p cut, a demonstration's support is the whole vocabulary.
+        """
+        answers = [self.codec.answer(problem) + self.ends[:1].tolist() for problem in problems]
+        prompts = [self._prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
+        completion = padded(answers, self.device)
+        mask = self._first([len(answer) for answer in answers], completion.shape[1])
+        trace = {"completion": completion}
+        if self.sampling.truncates:
+            everything = pack(mask.new_ones(self.causal.get_output_embeddings().weight.shape[0]))
+            trace["support"] = everything * mask[..., None]
+        texts = [self.codec.text(answer, False) for answer in answers]
+        unscored = torch.zeros(mask.shape, device=self.device)
+        rollouts = self._rollouts(problems, prompts, 1, trace=trace, mask=mask, logp=unscored, texts=texts)
+        return replace(rollouts, logp_old=self.log_prob(rollouts))
+
+    def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """-log softmax(logits)[token] of each decision, whatever the temperature and the cuts; 0 off the mask."""
+        return -self._score(rollouts, 1.0, None)
+
+    def reference(self) -> Policy:
+        """The policy as it is now, without gradient.
+
+        With adapters that have not been trained it is the base, lent; with trained ones the base with a copy of them;
+        without adapters a frozen copy of everything.
+        """
+        if has_adapter(self.model):
+            return Lent(self, self.model, untouched(self.model))
+        return copy.deepcopy(self, {id(self.codec): self.codec}).requires_grad_(False)
+
+    @property
+    def ends(self) -> Int[Tensor, "E"]:
+        """The token ids that end a row: the tokenizer's EOS first, then those of the generation config."""
+        listed = [self.tokenizer.eos_token_id, getattr(self.causal.generation_config, "eos_token_id", None)]
+        flat = [i for ids in listed if ids is not None for i in (ids if isinstance(ids, list) else [ids])]
+        return torch.tensor(list(dict.fromkeys(flat)), dtype=torch.long, device=self.device)
+
+    def _roll_out(self, prompts: list[list[int]], group: int, u: Tensor) -> Drawn:
+        """Tokens, log-probabilities and supports of all rows, `self.rows` of them at a time."""
+        count, slices = len(u), []
+        for start in range(0, count, self.rows or count):
+            stop = min(start + (self.rows or count), count)
+            owner = torch.arange(start, stop, device=self.device) // group
+            first, last = start // group, (stop - 1) // group
+            read = padded(prompts[first : last + 1], self.device), [len(p) for p in prompts[first : last + 1]]
+            with remembering(self.causal):
+                stopped = self.codec.any_stopped if self.codec.stop else None
+                decoder = self.decoders.new()
+                slices.append(roll_out(decoder, read, owner - first, u[start:stop], self.sampling, self.ends, stopped))
+        tokens, logp, supports = zip(*slices, strict=True)
+        return Drawn(torch.cat(tokens), torch.cat(logp), torch.cat(supports) if self.sampling.truncates else None)
+
+    def _decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The hidden state [M H] before each decision on the mask, and their rows and places."""
+        row, place = rollouts.mask.to(self.device).nonzero(as_tuple=True)
+        length = rollouts.trace["prompt_length"].to(self.device)
+        longest = int(place.max()) + 1 if len(place) else 1
+        prompt, completion = (rollouts.trace[name].to(self.device) for name in ("prompt", "completion"))
+        hidden = hidden_states(self.causal, joined(prompt, length, completion[:, :longest]))
+        return hidden[row, length[row] + place - 1], (row, place)
+
+    def _score(self, rollouts: Rollouts, temperature: float, support: Tensor | None) -> Tensor:
+        hidden, at = self._decisions(rollouts)
+        tokens = rollouts.trace["completion"].to(self.device)[at]
+        support = None if support is None else support.to(self.device)[at]
+        logp = log_probs(self.causal, hidden, tokens, temperature, support, self.logits_at_once)
+        return logp.new_zeros(rollouts.mask.shape).index_put(at, logp)
+
+    def _rollouts(
+        self,
+        problems: Sequence[Problem],
+        prompts: list[list[int]],
+        group: int,
+        *,
+        trace: dict[str, Tensor],
+        mask: Tensor,
+        logp: Tensor,
+        texts: list[Text],
+    ) -> Rollouts:
+        prompt = padded(prompts, self.device).repeat_interleave(group, 0)
+        length = torch.tensor([len(p) for p in prompts], device=self.device).repeat_interleave(group)
+        return Rollouts(
+            problems=tuple(problem for problem in problems for _ in range(group)),
+            group=group,
+            outputs=texts,
+            trace={"prompt": prompt, "prompt_length": length, **trace},
+            mask=mask,
+            logp_old=logp,
+        )
+
+    def _prompt(self, problem: Problem, room: int) -> list[int]:
+        """The prompt's tokens, if the model can read them and `room` more."""
+        tokens = self.codec.encode(problem)
+        context = getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
+        if context and len(tokens) + room > context:
+            raise UserError(
+                f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
+                f"context of {context}; shorten the prompt or lower max_new_tokens"
+            )
+        known = self.causal.get_input_embeddings().num_embeddings
+        if max(tokens) >= known:
+            raise UserError(
+                f"{called(problem)}: its prompt has token {max(tokens)}, and the model knows {known}; "
+                "the tokenizer does not belong to the model"
+            )
+        return tokens
+
+    def _first(self, lengths: list[int], width: int) -> Tensor:
+        """[N width] True in the first `lengths` places."""
+        return torch.arange(width, device=self.device) < torch.tensor(lengths, device=self.device)[:, None]
+
+    def _critic(self) -> nn.Linear:
+        if self.value_head is None:
+            raise UserError("this language policy has no critic: build or load it with critic=True")
+        return self.value_head

@@ -1,0 +1,40 @@
+"""Imitation: what small base models are made with before any reward is seen. Not a method of fine-tuning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from rlft.policies.language import Language
+from rlft.types import Problem
+
+
+def imitate(
+    policy: Language,
+    problems_at: Callable[[int], Sequence[Problem]],
+    steps: int,
+    lr: float = 3e-3,
+    warmup: int = 20,
+    max_grad_norm: float = 1.0,
+) -> list[float]:
+    """Train on the answers of `problems_at(0) … problems_at(steps - 1)`; the loss of each step, in nats per token.
+
+    AdamW without weight decay on the mean over tokens of `loss_on`; the rate rises linearly over `warmup` steps and
+    falls to 0 as a half cosine. It draws no random number: the result depends on weights and problems alone.
+    """
+    parameters = [weight for weight in policy.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
+    losses = []
+    for step in range(steps):
+        rising, falling = (step + 1) / max(warmup, 1), (1 + math.cos(math.pi * step / steps)) / 2
+        optimizer.param_groups[0]["lr"] = lr * min(rising, 1.0) * falling
+        rows = policy.demonstrate(problems_at(step), seed=0)
+        loss = policy.loss_on(rows).sum() / rows.mask.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,174 @@
+"""What policies that refine a state step by step share: diffusion, flow. Not for tokens, which have their own engine.
+
+Such a policy says three things: where a row starts, how the next state is distributed given this one, and what the
+last state means. `sample`, `log_prob` and `kl` follow, for every family alike.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rlft.noise import ACTION, normal, row_keys
+from rlft.types import Problem, Rollouts, UserError
+
+Event = Literal["sum", "mean", "sqrt"]
+"""How the E elementwise log-probabilities of one step become the log-probability of one decision.
+
+`sum` is the log-density of the step. `mean` divides it by E, as DDPO's and Flow-GRPO's code does, and `sqrt` by √E.
+Only under `sum` does the ratio of two policies have mean 1: with k = |Δμ|²/s² its mean under `mean` is
+exp(-k·(E - 1) / (2·E²)), below 1 whatever the policy does. A clip range therefore belongs to an event: at the same
+step a log-ratio is E (or √E) times smaller under `mean` (or `sqrt`), and so must the clip be.
+"""
+
+
+def event_scale(event: Event, size: int) -> float:
+    """What the sum over E = `size` elementwise log-probabilities is multiplied with."""
+    scales = {"sum": 1.0, "mean": 1 / size, "sqrt": 1 / math.sqrt(size)}
+    if event not in scales:
+        raise UserError(f"event={event!r}: a step's log-probability is the 'sum', 'mean' or 'sqrt' over its dimensions")
+    return scales[event]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The next state of M rows: mean and std [M, *S]. A row whose std is 0 is not a decision.
+
+    Log-densities are added up in float64: summed over thousands of dimensions in float32 they are only good to 1e-3,
+    which is more than many a clip range.
+    """
+
+    mean: Float[Tensor, "M *S"]
+    std: Float[Tensor, "M *S"]
+    scale: float
+
+    @property
+    def stochastic(self) -> Bool[Tensor, "M"]:
+        """The rows that are decisions."""
+        return (self.std > 0).flatten(1).all(dim=1)
+
+    def draw(self, z: Float[Tensor, "M *S"]) -> Float[Tensor, "M *S"]:
+        """The next state for this standard normal noise."""
+        return self.mean + self.std * z.to(self.mean)
+
+    def log_prob(self, x: Float[Tensor, "M *S"]) -> Float[Tensor, "M"]:
+        """Σ -(x - μ)²/(2s²) - log s - ½·log 2π, times the event's scale, in float64; 0 where a row is no decision."""
+        noisy, std = self._safe()
+        z = (x - self.mean).double() / std
+        each = -z.square() / 2 - std.log() - math.log(2 * math.pi) / 2
+        return torch.where(noisy, self.scale * each.flatten(1).sum(dim=1), 0)
+
+    def kl(self, other: Gaussian) -> Float[Tensor, "M"]:
+        """KL(self ‖ other) = Σ log(s'/s) + (s² + (μ - μ')²)/(2s'²) - ½, times the event's scale, in float64."""
+        (noisy, std), (_, theirs) = self._safe(), other._safe()
+        apart = (self.mean - other.mean).double()
+        each = (theirs / std).log() + (std.square() + apart.square()) / (2 * theirs.square()) - 0.5
+        return torch.where(noisy, self.scale * each.flatten(1).sum(dim=1), 0)
+
+    def _safe(self) -> tuple[Tensor, Tensor]:
+        """Which rows are decisions, and a std that divides without infinities, so that the others' gradient is 0."""
+        noisy = self.stochastic
+        wide = noisy.view(-1, *[1] * (self.std.dim() - 1))
+        return noisy, torch.where(wide, self.std, 1).double()
+
+
+class Stepwise(nn.Module, ABC):
+    """A policy of `steps` decisions, each of which draws the next state from a Gaussian.
+
+    A decision's column is its step: D = K = `steps`; column k leads from `states[:, k]` to `states[:, k + 1]`. The
+    trace holds `states` [N, K+1, *S], in the type in which they are scored again; `data` [N, *S], the last of them;
+    `condition` [N, ...], what the problem asked for; and `key` [N], the row's noise.
+    """
+
+    steps: int
+
+    @abstractmethod
+    def condition(self, problems: Sequence[Problem]) -> Tensor:
+        """[P, ...] what the network is told about each problem; raises UserError if it cannot be told."""
+
+    @abstractmethod
+    def start(self, keys: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
+        """The first state of the rows with these keys."""
+
+    @abstractmethod
+    def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor) -> Gaussian:
+        """How step k leads on from states x. A row's numbers do not depend on the other rows, to the last bit."""
+
+    @abstractmethod
+    def decode(self, x: Float[Tensor, "N *S"]) -> Any:
+        """What rewards see of the last state."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(chain(self.parameters(), self.buffers()), torch.zeros(())).device
+
+    def keys(self, problems: Sequence[Problem], group: int, seed: int) -> Int[Tensor, "N"]:
+        """The rows' noise keys, on the policy's device."""
+        if not problems or group < 1:
+            raise UserError(
+                f"{len(problems)} problems in groups of {group}: ask for at least one rollout of one problem"
+            )
+        return row_keys(problems, group, seed, self.device)
+
+    @torch.no_grad()
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        """`group` rollouts for each problem: the start from the stream START, step k's noise from ACTION at k."""
+        keys = self.keys(problems, group, seed)
+        condition = self.condition(problems).repeat_interleave(group, dim=0)
+        states, logp, mask = [self.start(keys)], [], []
+        for k in range(self.steps):
+            ahead = self.step(states[-1], torch.full_like(keys, k), condition)
+            states.append(ahead.draw(step_noise(keys, k, states[-1].shape[1:])))
+            logp.append(ahead.log_prob(states[-1]))
+            mask.append(ahead.stochastic)
+        return Rollouts(
+            problems=tuple(problem for problem in problems for _ in range(group)),
+            group=group,
+            outputs=self.decode(states[-1]),
+            trace={"states": torch.stack(states, dim=1), "condition": condition, "data": states[-1], "key": keys},
+            mask=torch.stack(mask, dim=1),
+            logp_old=torch.stack(logp, dim=1),
+        )
+
+    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """The log-probability of each decision on the mask, in one call of `step`; float64, 0 off the mask.
+
+        Only decisions on the mask are evaluated, so a narrower mask (a window, an interval) costs less.
+        """
+        rows, slots = rollouts.mask.nonzero(as_tuple=True)
+        states = rollouts.trace["states"]
+        ahead = self.step(states[rows, slots], slots, rollouts.trace["condition"][rows])
+        logp = ahead.log_prob(states[rows, slots + 1])
+        return logp.new_zeros(rollouts.mask.shape).index_put((rows, slots), logp)
+
+    def kl(self, rollouts: Rollouts, reference: Stepwise) -> Float[Tensor, "N D"]:
+        """KL(self ‖ reference) of each decision at the visited states, in closed form; 0 off the mask.
+
+        The reference has no gradient. With the same rule it is |Δμ|²/(2s²). Reduced as the log-probabilities are, so
+        that it is the mean of `self.log_prob - reference.log_prob` over the policy's own steps under every event.
+        """
+        if reference.steps != self.steps:
+            raise UserError(
+                f"the policy takes {self.steps} steps and its reference {reference.steps}: give both the same"
+            )
+        rows, slots = rollouts.mask.nonzero(as_tuple=True)
+        here, condition = rollouts.trace["states"][rows, slots], rollouts.trace["condition"][rows]
+        ahead = self.step(here, slots, condition)
+        with torch.no_grad():
+            theirs = reference.step(here, slots, condition)
+        kl = ahead.kl(theirs)
+        return kl.new_zeros(rollouts.mask.shape).index_put((rows, slots), kl)
+
+
+def step_noise(keys: Int[Tensor, "N"], k: int, shape: Sequence[int]) -> Float[Tensor, "N *S"]:
+    """The noise of step k, float64."""
+    return normal(keys, torch.tensor([k], device=keys.device), shape, ACTION)[:, 0]

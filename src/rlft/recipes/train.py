@@ -1,0 +1,142 @@
+"""Your own run: a language model from a folder or the hub, your data, your reward, any method."""
+
+from __future__ import annotations
+
+from rlft import rewards, tasks
+from rlft.measure.text import text_measures
+from rlft.methods.grpo import grpo
+from rlft.policies.language import Language
+from rlft.runs import Run
+from rlft.tasks.files import Files
+from rlft.trainer import Trainer
+from rlft.types import Method, Reward, Runtime, Task, UserError
+
+
+def train(
+    model: str,
+    data: str,
+    reward: tuple[str, ...] = (),
+    reward_weights: tuple[float, ...] = (),
+    method: Method = grpo(),
+    steps: int = 200,
+    prompts: int = 16,
+    group: int = 8,
+    rows: int | None = None,
+    lr: float = 1e-5,
+    warmup: int = 0,
+    max_grad_norm: float = 1.0,
+    max_new_tokens: int = 128,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    stop: tuple[str, ...] = (),
+    system: str | None = None,
+    lora: int | None = None,
+    dtype: str = "float32",
+    device: str | None = None,
+    gradient_checkpointing: bool = False,
+    trust_remote_code: bool = False,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    eval_data: str | None = None,
+    eval_problems: int | None = 200,
+    eval_samples: int = 1,
+    kl: bool = True,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+) -> Run:
+    """Fine-tune a language model with reinforcement learning.
+
+    Args:
+        model: a folder, a hub id, or a PEFT adapter's folder.
+        data: a JSONL, JSON, CSV or Parquet file, a saved data set or hub id, or a task: arithmetic,
+            reasoning_gym:NAME.
+        reward: built-in names such as math or "length(target=50, unit='tokens')", or file.py:function; several add.
+            A task that has its own reward needs none.
+        reward_weights: a weight for each reward; 1 by default.
+        steps: steps in all.
+        prompts: problems in a step, over all processes.
+        group: rollouts of each problem.
+        rows: rows in one forward pass of an update; fewer need less memory and give the same result.
+        lr: learning rate; 1e-6 to 1e-5 for all weights, about 1e-4 with LoRA, more for tiny models.
+        warmup: steps over which the learning rate rises to its value.
+        max_grad_norm: bound on the gradient's norm.
+        max_new_tokens: tokens in a completion at most.
+        temperature: of the distribution that is sampled and trained.
+        top_p: nucleus that is sampled and trained; 1 is everything.
+        top_k: likeliest tokens that are sampled and trained; 0 is all.
+        stop: strings that end a completion.
+        system: a system prompt for chat models.
+        lora: rank of LoRA adapters; none trains all weights.
+        dtype: of the weights: float32, bfloat16, float64.
+        device: cpu, cuda, cuda:1; a GPU where there is one.
+        gradient_checkpointing: recompute activations in the backward pass to save memory.
+        trust_remote_code: run code that a hub model brings along.
+        prompt_field: the data's column of prompts (text or chat messages), by default prompt.
+        answer_field: the data's column of answers, by default answer.
+        eval_data: held-out problems, evaluated before and after; a task's own test split by default.
+        eval_problems: how many of them at most.
+        eval_samples: completions of each.
+        kl: measure the KL to the start at every step, also where the method does not need it.
+        seed: of everything random.
+    """
+    task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
+    held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
+    chosen = reward_of(reward, reward_weights, task)
+    policy = Language.load(
+        model,
+        lora=lora,
+        critic=method.critic,
+        dtype=dtype,
+        device=device,
+        trust_remote_code=trust_remote_code,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        stop=stop,
+        system=system,
+        gradient_checkpointing=gradient_checkpointing,
+    )
+    for source in (task, held_out):
+        if source is not None:
+            policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+    trainer = Trainer(
+        policy,
+        method,
+        task,
+        chosen,
+        prompts=prompts,
+        group=group,
+        rows=rows,
+        lr=lr,
+        schedule=lambda step: min(1.0, (step + 1) / (warmup + 1)),
+        max_grad_norm=max_grad_norm,
+        seed=seed,
+        watch_kl=kl,
+        measures=[text_measures],
+        runtime=runtime,
+    )
+    return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
+
+
+def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
+    """The reward that a command line asks for, or the task's own."""
+    if not specs:
+        own = getattr(task, "reward", None)
+        if own is None:
+            raise UserError(f"{task.name} has no reward of its own: give --reward NAME or --reward file.py:function")
+        return own
+    if weights and len(weights) != len(specs):
+        raise UserError(f"{len(specs)} rewards and {len(weights)} reward weights: give one weight for each")
+    if len(specs) == 1 and not weights:
+        return rewards.load(specs[0])
+    parts = {spec: rewards.load(spec) for spec in specs}
+    return rewards.combine(parts, dict(zip(specs, weights, strict=True)) if weights else None)
+
+
+def _held_out(task: Task, data: str, eval_data: str | None, prompt: str | None, answer: str | None) -> Task | None:
+    """The problems to evaluate on: a file's when given, a generator's own test split."""
+    if eval_data is not None:
+        return tasks.load(eval_data, prompt_field=prompt, answer_field=answer, split="test")
+    return None if isinstance(task, Files) else tasks.load(data, split="test")

@@ -1,0 +1,202 @@
+"""What in a run's numbers calls for a look, in plain words; every rule states its threshold. Not a verdict.
+
+Each rule is a function of the run that returns a Concern or None; `concerns` asks them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlft.report import series
+from rlft.report.files import Run
+from rlft.report.summary import evaluation_names, evaluations, measure
+from rlft.report.words import count, number, percent
+
+# The first ratio of a cached float32 language decoder differs from a full forward by up to this; others by far less.
+RATIO_TOLERANCE = 5e-5
+# Metrics that every update yields, so that null there means that a number was lost.
+_ALWAYS = ("reward", "loss", "grad_norm")
+
+
+@dataclass(frozen=True)
+class Concern:
+    """`name` for tests and scripts, `title` in a few words, `text` with the numbers and what to do."""
+
+    name: str
+    title: str
+    text: str
+
+
+def concerns(run: Run) -> list[Concern]:
+    """Every concern that the run's numbers raise, gravest first."""
+    rules = (failed, not_a_number, parity, unscored, no_contrast, exploding, collapse, flat, held_out, cut_off)
+    return [found for rule in rules if (found := rule(run)) is not None]
+
+
+def failed(run: Run) -> Concern | None:
+    """The run says that it failed."""
+    if run.status != "failed":
+        return None
+    reason = run.info.get("error")
+    text = f"It ended with: {reason}" if reason else "run.json gives no reason; the terminal's last lines may."
+    return Concern("failed", "The run failed", str(text))
+
+
+def not_a_number(run: Run) -> Concern | None:
+    """A metric was NaN or infinite, or a reward, loss or gradient norm was null."""
+    found = []
+    for key in run.logged:
+        _, values = run.column(key)
+        broken = int((~np.isfinite(values)).sum())
+        if key in _ALWAYS:
+            broken += sum(1 for record in run.metrics if key in record and record[key] is None)
+        if broken:
+            found.append(f"{key} in {count(broken, 'step')}")
+    if not found:
+        return None
+    more = f" and {count(len(found) - 6, 'other metric')}" if len(found) > 6 else ""
+    return Concern(
+        "nan",
+        "Numbers that are not numbers",
+        f"NaN, infinite or missing: {', '.join(found[:6])}{more}. If the loss or the gradient is among them, the "
+        "update of that step is not to be trusted: lower the learning rate, clip the gradient, or look for a reward of "
+        "NaN.",
+    )
+
+
+def parity(run: Run) -> Concern | None:
+    """`ratio/first`, the largest |ratio - 1| before the first update of a step, above 5e-5 in any step."""
+    _, values = run.column("ratio/first")
+    off = series.finite(values)
+    off = off[np.abs(off) > RATIO_TOLERANCE]
+    if not len(off):
+        return None
+    return Concern(
+        "parity",
+        "Sampler and trainer disagree",
+        f"Before any update the ratio of new to old probability should be 1. It was off by up to "
+        f"{number(float(np.abs(off).max()))} and by more than {number(RATIO_TOLERANCE)} in {len(off):,} of "
+        f"{count(len(values), 'step')}. Half precision or another sampling engine explains small differences; large "
+        "ones mean that the two score different distributions (temperature, masks, dropout), and every clipped "
+        "objective is then wrong.",
+    )
+
+
+def unscored(run: Run) -> Concern | None:
+    """Any row that the reward could not score."""
+    _, values = run.column("rows/unscored")
+    rows = series.finite(values)
+    if not (rows > 0).any():
+        return None
+    return Concern(
+        "unscored",
+        "Rows without a reward",
+        f"The reward could not score {count(int(rows.sum()), 'row')}, in {count(int((rows > 0).sum()), 'step')}. They "
+        "were left out of the update, not counted as 0. See what those outputs are, and let the reward decide on them.",
+    )
+
+
+def no_contrast(run: Run) -> Concern | None:
+    """In over a fifth of the steps (of at least five) all rewards were equal, or loss and gradient were exactly 0."""
+    silent = [r for r in run.metrics if r.get("reward_std") == 0 or (r.get("loss") == 0 and r.get("grad_norm") == 0)]
+    if len(run.metrics) < 5 or len(silent) <= 0.2 * len(run.metrics):
+        return None
+    return Concern(
+        "contrast",
+        "All rewards were the same",
+        f"In {percent(len(silent) / len(run.metrics))} of the steps every rollout got the same reward, so there was "
+        "nothing to compare and nothing to learn (loss and gradient 0). Problems of middling difficulty, a larger "
+        "group, a finer reward, or a method that draws again until groups differ (dapo) help.",
+    )
+
+
+def exploding(run: Run) -> Concern | None:
+    """KL of the last tenth of the steps above 10, or above 0.1 and five times that of the middle fifth."""
+    _, values = run.column("kl")
+    if len(series.finite(values)) < 20:
+        return None
+    _, last = series.ends(values)
+    middle = series.mean(values[2 * len(values) // 5 : 3 * len(values) // 5])
+    if last is None or not (last > 10 or (middle is not None and last > 0.1 and last > 5 * middle)):
+        return None
+    against = f", against {number(middle)} half-way" if middle is not None else ""
+    return Concern(
+        "kl",
+        "The policy is running away from its start",
+        f"KL to the start ended at {number(last)}{against}. The reward may be rising at the cost of everything that it "
+        "does not measure. A KL penalty, a lower learning rate or fewer steps hold it back.",
+    )
+
+
+def collapse(run: Run) -> Concern | None:
+    """Entropy of the last tenth of the steps below a tenth of what it was in the first; it must start positive."""
+    _, values = run.column("entropy")
+    if len(series.finite(values)) < 20:
+        return None
+    first, last = series.ends(values)
+    if first is None or last is None or not (first > 0 and last < 0.1 * first):
+        return None
+    return Concern(
+        "entropy",
+        "Entropy collapsed",
+        f"Entropy fell from {number(first)} to {number(last)}: the policy gives almost the same output every time, and "
+        "groups stop differing. A higher upper clip, an entropy bonus, a KL penalty or an earlier checkpoint help.",
+    )
+
+
+def flat(run: Run) -> Concern | None:
+    """Training reward of the last fifth not above that of the first by two standard errors (of at least 20 steps)."""
+    _, values = run.column("reward")
+    moved = series.trend(values)
+    if moved is None or moved[0] > 2 * moved[1]:
+        return None
+    first, last = series.ends(values)
+    fell = moved[0] < -2 * moved[1]
+    return Concern(
+        "flat",
+        "Training reward fell" if fell else "Training reward did not move",
+        f"It was {number(first)} in the first tenth of the steps and {number(last)} in the last; chance alone moves it "
+        f"by about {number(moved[1])}. More steps, a higher learning rate, a larger group or easier problems may help, "
+        "if the policy ever earns a reward at all.",
+    )
+
+
+def held_out(run: Run) -> Concern | None:
+    """Training reward rose by more than two standard errors while a held-out reward did not rise."""
+    moved = series.trend(run.column("reward")[1])
+    if moved is None or moved[0] <= 2 * moved[1]:
+        return None
+    for name in evaluation_names(run):
+        records = [record for record in evaluations(run, name) if measure(record) is not None]
+        if len(records) < 2:
+            continue
+        before, after = measure(records[0]), measure(records[-1])
+        if before is not None and after is not None and after <= before:
+            return Concern(
+                "held-out",
+                "What was learned did not carry over",
+                f"Training reward rose by {number(moved[0])}, but {name} reward went from {number(before)} to "
+                f"{number(after)}. The policy has fitted its training problems, or the reward's blind spots.",
+            )
+    return None
+
+
+def cut_off(run: Run) -> Concern | None:
+    """More than a tenth of the rows ended at the length limit: by the metric `truncated`, else by the last samples."""
+    _, values = run.column("truncated")
+    _, share = series.ends(values) if len(values) else (None, None)
+    if share is None and run.samples:
+        last = run.samples[-1]["step"]
+        rows = [row for r in run.samples if r["step"] == last for row in r.get("rows") or [] if isinstance(row, dict)]
+        ended = [bool(row["truncated"]) for row in rows if "truncated" in row]
+        share = sum(ended) / len(ended) if ended else None
+    if share is None or share <= 0.1:
+        return None
+    return Concern(
+        "length",
+        "Completions are cut off",
+        f"{percent(share)} of the completions ended at the length limit rather than by themselves, and what they would "
+        "have answered was never seen. Allow more tokens, or reward shorter answers.",
+    )

@@ -1,0 +1,240 @@
+"""Make rewards of other functions: one answer at a time, written for TRL or for verl, several of them together.
+
+Not a home for rewards of its own. A function's kind is read off the names of its parameters, see `adapted`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.types import Problem, Reward, Stateful, Text, UserError
+
+_KINDS = """\
+    f(problems, outputs) -> N numbers                          the whole batch, rlft's own
+    f(prompts, completions, **columns) -> list of numbers      the whole batch, as for TRL
+    f(data_source, solution_str, ground_truth, extra_info)     one completion, as for verl
+one written f(problem, output) for a single completion is lifted by rlft.rewards.each"""
+
+
+class Parts(dict[str, Tensor]):
+    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not."""
+
+    def __init__(self, parts: Mapping[str, Tensor], watch: Mapping[str, Tensor]):
+        super().__init__(parts)
+        self.watch = dict(watch)
+
+
+def each(f: Callable[[Problem, Any], float | None]) -> Reward:
+    """Lift a function of one problem and one output to the batch. None means that it could not be scored."""
+
+    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
+        return _column([f(problem, outputs[row]) for row, problem in enumerate(problems)])
+
+    return reward
+
+
+def trl(f: Callable[..., Any]) -> Reward:
+    """A reward function written for TRL's GRPOTrainer, called by keywords as TRL does; a coroutine too.
+
+    It gets `prompts`, `completions`, `completion_ids`, every other column of the data under its own name (and `answer`,
+    if the data have none), `trainer_state` (None: a reward does not see the run), `log_extra(name, values)` and
+    `log_metric(name, value)`, as far as its parameters ask for them. For chat prompts a completion is
+    `[{"role": "assistant", "content": …}]`. None excludes a row. Numbers that are logged are watched, see `Parts`.
+    """
+    name, accepts = _name(f), _accepts(f)
+
+    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"] | Parts:
+        watch: dict[str, Tensor] = {}
+        given = {
+            **_columns(problems),
+            "prompts": [problem.input for problem in problems],
+            "completions": [_completion(problem, outputs[row]) for row, problem in enumerate(problems)],
+            "completion_ids": [_tokens(outputs[row]) for row in range(len(problems))],
+            "trainer_state": None,
+            "log_extra": lambda column, values: watch.update(_numeric(column, values)),
+            "log_metric": lambda metric, value: watch.update(_numeric(metric, [value] * len(problems))),
+        }
+        scores = _awaited([f(**accepts(given))])[0]
+        if not isinstance(scores, Tensor | Sequence) or len(scores) != len(problems):
+            raise UserError(
+                f"{name} returned {_shown(scores)} for {len(problems)} completions; expected as many numbers"
+            )
+        return Parts({name: _column(scores)}, watch) if watch else _column(scores)
+
+    return reward
+
+
+def verl(f: Callable[..., Any]) -> Reward:
+    """A `compute_score(data_source, solution_str, ground_truth, extra_info)` written for verl; a coroutine too.
+
+    `data_source` and `extra_info` are the data's columns of these names, else the task's name and all columns;
+    `ground_truth` is the problem's answer, else `reward_model["ground_truth"]`. A dict's `score` is the reward; its
+    other numbers are watched (see `Parts`) and do not add to the reward.
+    """
+    name, accepts = _name(f), _accepts(f)
+
+    def call(problem: Problem, output: Any) -> Any:
+        columns, answer = problem.columns, problem.answer
+        judge = columns.get("reward_model")
+        given = {
+            "data_source": columns.get("data_source", problem.task),
+            "solution_str": output,
+            "ground_truth": judge.get("ground_truth") if answer is None and isinstance(judge, Mapping) else answer,
+            "extra_info": columns.get("extra_info", dict(columns)),
+        }
+        return f(**accepts(given))
+
+    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"] | Parts:
+        said = _awaited([call(problem, outputs[row]) for row, problem in enumerate(problems)])
+        dicts = [one if isinstance(one, Mapping) else {"score": one} for one in said]
+        if any("score" not in one for one in dicts):
+            raise UserError(
+                f"{name} returned a dict without `score`: {_shown(next(d for d in dicts if 'score' not in d))}"
+            )
+        scores = _column([one["score"] for one in dicts])
+        extras = dict.fromkeys(key for one in dicts for key in one if key != "score")
+        watch = {
+            key: values for extra in extras for key, values in _numeric(extra, [d.get(extra) for d in dicts]).items()
+        }
+        return Parts({name: scores}, watch) if watch else scores
+
+    return reward
+
+
+class _Combined:
+    """Weighted rewards by name; a part that has parts gives each of them. Remembers what its parts remember."""
+
+    def __init__(self, rewards: Mapping[str, Reward], weights: Mapping[str, float]):
+        self.rewards, self.weights = dict(rewards), dict(weights)
+
+    def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
+        parts, watch = {}, {}
+        for name, reward in self.rewards.items():
+            weight, result = self.weights.get(name, 1.0), reward(problems, outputs)
+            if isinstance(result, Parts):
+                watch |= {f"{name}/{key}": values for key, values in result.watch.items()}
+            named = {f"{name}/{key}": v for key, v in result.items()} if isinstance(result, Mapping) else {name: result}
+            parts |= {key: weight * (v if isinstance(v, Tensor) else _column(v)) for key, v in named.items()}
+        return Parts(parts, watch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: reward.state_dict() for name, reward in self.rewards.items() if isinstance(reward, Stateful)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name, reward in self.rewards.items():
+            if isinstance(reward, Stateful):
+                reward.load_state_dict(state[name])
+
+
+def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None = None) -> Reward:
+    """R = Σ w_k R_k, as named parts w_k R_k; a weight that is not given is 1.
+
+    A row that one part cannot score (NaN) has no total. With one reward and weight 1 it is that reward.
+    """
+    if not rewards:
+        raise UserError("combine needs at least one reward: combine({'math': math(), …})")
+    if unknown := [name for name in weights or {} if name not in rewards]:
+        raise UserError(f"no reward is called {unknown[0]!r}; the rewards are {', '.join(rewards)}")
+    return _Combined({name: adapted(reward) for name, reward in rewards.items()}, weights or {})
+
+
+def adapted(f: Callable[..., Any]) -> Reward:
+    """A user's function as a reward: rlft's own kind as it is, TRL's and verl's adapted; anything else is refused."""
+    names = list(_parameters(f))
+    if is_reward(f):
+        return f
+    if "completions" in names:
+        return trl(f)
+    if "solution_str" in names:
+        return verl(f)
+    raise UserError(f"{_name(f)}({', '.join(names)}) is not a reward function. Accepted are\n{_KINDS}")
+
+
+def is_reward(f: Callable[..., Any]) -> bool:
+    """Whether a function's parameters are `problems` and the outputs, under whatever name."""
+    names = list(_parameters(f))
+    return len(names) >= 2 and names[0] == "problems"
+
+
+def _parameters(f: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(f).parameters
+    except (TypeError, ValueError):
+        raise UserError(f"{f!r} is not a reward function. Accepted are\n{_KINDS}") from None
+
+
+def _accepts(f: Callable[..., Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Choose from what could be given what `f` has parameters for, and say which it lacks."""
+    parameters = _parameters(f)
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    needed = [
+        p.name for p in parameters.values() if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+
+    def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
+        if missing := [name for name in needed if name not in given]:
+            raise UserError(f"the reward {_name(f)} asks for {missing[0]!r}, but the data has only {', '.join(given)}")
+        return {name: value for name, value in given.items() if takes_all or name in parameters}
+
+    return chosen
+
+
+def _columns(problems: Sequence[Problem]) -> dict[str, list[Any]]:
+    """The data's columns as lists over the rows, as TRL passes them; a row that lacks one has None."""
+    names = dict.fromkeys(name for problem in problems for name in problem.columns)
+    columns = {name: [problem.columns.get(name) for problem in problems] for name in names}
+    for taken in ("prompt", "completion", "completion_ids"):
+        columns.pop(taken, None)
+    return {"answer": [problem.answer for problem in problems], **columns}
+
+
+def _completion(problem: Problem, output: Any) -> Any:
+    return output if isinstance(problem.input, str) else [{"role": "assistant", "content": output}]
+
+
+def _tokens(output: Any) -> list[int]:
+    return list(output.tokens) if isinstance(output, Text) else []
+
+
+def _awaited(results: list[Any]) -> list[Any]:
+    """The results, those of coroutines awaited together; in a thread, for this one may have a loop that runs."""
+    if not any(isinstance(result, Awaitable) for result in results):
+        return results
+
+    async def settled() -> list[Any]:
+        waiting = [result for result in results if isinstance(result, Awaitable)]
+        done = iter(await asyncio.gather(*waiting))
+        return [next(done) if isinstance(result, Awaitable) else result for result in results]
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, settled()).result()
+
+
+def _numeric(name: str, values: Sequence[Any]) -> dict[str, Tensor]:
+    """The values as a column of this name if they are numbers, else nothing."""
+    return {name: _column(values)} if all(isinstance(v, int | float | None) for v in values) else {}
+
+
+def _column(values: Any) -> Float[Tensor, "N"]:
+    """Numbers as float32; None is NaN."""
+    if isinstance(values, Tensor):
+        return values.detach().float()
+    return torch.tensor([math.nan if value is None else float(value) for value in values], dtype=torch.float32)
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"

@@ -1,0 +1,160 @@
+"""A Python process on the side that answers one question at a time, and is killed when it takes too long.
+
+Scorers that evaluate what a model wrote may never return, ask for all the memory there is, or depend on the process
+they run in; here they cannot take the run with them, on any thread. It is NOT a sandbox: it keeps accidents away from
+files, processes and the network, not an attacker.
+
+The file is also that process's program: `python child.py SCRIPT` serves the script's function `answer`, one JSON line
+in and one out. So it imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+# The budget is the child's own processor time, so that a busy machine does not change a verdict; the wall clock is
+# only for a child that waits for something.
+_WALL, _START = 20.0, 300.0
+_MEMORY = 4 << 30
+
+
+class Unanswered(Exception):
+    """The question has no answer: the child was late, died, or raised what the message says."""
+
+
+class Child:
+    """Serves `answer(*question)` of a script. Started at the first question; safe to pickle, fork and share by threads.
+
+    Its hash seed is fixed, so that what iterates over a set is the same on every machine.
+    """
+
+    def __init__(self, script: Path):
+        self.script = script
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+
+    def __reduce__(self) -> tuple[type[Child], tuple[Path]]:
+        return Child, (self.script,)
+
+    def ask(self, *question: Any, seconds: float) -> Any:
+        """The answer, as JSON has it; `Unanswered` after this much processor time, or when the script raised."""
+        with self._lock:
+            process = self._running()
+            reply = _exchange(process, json.dumps([seconds, question]), _WALL * seconds)
+            if not reply:
+                process.kill()
+                process.wait()
+                raise Unanswered(f"no answer within {seconds:g} seconds")
+        verdict, value = json.loads(reply)
+        if verdict == "raised":
+            raise Unanswered(value)
+        return value
+
+    def _running(self) -> subprocess.Popen[str]:
+        alive = self._process is not None and self._owner == os.getpid() and self._process.poll() is None
+        if alive and self._process is not None:
+            return self._process
+        process = subprocess.Popen(
+            [sys.executable, "-P", __file__, str(self.script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        if not (hello := _exchange(process, "", _START)):
+            process.kill()
+            raise RuntimeError(f"{self.script.name} did not start (exit code {process.wait()})")
+        if problem := json.loads(hello):
+            raise RuntimeError(f"{self.script.name} did not start: {problem}")
+        self._process, self._owner = process, os.getpid()
+        weakref.finalize(self, _end, process, self._owner)
+        return process
+
+
+def _exchange(process: subprocess.Popen[str], line: str, seconds: float) -> str:
+    """Write a line and read one; empty if the process ended or had to be ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+    except BrokenPipeError:
+        return ""
+    finally:
+        timer.cancel()
+
+
+def _end(process: subprocess.Popen[str], owner: int) -> None:
+    if os.getpid() == owner:  # a fork of the parent ends without taking the child along
+        process.kill()
+        process.wait()
+
+
+def _serve(script: str) -> None:
+    """The child: load the script, then answer until the parent closes the pipe."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is not a reply
+    sys.stdin.readline()
+    try:
+        answer, problem = runpy.run_path(script)["answer"], None
+    except Exception as error:
+        answer, problem = None, f"{type(error).__name__}: {error}"
+    _say(replies, problem)
+    if answer is None:
+        return
+    budget = _limited()
+    sys.addaudithook(_keep_out)
+    for line in sys.stdin:
+        seconds, question = json.loads(line)
+        budget(seconds)
+        try:
+            reply = json.dumps(["answer", answer(*question)])
+        except BaseException as error:
+            reply = json.dumps(["raised", f"{type(error).__name__}: {str(error)[:300]}"])
+        budget(0)
+        replies.write(reply + "\n")
+        replies.flush()
+
+
+def _say(replies: TextIO, value: Any) -> None:
+    replies.write(json.dumps(value) + "\n")
+    replies.flush()
+
+
+def _limited() -> Callable[[float], Any]:
+    """Limit memory; the function that limits the processor time of what follows, also inside one long C call."""
+    if sys.platform == "win32":  # only the parent's clock is left
+        return lambda seconds: None
+    import resource
+    import signal
+
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    return lambda seconds: signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles SIGPROF: it ends the process
+
+
+def _keep_out(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse what no scorer needs. sympy's `parse_expr`, which several use, evaluates Python."""
+    if event in ("os.listdir", "os.scandir"):  # import looks for modules
+        return
+    writes = event == "open" and isinstance(arguments[1], str) and arguments[1] not in ("r", "rb")
+    if writes or event.split(".")[0] in ("os", "subprocess", "socket", "shutil", "ctypes", "winreg", "msvcrt"):
+        raise PermissionError(f"{event} is not for a scorer")
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

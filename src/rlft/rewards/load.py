@@ -1,0 +1,136 @@
+"""From what stands on a command line to a reward: `math`, `length(target=50, unit='tokens')`, `file.py:function`.
+
+Arguments are literals; nothing is evaluated. A file of the user's is imported, and so is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rlft.noise import hashed
+from rlft.rewards.adapt import adapted, is_reward
+from rlft.types import Reward, UserError
+
+
+@dataclass(frozen=True)
+class Call:
+    """`name(1, two=3)` in parts; `called` tells `name()` from `name`."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    called: bool = False
+
+
+def load(spec: str) -> Reward:
+    """The reward that a text names: a built-in, with or without settings, or a function of a Python file.
+
+    `file.py:make(scale=2)` calls `make`, which returns a reward; `file.py:function` is one itself, of any kind that
+    `adapt.adapted` knows. Raises `UserError` and says what there is instead.
+    """
+    if found := re.fullmatch(r"(.+?\.py)(?::(.*))?", spec.strip(), re.DOTALL):
+        path, rest = Path(found[1]).expanduser(), parse_call(found[2] or "")
+        function = _function(path, rest.name)
+        return adapted(called(function, rest) if rest.called else function)
+    call, rewards = parse_call(spec), built_in()
+    if call.name not in rewards:
+        raise UserError(f"there is no reward {call.name!r}{nearest(call.name, rewards)}, or your own file.py:function")
+    function = rewards[call.name]
+    return function if is_reward(function) and not call.called else called(function, call)
+
+
+def built_in() -> dict[str, Callable[..., Any]]:
+    """The functions `rlft.rewards` exports that are rewards or make one: all but those of `adapt` and this file."""
+    exported = vars(importlib.import_module("rlft.rewards"))
+    here = ("rlft.rewards.adapt", __name__)
+    return {
+        name: value
+        for name, value in sorted(exported.items())
+        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ not in here
+    }
+
+
+def parse_call(spec: str) -> Call:
+    """`name` or `name(literals, key=literals)`; the name may be anything without brackets."""
+    name, bracket, rest = spec.strip().partition("(")
+    if not bracket:
+        return Call(name)
+    try:
+        tree = ast.parse(f"f({rest}", mode="eval").body
+        if (
+            not isinstance(tree, ast.Call)
+            or not isinstance(tree.func, ast.Name)
+            or any(keyword.arg is None for keyword in tree.keywords)
+        ):
+            raise ValueError
+        arguments = tuple(ast.literal_eval(argument) for argument in tree.args)
+        settings = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
+    except (SyntaxError, ValueError):
+        raise UserError(
+            f"cannot read {spec!r}: expected name(key=value, …) with numbers, texts, lists as values"
+        ) from None
+    return Call(name.strip(), arguments, settings, True)
+
+
+def called(make: Callable[..., Any], call: Call) -> Any:
+    """`make` with the call's arguments; wrong ones are a `UserError` that shows the right."""
+    try:
+        inspect.signature(make).bind(*call.arguments, **call.settings)
+    except TypeError as error:
+        shown = re.sub(r" -> .*", "", str(inspect.signature(make)).replace("'", "").replace("*, ", ""))
+        raise UserError(f"{call.name}: {error}; it is {call.name}{shown}") from None
+    return make(*call.arguments, **call.settings)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of an error about a name: the nearest ones, and all if they are few."""
+    near = difflib.get_close_matches(name, names := sorted(names), n=3, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(near)}?" + (f" There are {', '.join(names)}" if len(names) <= 20 else "")
+    return f"; there are {', '.join(names[:40])}{' …' if len(names) > 40 else ''}"
+
+
+def _function(path: Path, name: str) -> Callable[..., Any]:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; a reward of your own is given as file.py:function")
+    module = _imported(path)
+    own = {key: f for key, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__}
+    if not name:
+        raise UserError(
+            f"which function of {path}? It has {', '.join(own) or 'none'}: {path}:{next(iter(own), 'function')}"
+        )
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UserError(f"{path} has no function {name!r}{nearest(name, own) if own else ''}")
+    return function
+
+
+def _imported(path: Path) -> ModuleType:
+    """The file as a module, imported once; modules beside it can be imported by it."""
+    path = path.resolve()
+    name = f"rlft_user_{path.stem}_{hashed(path, path.stat().st_mtime_ns):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module

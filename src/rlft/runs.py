@@ -1,0 +1,363 @@
+"""Run folders: one run from its start, or from where it stopped, to its report. Decides nothing about training.
+
+run.json           how it was started: command, arguments, seed, versions, revision, machine, state
+metrics.jsonl      one line a step            samples.jsonl      some problems and their rows, every few steps
+evaluations.jsonl  held-out problems          checkpoints/       see `rlft.checkpoint`
+model/             the trained policy         report.html        everything on one page
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from rlft import __version__, checkpoint, report
+from rlft.evaluate import Evaluation, Measure, evaluate
+from rlft.report.live import LiveBar
+from rlft.rollouts import Problem, Rollouts
+from rlft.trainer import Trainer
+from rlft.types import Policy, Reward, Savable, Showable, Task, UserError
+
+
+@dataclass
+class Run:
+    """What a recipe returns: a Trainer that is ready, how long it runs, and what it is measured on.
+
+    trainer      built, not run
+    steps        steps in all
+    held_out     problems evaluated before and after; None evaluates nothing
+    reward       how they are scored; None takes the Trainer's
+    problems     how many of them, None all
+    samples      rollouts of each
+    deploy       the policy as it is used when trained (an ODE sampler, the mean action); None is the policy itself
+    measures     what the reward cannot see
+    """
+
+    trainer: Trainer
+    steps: int
+    held_out: Task | None = None
+    reward: Reward | None = None
+    problems: int | None = None
+    samples: int = 1
+    deploy: Policy | None = None
+    measures: Sequence[Measure] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Cadence:
+    """How often a run writes.
+
+    save     steps between checkpoints (one is also written at the end, and on Ctrl-C)
+    samples  steps between samples
+    """
+
+    save: int = 20
+    samples: int = 10
+
+
+class Stopped(Exception):
+    """The run was asked to stop, has saved its state, and can be resumed."""
+
+
+def refuse_existing(folder: Path) -> None:
+    """A run folder that is there already is never touched."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            f"{folder} exists already and nothing in it will be overwritten; choose another --out, or go on with "
+            f"`rlft train --resume {folder}`"
+        )
+
+
+def begin(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Make a new run folder and say in it how the run was started."""
+    refuse_existing(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
+    except OSError as error:
+        raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run folder."""
+    path = folder / "run.json"
+    if not path.exists():
+        raise UserError(f"{folder} is not a run folder: it has no run.json")
+    return json.loads(path.read_text())
+
+
+def circumstances() -> dict[str, Any]:
+    """Versions, revision and machine: what a number may depend on besides the arguments."""
+    import numpy
+    import transformers
+
+    versions = {"rlft": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    versions |= {"numpy": numpy.__version__, "transformers": transformers.__version__}
+    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return {"versions": versions, "revision": revision(), "machine": machine}
+
+
+def revision() -> str | None:
+    """The git revision of this library's checkout, with `+` if it has been changed; None when installed otherwise."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=5, check=True)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = False) -> dict[str, Evaluation]:
+    """Run to the end: evaluate, train, evaluate, save, report. Goes on from the folder's newest checkpoint if any.
+
+    Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates.
+    """
+    cadence, trainer = cadence or Cadence(), run.trainer
+    log = _Log(folder, trainer.runtime.rank == 0)
+    _check_start(run, log)
+    resumed = _resume(run, folder, log)
+    trainer.seen = _Samples(run, log, cadence).see
+    found: dict[str, Evaluation] = {}
+    try:
+        if not resumed and run.held_out is not None:
+            found["before"] = _evaluate(run, log, "before", quiet)
+        _train(run, folder, cadence, log, quiet)
+        if run.held_out is not None:
+            found["after"] = _evaluate(run, log, "after", quiet)
+        if log.writes and isinstance(trainer.policy, Savable):
+            trainer.policy.save(folder / "model")
+        log.status("done")
+    except Stopped:
+        log.status("stopped")
+        raise
+    except BaseException:
+        log.status("failed")
+        raise
+    if log.writes:
+        report.write(folder)
+    return found
+
+
+def _train(run: Run, folder: Path, cadence: Cadence, log: _Log, quiet: bool) -> None:
+    trainer, checkpoints = run.trainer, folder / "checkpoints"
+    if not any(checkpoints.glob("step-*")):
+        checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
+    console = Console(quiet=quiet or not log.writes)
+    with LiveBar(run.steps, title=trainer.method.name, console=console) as bar, _stop_asked() as stop:
+        while trainer.steps_done < run.steps:
+            metrics = trainer.advance()
+            if metrics is not None:
+                log.line("metrics", metrics)
+                bar.update(metrics)
+                _sane(metrics)
+            due = metrics is not None and (trainer.steps_done % cadence.save == 0 or trainer.steps_done == run.steps)
+            if due or stop():
+                checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
+            if stop():
+                raise Stopped(f"stopped after step {trainer.steps_done}; go on with `rlft train --resume {folder}`")
+
+
+def _sane(metrics: Mapping[str, float]) -> None:
+    if not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "grad_norm")):
+        raise UserError(
+            f"the loss or its gradient is not finite at step {metrics['step']} (loss {metrics.get('loss')}, gradient "
+            f"{metrics.get('grad_norm')}); lower --lr or look at the rewards. The last checkpoint is from before"
+        )
+
+
+def _check_start(run: Run, log: _Log) -> None:
+    """The policy a run is resumed with must start from the weights it once started from: the KL is measured to them."""
+    facts = facts_of(log.folder)
+    digest = fingerprint(run.trainer.policy)
+    if facts.get("start") not in (None, digest):
+        raise UserError(
+            f"the model that {log.folder} was started from has changed since; put it back, or start a new run"
+        )
+    if log.writes and "start" not in facts:
+        _write_facts(log.folder, {**facts, "start": digest, "steps": run.steps, "settings": dict(run.settings)})
+
+
+def fingerprint(policy: Policy) -> str:
+    """A hash of a policy's weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(policy.state_dict().items()):
+        if isinstance(value, Tensor):
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(name.encode())
+            digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _resume(run: Run, folder: Path, log: _Log) -> bool:
+    """Load the newest whole checkpoint, if any, and cut the logs back to it."""
+    checkpoints = folder / "checkpoints"
+    if not any(checkpoints.glob("step-*")):
+        return False
+    state, path, passed = checkpoint.load(checkpoints, run.trainer.runtime)
+    for sentence in passed:
+        print(f"rlft: {sentence}", file=sys.stderr)
+    run.trainer.load_state_dict(state)
+    log.cut(run.trainer.steps_done)
+    log.status("running")
+    print(f"rlft: going on from {path.name}", file=sys.stderr)
+    return True
+
+
+def _evaluate(run: Run, log: _Log, when: str, quiet: bool) -> Evaluation:
+    trainer, task = run.trainer, run.held_out
+    assert task is not None and (run.reward or trainer.reward) is not None
+    start = time.perf_counter()
+    reward = run.reward or trainer.reward
+    assert reward is not None
+    result = evaluate(
+        run.deploy or trainer.policy,
+        task,
+        reward,
+        problems=run.problems,
+        samples=run.samples,
+        seed=trainer.seed,
+        measures=run.measures,
+    )
+    numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers()}
+    log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
+    if not quiet and log.writes:
+        low, high = result.interval
+        print(f"held-out {when}: reward {result.mean:.3f} [{low:.3f}, {high:.3f}] on {len(result.rewards)} problems")
+    return result
+
+
+class _Samples:
+    """A few problems with all their rows, every few steps."""
+
+    def __init__(self, run: Run, log: _Log, cadence: Cadence, problems: int = 2):
+        self.run, self.log, self.cadence, self.problems = run, log, cadence, problems
+
+    def see(self, step: int, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
+        last = step == self.run.steps
+        if not self.log.writes or not (step == 1 or last or step % self.cadence.samples == 0):
+            return
+        policy, group = self.run.trainer.policy, rollouts.group
+        if not isinstance(policy, Showable):
+            return
+        for first in range(0, min(self.problems * group, len(rollouts)), group):
+            rows = [
+                {
+                    "reward": float(rollouts.rewards[row]),
+                    "parts": {name: float(values[row]) for name, values in parts.items()},
+                    **policy.show(rollouts.outputs[row]),
+                }
+                for row in range(first, first + group)
+            ]
+            self.log.line("samples", {"step": step, "problem": _plain(rollouts.problems[first]), "rows": rows})
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    def simple(value: Any) -> Any:
+        return value if isinstance(value, str | int | float | list | dict | None) else str(value)
+
+    return {"index": problem.index, "input": simple(problem.input), "answer": simple(problem.answer)}
+
+
+class _Log:
+    """The JSON lines of a run folder."""
+
+    def __init__(self, folder: Path, writes: bool):
+        self.folder, self.writes = folder, writes
+
+    def line(self, name: str, values: Mapping[str, Any]) -> None:
+        if self.writes:
+            try:
+                with (self.folder / f"{name}.jsonl").open("a") as file:
+                    file.write(json.dumps(_finite(values)) + "\n")
+            except OSError as error:
+                raise UserError(
+                    f"could not write {self.folder / name}.jsonl: {error.strerror}; free some space, then go on with "
+                    f"`rlft train --resume {self.folder}`"
+                ) from error
+
+    def cut(self, step: int) -> None:
+        """Drop the lines of steps that will be done again."""
+        if not self.writes:
+            return
+        for name in ("metrics", "samples", "evaluations"):
+            path = self.folder / f"{name}.jsonl"
+            if path.exists():
+                kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
+                beside = path.with_suffix(".cut")
+                beside.write_text("".join(line + "\n" for line in kept))
+                beside.replace(path)
+
+    def status(self, status: str) -> None:
+        if self.writes:
+            ended = {} if status == "running" else {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
+            _write_facts(self.folder, {**facts_of(self.folder), **ended, "status": status})
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):  # a torn last line
+        return math.inf
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    beside = folder / ".run.json"
+    beside.write_text(json.dumps(_finite(facts), indent=1, default=str) + "\n")
+    beside.replace(folder / "run.json")
+
+
+@contextmanager
+def _stop_asked() -> Iterator[Any]:
+    """Turn the first Ctrl-C or SIGTERM into a request; a second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: Any) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        for number in before:
+            signal.signal(number, ask)
+    except ValueError:  # not the main thread
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,185 @@
+"""Problems from files: JSONL, JSON, CSV, Parquet and Hugging Face data sets, a row a problem. Tokenises nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlft.rewards.load import nearest
+from rlft.types import Problem, UserError
+
+Rows = Sequence[Mapping[str, Any]]
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?")
+
+
+class Files:
+    """The rows of a data set; index i is row i, and all its columns reach the reward in `Problem.columns`.
+
+    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, or
+             an id on the Hugging Face hub, `owner/name` or `owner/name:configuration`
+    prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
+    answer   the column with the answer; None is `answer` where there is one
+    split    which split of a Hugging Face data set; of a file it only names the noise
+    name     the task's name, which names its noise too; by default the file's, without its ending
+
+    Raises `UserError` for a file that is missing, empty or broken, a column that is not there, and an empty prompt.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        prompt: str = "prompt",
+        answer: str | None = None,
+        split: str = "train",
+        name: str | None = None,
+    ):
+        self.rows, source = _read(path, split), str(path)
+        if not len(self.rows):
+            raise UserError(f"{source} has no rows")
+        self.prompt, self.split = prompt, split
+        self.name = name or Path(source).stem
+        self.size = len(self.rows)
+        columns, fault = _surveyed(self.rows, prompt)
+        for wanted in (prompt, *((answer,) if answer else ())):
+            if wanted not in columns:
+                raise UserError(f"{source} has no column {wanted!r}{nearest(wanted, columns)}")
+        self.answer = answer or ("answer" if "answer" in columns else None)
+        if fault:
+            raise UserError(f"{source}, {fault}")
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index, below `size`."""
+        if not 0 <= index < self.size:
+            raise IndexError(f"{self.name} has {self.size} problems, none with index {index}")
+        row = self.rows[index]
+        answer = row.get(self.answer) if self.answer else None
+        return Problem(index, row[self.prompt], answer, row, task=self.name, split=self.split)
+
+
+def _surveyed(rows: Rows, prompt: str) -> tuple[dict[str, None], str | None]:
+    """All columns of any row, and the first fault of a prompt."""
+    columns, first = {}, None
+    for number, row in enumerate(rows, 1):
+        columns.update(dict.fromkeys(row))
+        if first is None and (fault := _fault(row.get(prompt))):
+            first = f"row {number}: the prompt (column {prompt!r}) {fault}"
+    return columns, first
+
+
+def _fault(prompt: Any) -> str | None:
+    """What is wrong with a prompt, if something is."""
+    if prompt is None or (
+        isinstance(prompt, str | list) and not (prompt.strip() if isinstance(prompt, str) else prompt)
+    ):
+        return "is empty"
+    if isinstance(prompt, str):
+        return None
+    if not isinstance(prompt, list):
+        return f"is a {type(prompt).__name__}; expected text or a list of chat messages"
+    if not all(
+        isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and "content" in turn for turn in prompt
+    ):
+        return 'has a message that is not {"role": …, "content": …}'
+    return None
+
+
+def _read(path: str | Path, split: str) -> Rows:
+    file = Path(path).expanduser()
+    if file.is_dir():
+        return _hugging_face(str(file), split, on_disk=True)
+    readers = _readers()
+    if not file.exists():
+        if _HUB.fullmatch(str(path)) and file.suffix not in readers:
+            return _hugging_face(str(path), split, on_disk=False)
+        raise UserError(f"there is no file {file}")
+    if file.suffix not in readers:
+        raise UserError(f"cannot read {file}: its ending should be one of {', '.join(readers)}")
+    if not file.stat().st_size:
+        raise UserError(f"{file} is empty")
+    try:
+        return readers[file.suffix](file)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not UTF-8 text: {error}") from None
+
+
+def _readers() -> dict[str, Callable[[Path], Rows]]:
+    return {".jsonl": _lines, ".ndjson": _lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+
+
+def _lines(file: Path) -> Rows:
+    """JSON objects, one a line; blank lines are skipped."""
+    rows, keys = [], {}
+    with file.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{file}:{number} is not JSON: {error.msg} (column {error.colno})") from None
+            if not isinstance(row, dict):
+                raise UserError(f"{file}:{number} is a {type(row).__name__}; expected an object with named columns")
+            rows.append({keys.setdefault(key, key): value for key, value in row.items()})  # the names are kept once
+    return rows
+
+
+def _json(file: Path) -> Rows:
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{file}:{error.lineno} is not JSON: {error.msg} (column {error.colno})") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{file} should be a list of objects: [{{…}}, …]; for one object a line use .jsonl")
+    return rows
+
+
+def _csv(file: Path) -> Rows:
+    """Comma-separated with a header; every value is text."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise UserError(
+                    f"{file}:{reader.line_num} does not have the header's {len(reader.fieldnames or ())} columns"
+                )
+            rows.append(row)
+    return rows
+
+
+def _parquet(file: Path) -> Rows:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UserError("Parquet needs pyarrow: pip install 'rlft[tasks]'") from None
+    try:
+        return pyarrow.parquet.read_table(file).to_pylist()
+    except pyarrow.ArrowInvalid as error:
+        raise UserError(f"{file} is not Parquet: {error}") from None
+
+
+def _hugging_face(path: str, split: str, on_disk: bool) -> Rows:
+    try:
+        import datasets
+    except ImportError:
+        found = "is a folder, and to read it as a data set" if on_disk else "is not here, and to look for it on the hub"
+        raise UserError(f"{path} {found} needs datasets: pip install 'rlft[hub]'") from None
+    try:
+        if on_disk:
+            found = datasets.load_from_disk(path)
+        else:
+            name, _, configuration = path.partition(":")
+            found = datasets.load_dataset(name, configuration or None)
+    except Exception as error:  # of many kinds: no network, no such id, a folder of something else
+        raise UserError(f"cannot load the data set {path}: {error}") from error
+    if not isinstance(found, datasets.DatasetDict):
+        return found
+    if split not in found:
+        raise UserError(f"the data set {path} has no split {split!r}{nearest(split, found)}")
+    return found[split]

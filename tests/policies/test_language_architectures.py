@@ -1,0 +1,116 @@
+"""Language with other architectures than Llama: windows, caps, recurrent states, and caches that cannot be trusted."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from rlft.models.small_language import character_tokenizer
+from rlft.policies import _decode
+from rlft.policies.language import Language
+from rlft.types import Problem, UserError
+
+TOKENIZER = character_tokenizer("abcdefgh")
+PROMPTS = [Problem(i, text) for i, text in enumerate(["abc", "h", "gfedcba"])]
+USUAL = {
+    "vocab_size": len(TOKENIZER),
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+RECURRENT = {key: USUAL[key] for key in ("vocab_size", "hidden_size", "num_hidden_layers", "eos_token_id")}
+ARCHITECTURES = {
+    "qwen2": (USUAL, "slots, broad"),
+    "gpt2": ({"vocab_size": 11, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}, "slots, broad"),
+    "granite": ({**USUAL, "logits_scaling": 0.3}, "slots, broad"),
+    "opt": (
+        {
+            **{key: value for key, value in USUAL.items() if key not in ("intermediate_size", "num_key_value_heads")},
+            "ffn_dim": 48,
+            "word_embed_proj_dim": 16,
+            "dropout": 0.1,
+        },
+        "slots, broad",
+    ),
+    "gemma2": (
+        {**USUAL, "head_dim": 8, "sliding_window": 5, "query_pre_attn_scalar": 8, "final_logit_softcapping": 2.0},
+        "slots",
+    ),
+    "mistral": ({**USUAL, "sliding_window": 4}, "slots"),
+    "bloom": ({"vocab_size": 11, "hidden_size": 32, "n_layer": 2, "n_head": 4}, "slots"),
+    "mamba": ({**RECURRENT, "state_size": 8}, "slots"),
+    "rwkv": ({**RECURRENT, "context_length": 64}, "full"),
+}
+
+
+def build(kind: str, **told) -> Language:
+    """Random weights, scaled up so that what a wrong mask or position would change is seen."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **ARCHITECTURES[kind][0]))
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.mul_(6 if weight.dim() > 1 and weight.std() < 0.1 else 1)
+    return Language(model, TOKENIZER, **{"max_new_tokens": 14, **told})
+
+
+def way_of(policy: Language) -> str:
+    made = policy.decoders.new()
+    if isinstance(made, _decode.Uncached):
+        return "full"
+    assert isinstance(made, _decode.Cached)
+    name = "slots" if made.new_cache is _decode.slot_cache else "own"
+    return f"{name}, broad" if made.broad else name
+
+
+@pytest.mark.filterwarnings("ignore:no cache reproduces")
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_the_first_ratio_is_one_for_every_architecture(kind):
+    policy = build(kind)
+    rows = policy.sample(PROMPTS, group=3, seed=5)
+    assert_close(policy.log_prob(rows), rows.logp_old, atol=5e-5, rtol=0)
+    assert rows.logp_old[rows.mask].std() > 0.1
+    assert rows.mask.sum() > 30
+    assert way_of(policy) == ARCHITECTURES[kind][1]
+    alone = policy.sample(PROMPTS[1:2], group=3, seed=5)
+    assert [text.tokens for text in alone.outputs] == [text.tokens for text in rows.outputs[3:6]]
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "gemma2", "granite"])
+def test_scores_are_those_of_the_plain_model(kind):
+    """The head that scores pieces caps and scales its logits as the whole model does."""
+    policy = build(kind)
+    row = policy.sample(PROMPTS[2:3], group=1, seed=1)
+    whole = torch.cat([row.trace["prompt"], row.trace["completion"]], dim=1)
+    with torch.no_grad():
+        logp = policy.causal(whole).logits.log_softmax(-1)
+    start, length = int(row.trace["prompt_length"][0]), int(row.mask.sum())
+    expected = logp[0, start - 1 : start + length - 1].gather(1, whole[0, start : start + length, None])[:, 0]
+    assert_close(policy.log_prob(row)[0, :length].detach(), expected, atol=2e-6, rtol=0)
+
+
+def test_a_cache_that_lies_is_not_used(monkeypatch):
+    policy = build("qwen2")
+    honest = policy.sample(PROMPTS, group=2, seed=1)
+
+    class Forgetful(_decode.Slots):
+        def reorder_cache(self, beam_idx):
+            super().reorder_cache(beam_idx.flip(0))
+
+    monkeypatch.setattr(_decode, "Slots", Forgetful)
+    other = build("qwen2")
+    other.sample(PROMPTS, group=2, seed=1)
+    assert way_of(other) == "own"
+    assert [text.tokens for text in other.sample(PROMPTS, 2, 1).outputs] == [text.tokens for text in honest.outputs]
+
+
+def test_a_model_without_a_head_is_refused():
+    with pytest.raises(UserError, match="not a causal language model"):
+        Language(build("qwen2").causal.model, TOKENIZER)

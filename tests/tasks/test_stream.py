@@ -1,0 +1,83 @@
+"""The order of problems: each pass a permutation of its own, and a position is enough to go on from."""
+
+from collections import Counter
+
+import pytest
+
+from rlft.tasks.stream import Stream, permuted
+from rlft.types import Problem, UserError
+
+
+class Numbers:
+    """Problem i is the number i."""
+
+    def __init__(self, size, name="numbers", split="train"):
+        self.size, self.name, self.split = size, name, split
+
+    def at(self, index):
+        assert self.size is None or index < self.size
+        return Problem(index=index, input=str(index), task=self.name, split=self.split)
+
+
+def order(stream, count):
+    return [problem.index for problem in stream.take(count)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 64, 65, 1000])
+def test_permuted_is_a_permutation(size):
+    assert sorted(permuted(place, size, "key") for place in range(size)) == list(range(size))
+
+
+def test_permuted_is_even():
+    # of 720 orders of six, all come up; where each item goes, 2000 keys spread evenly (5 sigma)
+    drawn = [tuple(permuted(place, 6, key) for place in range(6)) for key in range(2000)]
+    assert len(set(drawn)) > 600
+    for place in range(6):
+        counts = Counter(one[place] for one in drawn)
+        assert all(abs(counts[item] - 2000 / 6) < 5 * (2000 * 5 / 36) ** 0.5 for item in range(6))
+
+
+def test_each_pass_has_every_problem_once_in_its_own_order():
+    problems = Stream(Numbers(50), seed=3).take(150)
+    passes = [problems[start : start + 50] for start in (0, 50, 100)]
+    for visit, one in enumerate(passes):
+        assert sorted(problem.index for problem in one) == list(range(50))
+        assert {problem.visit for problem in one} == {visit}
+        assert all(problem.input == str(problem.index) for problem in one)
+    orders = [[problem.index for problem in one] for one in passes]
+    assert orders[0] != orders[1] != orders[2] != list(range(50))
+
+
+def test_the_order_is_the_seeds_and_the_tasks():
+    same = order(Stream(Numbers(50), seed=3), 50)
+    assert order(Stream(Numbers(50), seed=3), 50) == same
+    others = [Stream(Numbers(50), 4), Stream(Numbers(50, name="b"), 3), Stream(Numbers(50, split="test"), 3)]
+    assert all(order(other, 50) != same for other in others)
+
+
+@pytest.mark.parametrize("size", [None, 20])
+def test_going_on_is_as_if_nothing_had_happened(size):
+    straight = Stream(Numbers(size), seed=5)
+    whole = straight.take(7) + straight.take(4) + straight.take(30)
+    first = Stream(Numbers(size), seed=5)
+    begun = first.take(7)
+    second = Stream(Numbers(size), seed=5)
+    second.load_state_dict(first.state_dict())
+    assert begun + second.take(34) == whole
+    assert first.state_dict() == {"position": 7}
+
+
+def test_endless_tasks_come_in_order():
+    problems = Stream(Numbers(None), seed=9).take(5)
+    assert [(problem.index, problem.visit) for problem in problems] == [(i, 0) for i in range(5)]
+
+
+def test_a_huge_task_costs_nothing():
+    found = order(Stream(Numbers(10**12), seed=0), 100)
+    assert len(set(found)) == 100
+    assert max(found) > 10**11
+
+
+def test_an_empty_task_is_refused():
+    with pytest.raises(UserError, match="no problems in its split 'train'"):
+        Stream(Numbers(0), seed=0)
