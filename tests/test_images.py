@@ -138,6 +138,8 @@ def test_ink_and_file_size():
     assert torch.equal(compressibility(asked(0, 1, 2), images), -sizes)
     noise = 2 * torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) - 1
     assert file_size(asked(0), noise).item() > 2 * sizes.max()
+    # what is less than half a grey level is not there
+    assert torch.equal(file_size(asked(0, 1, 2), images.clamp(-1, 1) + 0.06 * noise), sizes)
     # flat images are the same image
     assert torch.equal(ink(asked(0, 1, 2), images.flatten(1)), ink(asked(0, 1, 2), images))
     assert torch.equal(file_size(asked(0, 1, 2), images.flatten(1)), sizes)
@@ -245,21 +247,38 @@ def test_training_a_denoiser():
     # data of two points, one for each class, and both equally likely for the null class
     data, labels = torch.tensor([[1.0, -1.0], [-2.0, 0.5]]).repeat(20, 1), torch.tensor([0, 1]).repeat(20)
 
-    def trained(seed):
+    def trained(seed, iterations=10):
         denoiser = ResidualMLP((2,), classes=2, width=32, blocks=1)
-        settings = {"schedule": RectifiedFlow(), "prediction": X0, "null": 2, "iterations": 300, "batch": 64}
+        settings = {"schedule": RectifiedFlow(), "prediction": X0, "null": 2, "iterations": iterations, "batch": 64}
         train_denoiser(denoiser, data, labels, seed=seed, **settings)
         return denoiser
 
     before = torch.random.get_rng_state()
-    denoiser = trained(seed=4)
+    denoiser = trained(seed=4, iterations=300)
     assert torch.equal(before, torch.random.get_rng_state())
     x, noise = torch.zeros(3, 2), torch.ones(3)
     known = denoiser(x, noise, torch.tensor([0, 1, 2]))
     # from pure noise the class says which point it was, and no class says only their mean
     torch.testing.assert_close(known, torch.tensor([[1.0, -1.0], [-2.0, 0.5], [-0.5, -0.25]]), rtol=0, atol=0.25)
-    assert torch.equal(trained(seed=4)(x, noise, labels[:3]), denoiser(x, noise, labels[:3]))
-    assert not torch.equal(trained(seed=5)(x, noise, labels[:3]), denoiser(x, noise, labels[:3]))
+    one, same, other = (trained(seed)(x, noise, labels[:3]) for seed in (4, 4, 5))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_what_training_leaves_is_an_average():
+    data, labels = torch.tensor([[1.0, -1.0]]), torch.tensor([0])
+
+    def trained(**settings):
+        denoiser = ResidualMLP((2,), classes=1, width=8, blocks=1)
+        settings = {"schedule": RectifiedFlow(), "prediction": X0, "null": 1, "batch": 4} | settings
+        train_denoiser(denoiser, data, labels, **settings)
+        return denoiser.enter.weight
+
+    start, moved = ResidualMLP((2,), classes=1, width=8, blocks=1).enter.weight, trained(iterations=1, ema=0.0)
+    assert (moved - start).abs().max() > 1e-6
+    # the first step counts nine tenths
+    torch.testing.assert_close(trained(iterations=1, ema=0.99), start + 0.9 * (moved - start), rtol=0, atol=1e-8)
+    torch.testing.assert_close(trained(iterations=1, ema=0.05), start + 0.95 * (moved - start), rtol=0, atol=1e-8)
 
 
 def test_a_base_is_built_once_for_each_recipe(cache):

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from rlft import __version__, checkpoint, report
 from rlft.evaluate import Evaluation, Measure, evaluate
+from rlft.ledger import Metrics
 from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.trainer import Trainer
@@ -155,7 +157,10 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
         log.status("stopped")
         raise
     except BaseException:
-        log.status("failed")
+        if log.writes and trainer.steps_done == 0 and not resumed:
+            shutil.rmtree(folder)  # nothing was done yet, and the same command should work once it is mended
+        else:
+            log.status("failed")
         raise
     if log.writes:
         report.write(folder)
@@ -181,7 +186,7 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: _Log, quiet: bool) -> 
                 raise Stopped(f"stopped after step {trainer.steps_done}; go on with `rlft train --resume {folder}`")
 
 
-def _sane(metrics: Mapping[str, float]) -> None:
+def _sane(metrics: Metrics) -> None:
     if not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "grad_norm")):
         raise UserError(
             f"the loss or its gradient is not finite at step {metrics['step']} (loss {metrics.get('loss')}, gradient "

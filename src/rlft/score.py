@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.types import Problem, Reward, UserError
+from rlft.types import Parts, Problem, Reward, UserError
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a reward said: `total` [N], the rewards of each decision where it gave them, and named parts [N]."""
+    """What a reward said: `total` [N], the rewards of each decision where it gave them, and by name its parts and what
+    it wants watched, [N] each."""
 
     total: Float[Tensor, "N"]
     at: Float[Tensor, "N D"] | None
@@ -26,9 +28,18 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
     """The rewards of N rows. `decisions` is D, to which rewards of single decisions are padded with zeros.
 
     A reward returns N numbers, N rows of at most D numbers, or a dict of such with names, which add up. None and NaN
-    mean that a row could not be scored; anything else raises `UserError`.
+    mean that a row could not be scored; anything else raises `UserError`, and so does a reward that raises.
     """
-    result = reward(problems, outputs)
+    try:
+        result = reward(problems, outputs)
+    except UserError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"the reward raised {type(error).__name__}: {error} ({where.filename}:{where.lineno}); mend it, or let it "
+            "return None for rows that cannot be scored"
+        ) from error
     if not isinstance(result, Mapping):
         total, at = _column(result, len(problems), decisions, "the reward")
         return Scores(total, at, {})
@@ -38,7 +49,8 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
         name: _column(part, len(problems), decisions, f"the reward's part {name!r}") for name, part in result.items()
     }
     total = torch.stack([part for part, _ in columns.values()]).sum(0)
-    return Scores(total, _sum_at(columns, decisions), {name: part for name, (part, _) in columns.items()})
+    parts = {name: part for name, (part, _) in columns.items()}
+    return Scores(total, _sum_at(columns, decisions), {**parts, **(result.watch if isinstance(result, Parts) else {})})
 
 
 def _sum_at(columns: Mapping[str, tuple[Tensor, Tensor | None]], decisions: int) -> Tensor | None:

@@ -137,6 +137,8 @@ class Trainer:
             if self.reward is None:
                 raise UserError(f"method {self.method.name} learns from a reward, and none was given")
             scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
+        if len(rollouts) and bool(scores.total.isnan().all()):
+            raise UserError(f"the reward could not score any of {len(rollouts)} rows: try it with rlft check-reward")
         device = rollouts.mask.device
         rollouts = rollouts.fill(rewards=scores.total.to(device))
         if scores.at is not None:

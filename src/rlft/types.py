@@ -36,6 +36,7 @@ __all__ = [
     "HasValue",
     "Loss",
     "Method",
+    "Parts",
     "Policy",
     "Problem",
     "Reward",
@@ -166,7 +167,14 @@ class Task(Protocol):
         ...
 
 
-Output = Any
+class Parts(dict[str, Tensor]):
+    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not."""
+
+    def __init__(self, parts: Mapping[str, Tensor], watch: Mapping[str, Tensor]):
+        super().__init__(parts)
+        self.watch = dict(watch)
+
+
 Reward = Callable[[Sequence[Problem], Any], Any]
 """`(problems, outputs) -> [N]` or `[N, D]`, over the whole batch, group-major; or a dict of named parts, which add."""
 

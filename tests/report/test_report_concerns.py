@@ -78,7 +78,13 @@ CASES: list[tuple[str, set[str], dict[str, Records]]] = [
     ("equal rewards in four steps of four", set(), {"metrics": setting("reward_std", 0.0)[:4]}),
     ("equal rewards in five of five", {"contrast"}, {"metrics": setting("reward_std", 0.0)[:5]}),
     # KL: five times the middle and above 0.1, or above 10
+    ("nine steps of flat groups", {"contrast"}, {"metrics": setting("groups/flat", lambda s: 1.0 if s <= 9 else 0.0)}),
+    ("half of the groups flat", set(), {"metrics": setting("groups/flat", 0.5)}),
+    ("more than half of the groups flat", {"contrast"}, {"metrics": setting("groups/flat", 0.51)}),
+    # KL
     ("kl level and large", set(), {"metrics": setting("kl", 9.9)}),
+    ("kl just under a nat a decision", set(), {"metrics": [r | {"kl": 49.0, "length": 50} for r in steady()]}),
+    ("kl over a nat a decision", {"kl"}, {"metrics": [r | {"kl": 3.1, "length": 3} for r in steady()]}),
     ("kl level and huge", {"kl"}, {"metrics": setting("kl", 10.1)}),
     ("kl four times the middle", set(), {"metrics": setting("kl", lambda s: 0.4 if s > 36 else 0.1)}),
     ("kl six times the middle", {"kl"}, {"metrics": setting("kl", lambda s: 0.6 if s > 36 else 0.1)}),
@@ -88,6 +94,7 @@ CASES: list[tuple[str, set[str], dict[str, Records]]] = [
     ("entropy at a tenth", set(), {"metrics": setting("entropy", 0.1, lambda s: s > 36)}),
     ("entropy below a tenth", {"entropy"}, {"metrics": setting("entropy", 0.09, lambda s: s > 36)}),
     ("differential entropy may be negative", set(), {"metrics": setting("entropy", lambda s: -1.0 - s)}),
+    ("and may become so", set(), {"metrics": setting("entropy", -1.0, lambda s: s > 36)}),
     # flat: within two standard errors
     ("reward level", {"flat"}, {"metrics": setting("reward", 0.5)}),
     ("reward noisy and level", {"flat"}, {"metrics": setting("reward", lambda s: 0.5 + 0.1 * (-1) ** s)}),
@@ -104,6 +111,7 @@ CASES: list[tuple[str, set[str], dict[str, Records]]] = [
     # cut off: more than a tenth at the end
     ("a tenth cut off", set(), {"metrics": setting("truncated", 0.1)}),
     ("more than a tenth cut off", {"length"}, {"metrics": setting("truncated", 0.11)}),
+    ("a measure says so", {"length"}, {"metrics": setting("measure/truncated", 0.2)}),
     ("cut off at first", set(), {"metrics": setting("truncated", lambda s: 0.9 if s < 30 else 0.0)}),
     ("one sample of ten cut off", set(), {"metrics": without("truncated"), "samples": rows(1, 10)}),
     ("two samples of ten cut off", {"length"}, {"metrics": without("truncated"), "samples": rows(2, 10)}),
@@ -114,6 +122,13 @@ CASES: list[tuple[str, set[str], dict[str, Records]]] = [
 def test_concerns(tmp_path, expected, files):
     run = read(run_folders.folder(tmp_path, info={"status": "done"}, **files))
     assert {concern.name for concern in concerns(run)} == expected
+
+
+def test_groups_of_one_are_flat_by_nature(tmp_path):
+    for group, expected in ((1, []), (2, ["contrast"])):
+        lines = setting("groups/flat", 1.0)
+        run = read(run_folders.folder(tmp_path / str(group), info={"arguments": {"group": group}}, metrics=lines))
+        assert [c.name for c in concerns(run)] == expected
 
 
 def test_a_failed_run_says_why(tmp_path):

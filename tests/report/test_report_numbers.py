@@ -184,7 +184,15 @@ def test_evaluations_with_other_measures_and_names(tmp_path):
     evaluations = [
         {"step": 0, "name": "a", "reward": 1, "pass@4": 0.5},
         {"step": 0, "name": "b", "distance": 2.5},
-        {"step": 9, "name": "a", "reward": None, "pass@4": 0.75, "interval": [None, 2]},
+        {
+            "step": 9,
+            "name": "a",
+            "when": "after",
+            "diversity": None,
+            "reward": None,
+            "pass@4": 0.75,
+            "interval": [None, 2],
+        },
     ]
     run = _run(tmp_path, metrics=[{"step": 9}], evaluations=evaluations)
     assert [(f.label, f.before, f.after) for f in facts(run)] == [("a pass@4", 0.5, 0.75), ("b distance", 2.5, None)]

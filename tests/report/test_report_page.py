@@ -120,6 +120,14 @@ def test_everything_that_was_logged_is_on_the_page(tmp_path):
     assert "cut off at the limit" in page.text
 
 
+@pytest.mark.parametrize(("revision", "changed"), [("867d998b0e97+", True), ("867d998b0e97", False), (None, False)])
+def test_a_revision_with_changes_is_said_to_have_them(tmp_path, revision, changed):
+    _, page = written(run_folders.folder(tmp_path, info={"command": ["rlft", "run", "x"], "revision": revision}))
+    assert ("changes that were not committed" in page.text) == changed
+    assert "git checkout 867d998b0e97+" not in page.text
+    assert ("git checkout 867d998b0e97\n" in page.text) == (revision is not None)
+
+
 def test_metrics_beyond_the_panels_are_listed(tmp_path):
     lines = [
         {"step": s, "note": f"word {s}", **{f"m{i:02d}": i * s for i in range(figures.MOST_PANELS + 2)}} for s in (1, 2)

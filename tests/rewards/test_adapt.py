@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rlft.rewards import combine, each, exact, trl, verl
-from rlft.rewards.adapt import Parts, adapted
+from rlft.rewards.adapt import adapted
 from rlft.score import score
 from rlft.types import Problem, Stateful, Text, UserError
 
@@ -91,6 +91,8 @@ def test_verl_one_at_a_time():
     data = {"data_source": "gsm", "reward_model": {"ground_truth": "9"}, "extra_info": {"a": 1}}
     verl(compute_score)([Problem(index=0, input="?", columns=data)], [Text("9")])
     assert seen[2] == ("gsm", "9", "9", {"a": 1})
+    verl(compute_score)([Problem(index=0, input="?", answer="8", columns=data)], [Text("9")])
+    assert seen[3] == ("gsm", "9", "8", {"a": 1})
 
 
 def test_verl_dicts_are_scored_by_score():

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import textwrap
 
 import pytest
@@ -19,7 +20,7 @@ SCRIPT = """
         if question == "power":
             return 9 ** 9 ** 9 ** 9
         if question == "memory":
-            return len(bytearray(1 << 40))
+            return len(bytearray(5 << 30))
         if question == "write":
             open(os.environ["TARGET"], "w").write("x")
         if question == "shell":
@@ -48,6 +49,7 @@ def test_it_is_ended_and_begins_anew(child, question):
     before = child.ask(0, seconds=5.0)[2]
     with pytest.raises(Unanswered, match="no answer"):
         child.ask(question, seconds=0.2)
+    assert child._process.returncode == (3 if question == "die" else -signal.SIGPROF)  # its own time was up
     assert child.ask(1, seconds=5.0)[2] != before
 
 

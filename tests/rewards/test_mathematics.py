@@ -72,7 +72,8 @@ def test_plain_numbers_are_not_equal(gold, output, monkeypatch):
         ("(1,2)", "(1, 2)", 1),
         ("(1,2)", "(1, 3)", 0), ("50", "50%", 1), ("0.5", "50%", 1), ("5 cm", "5", 1), ("90", r"\boxed{90^\circ}", 1),
         # the last number is only a part of these
-        ("2", "it is 1/2", 0), ("2", "it is x^2", 0), ("3", "10 - 3", 0), ("2", r"$\frac{1}{2}$", 0),
+        ("2", "it is 1/2", 0), ("2", "it is x^2", 0), ("3", "10 - 3", 0), ("-3", "10 -3", 0),
+        ("2", r"$\frac{1}{2}$", 0),
         # nothing to compare with
         ("two dozens", "24", nan), ("Evelyn", "Evelyn", nan), (None, "24", nan),
     ],

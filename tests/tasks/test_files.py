@@ -78,7 +78,7 @@ def test_chat_messages_are_kept(tmp_path):
         ("latin.jsonl", b'{"prompt": "\xe9"}', "is not UTF-8"),
         ("other.jsonl", '{"promt": "a", "x": 1}', r"no column 'prompt'; did you mean promt\? There are promt, x"),
         ("hole.jsonl", '{"prompt": "a"}\n{"prompt": " \\n"}', r"row 2: the prompt \(column 'prompt'\) is empty"),
-        ("gap.jsonl", '{"prompt": "a"}\n{"x": 1}', r"row 2: the prompt \(column 'prompt'\) is empty"),
+        ("gap.jsonl", '{"prompt": "a"}\n{"x": 1}\n{"prompt": ""}', r"row 2: the prompt \(column 'prompt'\) is empty"),
         ("chat.jsonl", '{"prompt": []}', r"row 1: .* is empty"),
         ("number.jsonl", '{"prompt": 3}', r"row 1: .* is a int; expected text or a list of chat messages"),
         ("turn.jsonl", '{"prompt": [{"content": "a"}]}', r"row 1: .* has a message that is not"),

@@ -16,7 +16,7 @@ WITHOUT_ANSWER = {"boxnet", "graph_color", "propositional_logic", "rubiks_cube",
 GENEROUS = {"game_of_life_halting"}
 # Its scorer raises on what is not a product of numbers.
 RAISING = {"prime_factorization"}
-# Quick ones, among them the four whose constructors or configurations hold the seed (acre, gsm_symbolic,
+# Quick ones, among them the four that read the seed elsewhere than where it is set (acre, gsm_symbolic,
 # list_functions, survo), one that depends on the hash seed, and one that seeds numpy's global generator.
 FEW = [
     *GENEROUS,

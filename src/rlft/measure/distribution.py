@@ -28,7 +28,7 @@ def frechet_of_gaussians(
 def frechet_distance(features: Float[Tensor, "M F"], others: Float[Tensor, "L F"]) -> float:
     """`frechet_of_gaussians` with the samples' means and (unbiased) covariances.
 
-    Biased upwards in small samples: compare only distances of equally many rows, and with that of two sets of real data.
+    Biased upwards in small samples: compare distances of equally many rows only, and with that of two real samples.
     """
     if min(len(features), len(others)) < 2:
         raise UserError(f"a covariance needs two samples or more, and here are {len(features)} and {len(others)}")

@@ -132,14 +132,12 @@ def train_denoiser(
 ) -> None:
     """Denoising regression in place: min E |denoiser(α·x0 + σ·x1, t, class) - target|², t uniform on (0, 1).
 
-    A share `null_rate` of the labels becomes the `null` class, so that the same network also gives the unconditional
-    estimate of classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598). AdamW, learning rate from `lr` to 0
-    along a cosine after a short warm-up; the weights left behind are an exponential average with decay `ema`.
+    A share `null_rate` of the labels becomes the `null` class of classifier-free guidance (Ho and Salimans 2022,
+    arXiv:2207.12598). Adam; the learning rate goes from `lr` to 0 along a cosine, after a short warm-up. The weights
+    left behind are an exponential average with decay `ema`.
     """
-    draws = torch.Generator().manual_seed(seed)
-    parameters = list(denoiser.parameters())
-    average = [p.detach().clone() for p in parameters]
-    optimiser = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+    draws, parameters = torch.Generator().manual_seed(seed), list(denoiser.parameters())
+    optimiser, average = torch.optim.Adam(parameters, lr=lr), [p.detach().clone() for p in parameters]
     for i in range(iterations):
         rows = torch.randint(len(data), (batch,), generator=draws)
         x0, label = data[rows], labels[rows]
@@ -150,16 +148,13 @@ def train_denoiser(
         error = denoiser(alpha * x0 + sigma * x1, t, label) - prediction.target(x0, x1, alpha, sigma)
         optimiser.zero_grad()
         error.square().mean().backward()
-        warm, progress = min(1.0, (i + 1) / 50), i / iterations
-        optimiser.param_groups[0]["lr"] = lr * warm * (1 + math.cos(math.pi * progress)) / 2
+        optimiser.param_groups[0]["lr"] = lr * min(1.0, (i + 1) / 50) * (1 + math.cos(math.pi * i / iterations)) / 2
         optimiser.step()
-        with torch.no_grad():
-            # Early on the average follows quickly, so that the first weights are forgotten.
-            for slow, fast in zip(average, parameters, strict=True):
-                slow.lerp_(fast, 1 - min(ema, (i + 1) / (i + 10)))
-    with torch.no_grad():
+        # Early on the average follows quickly, so that the first weights are forgotten.
         for slow, fast in zip(average, parameters, strict=True):
-            fast.copy_(slow)
+            slow.lerp_(fast.detach(), 1 - min(ema, (i + 1) / (i + 10)))
+    for slow, fast in zip(average, parameters, strict=True):
+        fast.data.copy_(slow)
 
 
 def digits_base(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlft.report import series
-from rlft.report.files import Run
+from rlft.report.files import Record, Run, arguments
 from rlft.report.summary import evaluation_names, evaluations, measure
 from rlft.report.words import count, number, percent
 
@@ -99,44 +99,71 @@ def unscored(run: Run) -> Concern | None:
 
 
 def no_contrast(run: Run) -> Concern | None:
-    """In over a fifth of the steps (of at least five) all rewards were equal, or loss and gradient were exactly 0."""
-    silent = [r for r in run.metrics if r.get("reward_std") == 0 or (r.get("loss") == 0 and r.get("grad_norm") == 0)]
-    if len(run.metrics) < 5 or len(silent) <= 0.2 * len(run.metrics):
+    """Of at least five steps: no group with unequal rewards in over a fifth of them, or over half of all groups equal.
+
+    A step counts if `groups/flat` is 1, `reward_std` is 0, or loss and gradient are exactly 0. Groups of one are left
+    out of it, because they are flat by nature.
+    """
+    alone = arguments(run).get("group") == 1
+    silent = [r for r in run.metrics if _silent(r, alone)]
+    flat_groups = None if alone else series.mean(run.column("groups/flat")[1])
+    if len(run.metrics) < 5:
+        return None
+    if len(silent) > 0.2 * len(run.metrics):
+        where = f"In {percent(len(silent) / len(run.metrics))} of the steps"
+    elif flat_groups is not None and flat_groups > 0.5:
+        where = f"In {percent(flat_groups)} of the groups"
+    else:
         return None
     return Concern(
         "contrast",
         "All rewards were the same",
-        f"In {percent(len(silent) / len(run.metrics))} of the steps every rollout got the same reward, so there was "
-        "nothing to compare and nothing to learn (loss and gradient 0). Problems of middling difficulty, a larger "
-        "group, a finer reward, or a method that draws again until groups differ (dapo) help.",
+        f"{where} every rollout of a problem got the same reward, so a method that compares them had nothing to learn "
+        "from (loss and gradient 0). If the reward is not yet at its ceiling, problems of middling difficulty, a "
+        "larger group, a finer reward, or a method that draws again until groups differ (dapo) help.",
     )
 
 
+def _silent(record: Record, alone: bool) -> bool:
+    nothing_moved = record.get("loss") == 0 and record.get("grad_norm") == 0
+    return record.get("reward_std") == 0 or nothing_moved or (record.get("groups/flat") == 1 and not alone)
+
+
 def exploding(run: Run) -> Concern | None:
-    """KL of the last tenth of the steps above 10, or above 0.1 and five times that of the middle fifth."""
+    """KL of the last tenth of at least 20 steps above 1 nat a decision, or above 0.1 and five times the middle fifth's.
+
+    `kl` is summed over a row; without `length`, 10 nats a row count instead of 1 nat a decision.
+    """
     _, values = run.column("kl")
     if len(series.finite(values)) < 20:
         return None
     _, last = series.ends(values)
+    _, length = series.ends(run.column("length")[1])
     middle = series.mean(values[2 * len(values) // 5 : 3 * len(values) // 5])
-    if last is None or not (last > 10 or (middle is not None and last > 0.1 and last > 5 * middle)):
+    most = length if length else 10.0
+    if last is None or not (last > most or (middle is not None and last > 0.1 and last > 5 * middle)):
         return None
     against = f", against {number(middle)} half-way" if middle is not None else ""
+    each = f" ({number(last / length)} a decision)" if length else ""
     return Concern(
         "kl",
-        "The policy is running away from its start",
-        f"KL to the start ended at {number(last)}{against}. The reward may be rising at the cost of everything that it "
-        "does not measure. A KL penalty, a lower learning rate or fewer steps hold it back.",
+        "The policy is far from its start",
+        f"KL to the start ended at {number(last)} nats a row{each}{against}. The reward may have risen at the cost of "
+        "what it does not measure: look at the held-out measures and the samples. A KL penalty, a lower learning rate "
+        "or fewer steps hold it back.",
     )
 
 
 def collapse(run: Run) -> Concern | None:
-    """Entropy of the last tenth of the steps below a tenth of what it was in the first; it must start positive."""
+    """Entropy of the last tenth of at least 20 steps below a tenth of what it was in the first.
+
+    A continuous policy's entropy depends on its units and may be negative, so then this says nothing.
+    """
     _, values = run.column("entropy")
     if len(series.finite(values)) < 20:
         return None
     first, last = series.ends(values)
-    if first is None or last is None or not (first > 0 and last < 0.1 * first):
+    if first is None or last is None or not 0 <= last < 0.1 * first:
         return None
     return Concern(
         "entropy",
@@ -184,8 +211,9 @@ def held_out(run: Run) -> Concern | None:
 
 
 def cut_off(run: Run) -> Concern | None:
-    """More than a tenth of the rows ended at the length limit: by the metric `truncated`, else by the last samples."""
-    _, values = run.column("truncated")
+    """Over a tenth of the rows ended at the length limit: by a metric `truncated`, else by the last samples."""
+    key = "measure/truncated" if "measure/truncated" in run.logged else "truncated"
+    _, values = run.column(key)
     _, share = series.ends(values) if len(values) else (None, None)
     if share is None and run.samples:
         last = run.samples[-1]["step"]

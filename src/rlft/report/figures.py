@@ -21,7 +21,7 @@ _FLOOR = 1e-9  # where a zero is drawn on a logarithmic scale
 
 # key: (title, what it says). Metrics without an entry are drawn too, under their own name.
 _KNOWN = {
-    "kl": ("KL to the start", "How far the policy has moved from where it began, per row."),
+    "kl": ("KL to the start", "How far the policy has moved from where it began, nats a row."),
     "length": ("Length", "Decisions of the policy per row: tokens, denoising steps, actions."),
     "entropy": ("Entropy", "Spread of the policy's choices. Near 0 it always does the same."),
     "ratio/first": (
@@ -30,6 +30,16 @@ _KNOWN = {
     ),
     "grad_norm": ("Gradient norm", "Before clipping."),
     "clipped": ("Clipped share", "Share of decisions whose ratio left the trust region."),
+}
+# Further metrics whose names do not say it all.
+_NOTES = {
+    "reward_std": "Spread of the rewards of one step.",
+    "groups/flat": "Share of groups in which every rollout got the same reward.",
+    "ratio/mean": "New to old probability, mean over decisions and updates.",
+    "drift": "KL from the policy that sampled to the updated one, nats a decision.",
+    "advantage/abs": "Mean size of an advantage.",
+    "rows/unscored": "Rows that the reward could not score; they are left out.",
+    "decisions_per_second": "Over the whole step.",
 }
 STAGES = ("sample", "reward", "credit", "update")
 
@@ -78,14 +88,21 @@ def part_panels(run: Run) -> list[Panel]:
     return [_together(run, keys[i : i + per], f"parts-{i}") for i in range(0, len(keys), per)]
 
 
+def measure_panels(run: Run) -> list[Panel]:
+    """What was measured of the training rollouts besides their reward."""
+    keys = [key for key in run.logged if key.startswith("measure/") and _drawable(run, key)]
+    return [_single(run, key, key.removeprefix("measure/"), "") for key in keys[:MOST_PANELS]]
+
+
 def other_panels(run: Run) -> list[Panel]:
     """Every other numeric metric, under its own name, at most `MOST_PANELS`."""
-    return [_single(run, key, key, "") for key in _other_keys(run)[:MOST_PANELS]]
+    return [_single(run, key, key, _NOTES.get(key, "")) for key in _other_keys(run)[:MOST_PANELS]]
 
 
 def undrawn(run: Run) -> list[tuple[str, str]]:
     """What no panel shows: metrics beyond the limit, and values that are not numbers; (key, last value)."""
-    beyond = _other_keys(run)[MOST_PANELS:]
+    measures = [key for key in run.logged if key.startswith("measure/") and _drawable(run, key)]
+    beyond = _other_keys(run)[MOST_PANELS:] + measures[MOST_PANELS:]
     words = [key for key in run.logged if not len(run.column(key)[0])]
     last = {key: next(r[key] for r in reversed(run.metrics) if key in r) for key in (*beyond, *words)}
     return [(key, number(v) if (v := as_number(value)) is not None else str(value)) for key, value in last.items()]
@@ -131,7 +148,7 @@ def compare_panel(runs: Sequence[tuple[str, Run]]) -> Panel:
 
 
 def _other_keys(run: Run) -> list[str]:
-    taken = ("reward/", "seconds/")
+    taken = ("reward/", "seconds/", "measure/")
     return [
         k for k in run.logged if k != "reward" and k not in _KNOWN and not k.startswith(taken) and _drawable(run, k)
     ]

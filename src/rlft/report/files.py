@@ -2,6 +2,22 @@
 
 A run may still be going or may have been killed, so every file may be missing, short or torn at the end. What cannot be
 read is left out and noted, never guessed.
+
+    run.json           command, recipe, arguments (nested), method, seed, versions, revision, machine, started, status
+                       (running, done, stopped, failed), steps, and `error` if there was one
+    metrics.jsonl      {"step", "reward", "reward/PART", "kl", "seconds/STAGE", ...}; any other number is drawn too
+    evaluations.jsonl  {"step", "name", "reward", "interval": [low, high], "problems", "samples", MEASURE: number, ...}
+    samples.jsonl      {"step", "problem": {"index", "input", "answer"}, "rows": [row, ...]}
+
+A row of samples.jsonl has `reward`, and if known `parts`, `advantage` and `tokens`. Its `kind` says how it is shown:
+
+    text        text, truncated (true if the length limit ended it)
+    image       pixels in [-1, 1]: [H W], [H W 1] or [H W 3]
+    points      points [[x, y], ...]
+    trajectory  positions [[x, y], ...], walls [[x0, y0, x1, y1], ...] from corner to corner, goal [x, y]; and, or
+                instead, series {name: [number, ...]}
+
+A row of any other kind is shown as it stands.
 """
 
 from __future__ import annotations
@@ -83,6 +99,12 @@ def as_number(value: object) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def arguments(run: Run) -> Record:
+    """The arguments that run.json lists, or none."""
+    found = run.info.get("arguments")
+    return found if isinstance(found, dict) else {}
 
 
 def read(folder: str | Path) -> Run:

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rlft.report import canvas, figures
 from rlft.report.concerns import concerns
-from rlft.report.files import Run, read
+from rlft.report.files import Run, arguments, read
 from rlft.report.samples import gallery
 from rlft.report.summary import evaluation_table, facts, headline, progress, total_seconds
 from rlft.report.words import MISSING, duration, number
@@ -43,13 +43,16 @@ def write(folder: str | Path) -> Path:
         reward=figures.reward_panel(run),
         known=figures.known_panels(run) + figures.part_panels(run),
         seconds=figures.seconds_panel(run),
+        measures=figures.measure_panels(run),
         others=figures.other_panels(run),
         undrawn=figures.undrawn(run),
         gallery=gallery(run),
         settings=flatten(run.info.get("arguments")),
         versions=flatten({key: run.info.get(key) for key in ("versions", "machine") if run.info.get(key)}),
         command=command(run),
-        revision=run.info.get("revision"),
+        revision=str(run.info.get("revision") or "").removesuffix("+"),
+        changed=str(run.info.get("revision") or "").endswith("+"),
+        directory=run.info.get("directory"),
     )
     return _save(Path(folder) / "report.html", page)
 
@@ -91,12 +94,12 @@ def title(run: Run) -> str:
 
 def about(run: Run) -> list[tuple[str, str]]:
     """What was run, in a few pairs: the heading's arguments, seed, steps, start, revision, versions."""
-    info, arguments = run.info, _arguments(run)
-    pairs = [(key, _short(arguments[key])) for key in _HEADING if arguments.get(key) is not None]
+    info, given = run.info, arguments(run)
+    pairs = [(key, _short(given[key])) for key in _HEADING if given.get(key) is not None]
     pairs += [("seed", str(info["seed"]))] if info.get("seed") is not None else []
     pairs.append(("steps", progress(run).removesuffix(" steps").removesuffix(" step")))
     pairs += [("started", str(info["started"]).replace("T", " ")[:16])] if info.get("started") else []
-    pairs += [("revision", str(info["revision"])[:12])] if info.get("revision") else []
+    pairs += [("revision", str(info["revision"])[:13])] if info.get("revision") else []
     versions = info.get("versions")
     if isinstance(versions, dict):
         pairs.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
@@ -136,15 +139,10 @@ def measured(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 def differing(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """The settings, method and seed in which the runs differ."""
     keys = ("recipe", "method", "seed", "revision")
-    tables = [dict(flatten({k: run.info.get(k) for k in keys} | _arguments(run))) for run in runs]
+    tables = [dict(flatten({k: run.info.get(k) for k in keys} | dict(arguments(run)))) for run in runs]
     names = dict.fromkeys(name for table in tables for name in table)
     rows = [(name, [table.get(name, MISSING) for table in tables]) for name in names]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
-
-
-def _arguments(run: Run) -> dict[str, Any]:
-    found = run.info.get("arguments")
-    return found if isinstance(found, dict) else {}
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

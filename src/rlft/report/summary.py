@@ -165,7 +165,9 @@ class Evaluations:
 
 def evaluation_table(run: Run) -> Evaluations:
     """Every evaluation in order of names, then steps, with each measure that any of them has."""
-    keys = dict.fromkeys(key for record in run.evaluations for key in record if key not in _NOT_MEASURES)
+    keys = dict.fromkeys(
+        key for r in run.evaluations for key in r if key not in _NOT_MEASURES and as_number(r[key]) is not None
+    )
     keys = sorted(keys, key=lambda key: key != "reward")
     rows = []
     for name in evaluation_names(run):

@@ -4,14 +4,13 @@ Each name here is a function of settings that returns a reward, and is what `--r
 and `combine` make one of other functions. NaN marks a row that could not be scored, which is not the same as 0.
 """
 
-from rlft.rewards.adapt import Parts, adapted, combine, each, trl, verl
+from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.load import load
 from rlft.rewards.mathematics import math
 from rlft.rewards.text import choice, exact, format, regex, similarity
 
 __all__ = [
-    "Parts",
     "adapted",
     "choice",
     "combine",

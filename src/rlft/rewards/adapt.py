@@ -16,21 +16,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.types import Problem, Reward, Stateful, Text, UserError
+from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError
 
 _KINDS = """\
     f(problems, outputs) -> N numbers                          the whole batch, rlft's own
     f(prompts, completions, **columns) -> list of numbers      the whole batch, as for TRL
     f(data_source, solution_str, ground_truth, extra_info)     one completion, as for verl
 one written f(problem, output) for a single completion is lifted by rlft.rewards.each"""
-
-
-class Parts(dict[str, Tensor]):
-    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not."""
-
-    def __init__(self, parts: Mapping[str, Tensor], watch: Mapping[str, Tensor]):
-        super().__init__(parts)
-        self.watch = dict(watch)
 
 
 def each(f: Callable[[Problem, Any], float | None]) -> Reward:

@@ -59,7 +59,7 @@ def _generator(dataset: str, config: str) -> Callable[[int], Entry]:
     one = _made(dataset, config, 0)
 
     def reseeded(seed: int) -> Entry:
-        one.seed = one.config.seed = seed
+        one.seed = seed
         return one[0]
 
     def fresh(seed: int) -> Entry:

@@ -9,7 +9,7 @@ from typing import Any
 from rlft.noise import hashed
 from rlft.types import Problem, Task, UserError
 
-_ROUNDS = 6
+_ROUNDS, _WORD = 6, (1 << 64) - 1
 
 
 class Stream:
@@ -54,11 +54,19 @@ def permuted(place: int, size: int, *key: object) -> int:
     if not 0 <= place < size:
         raise IndexError(f"{place} is not one of {size} places")
     half = max((size - 1).bit_length() + 1, 2) // 2
-    mask = (1 << half) - 1
+    mask, salt = (1 << half) - 1, hashed(*key)
     while True:
         left, right = place >> half, place & mask
         for step in range(_ROUNDS):
-            left, right = right, left ^ (hashed(*key, step, right) & mask)
+            left, right = right, left ^ (_mixed(salt + right * _ROUNDS + step) & mask)
         place = left << half | right
         if place < size:
             return place
+
+
+def _mixed(word: int) -> int:
+    """The output function of SplitMix64 (Steele et al. 2014), much quicker than a hash of text."""
+    word = (word * 0x9E3779B97F4A7C15) & _WORD
+    word = ((word ^ word >> 30) * 0xBF58476D1CE4E5B9) & _WORD
+    word = ((word ^ word >> 27) * 0x94D049BB133111EB) & _WORD
+    return word ^ word >> 31
