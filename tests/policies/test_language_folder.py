@@ -104,6 +104,7 @@ def test_lora_trains_adapters_and_its_reference_is_the_base(base):
     assert all("lora_" in name for name in trained)
     assert isinstance(policy, HasReference)
     reference = policy.reference()
+    assert reference.kept == []  # lent, not copied
     train(policy)
     assert (policy.log_prob(rows) - rows.logp_old).abs().max() > 0.05
     assert_close(reference.log_prob(rows), plain.log_prob(rows).detach(), atol=1e-6, rtol=0)

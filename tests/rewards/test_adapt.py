@@ -8,7 +8,7 @@ import torch
 from rlft.rewards import combine, each, exact, trl, verl
 from rlft.rewards.adapt import adapted
 from rlft.score import score
-from rlft.types import Problem, Stateful, Text, UserError
+from rlft.types import Parts, Problem, Stateful, Text, UserError
 
 nan = float("nan")
 CHAT = [{"role": "user", "content": "2+2?"}]
