@@ -31,12 +31,12 @@ def by_hand(id, seed, actions):
 def test_cartpole_is_cartpole():
     world = Gymnasium("CartPole-v1")
     assert (world.action, world.observation_size, world.horizon) == (Discrete(2), 4, 500)
-    keys = torch.tensor([5, 2**31 + 6, 5, 40])
+    keys = torch.tensor([5, 2**31 + 2**30 + 6, 5, 40])
     actions = [(i // 3 + i // 7) % 2 for i in range(500)]
     plan = torch.tensor(actions)[:, None]
     episodes = play(world, keys, keys + 1, lambda seen, rows, d: plan[d].expand(len(rows), 1, 1)).episodes()
     assert len({len(episode) for episode in episodes}) > 1
-    for episode, seed in zip(episodes, (5, 6, 5, 40), strict=True):
+    for episode, seed in zip(episodes, (5, 2**30 + 6, 5, 40), strict=True):
         observations, rewards, ends = by_hand("CartPole-v1", seed, actions)
         assert torch.equal(episode.observations, observations)
         assert episode.rewards.tolist() == rewards
@@ -93,36 +93,61 @@ def test_a_state_is_good_for_one_step():
         world.step(after.state, push, 1, keys)
 
 
-def test_a_copy_has_instances_of_its_own():
-    world, keys = Gymnasium("CartPole-v1"), torch.tensor([1])
+class Echo(gymnasium.Env):
+    """Shows the action it was given, ends at once in both ways, and cannot be copied."""
+
+    observation_space = gymnasium.spaces.Box(-9, 9, (2, 1))
+
+    def __init__(self, space):
+        self.action_space = space
+
+    def __deepcopy__(self, memo):
+        raise TypeError("a simulator")
+
+    def reset(self, *, seed=None, options=None):
+        return self.observation_space.low * 0, {}
+
+    def step(self, action):
+        return self.observation_space.low * 0 + action, 0.0, True, True, {}
+
+
+@pytest.fixture
+def echo():
+    gymnasium.register("rlft-echo-v0", Echo, max_episode_steps=3)
+    yield lambda space: Gymnasium("rlft-echo-v0", options={"space": space})
+    del gymnasium.registry["rlft-echo-v0"]
+
+
+def test_a_copy_has_instances_of_its_own(echo):
+    world, keys = echo(gymnasium.spaces.Discrete(2)), torch.tensor([1])
     state, push = world.reset(keys), torch.ones(1, 1).long()
     other = copy.deepcopy(world)
-    other.step(other.reset(keys), push, 0, keys)
-    assert world.step(state, push, 0, keys).reward == 1
     with pytest.raises(UserError, match="latest state"):
-        copy.deepcopy(world).step(state, push, 0, keys)
+        other.step(state, push, 0, keys)
+    other.step(other.reset(keys), push, 0, keys)
+    assert world.step(state, push, 0, keys).terminated
 
 
-def test_actions_that_start_elsewhere():
-    class Echo(gymnasium.Env):
-        observation_space = gymnasium.spaces.Box(-9, 9, (1,))
-        action_space = gymnasium.spaces.Discrete(3, start=-1)
-
-        def reset(self, *, seed=None, options=None):
-            return self.observation_space.low * 0, {}
-
-        def step(self, action):
-            return self.observation_space.low * 0 + action, 0.0, True, True, {}
-
-    gymnasium.register("rlft-echo-v0", Echo, max_episode_steps=3)
-    try:
-        world, keys = Gymnasium("rlft-echo-v0"), torch.arange(3)
-        out = world.step(world.reset(keys), torch.tensor([[0], [1], [2]]), 0, keys)
-    finally:
-        del gymnasium.registry["rlft-echo-v0"]
-    assert world.observe(out.state).tolist() == [[-1], [0], [1]]
+def test_actions_that_start_elsewhere(echo):
+    world, keys = echo(gymnasium.spaces.Discrete(3, start=-1)), torch.arange(3)
+    out = world.step(world.reset(keys), torch.tensor([[0], [1], [2]]), 0, keys)
+    assert world.observe(out.state).tolist() == [[-1, -1], [0, 0], [1, 1]]
     assert out.terminated.all()
     assert not out.truncated.any()
+
+
+def test_boxes_of_any_shape_are_flattened_and_clipped(echo):
+    world, keys = echo(gymnasium.spaces.Box(-1, 2, (2, 1))), torch.arange(2)
+    assert world.action == Box((-1.0, -1.0), (2.0, 2.0))
+    out = world.step(world.reset(keys), torch.tensor([[0.5, 3.0], [-4.0, 1.0]]).double(), 0, keys)
+    assert world.observe(out.state).tolist() == [[0.5, 2], [-1, 1]]
+
+
+def test_other_spaces_are_refused(echo):
+    with pytest.raises(UserError, match="expected Box or Discrete"):
+        echo(gymnasium.spaces.MultiDiscrete([2, 2]))
+    with pytest.raises(UserError, match="finite bounds"):
+        echo(gymnasium.spaces.Box(-np.inf, np.inf, (1,)))
 
 
 def test_what_cannot_work_says_so(monkeypatch):

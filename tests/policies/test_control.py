@@ -79,6 +79,16 @@ def test_sampler_and_scorer_agree(control):
         assert ratio.dtype == rollouts.logp_old.dtype == policy.dtype
 
 
+def test_a_narrow_policy_agrees_with_itself_too():
+    """A float32 forward pass is 1e-5 off here; see `models.mlp`."""
+    control = copy.deepcopy(lively(POINT))
+    with torch.no_grad():
+        control.head.log_std.fill_(math.log(0.03))
+    rollouts = control.sample(problems(control, 16), 4, seed=5)
+    alone = torch.cat([control.log_prob(rollouts[[i]]) for i in range(len(rollouts))])
+    assert_close((alone - rollouts.logp_old).exp(), torch.ones_like(alone), atol=1e-6, rtol=0)
+
+
 def test_the_noise_of_a_row_is_its_own_at_every_decision():
     control = copy.deepcopy(lively(POINT, chunk=1)).double()
     asked = problems(control, 8)

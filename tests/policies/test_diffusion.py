@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy_diffusion import learned_noise, problems, small
+from tests.policies.toy_diffusion import learned_noise, problems, small
 
 from rlft.models.denoiser import ResidualMLP
 from rlft.models.schedules import EPS, VELOCITY, X0, RectifiedFlow, V

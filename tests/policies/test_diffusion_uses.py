@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
-from toy_diffusion import learned_noise, problems, small
 
 from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, RectifiedFlow, V
 from rlft.policies.diffusion import Diffusion
 from rlft.policies.noise_rules import cps, dance_sde, ddpm, flow_sde, ode
 from rlft.types import HasValue, Policy, Teachable
+from tests.policies.toy_diffusion import learned_noise, problems, small
 
 FLOW = RectifiedFlow()
 
@@ -218,3 +219,14 @@ def test_the_denoising_error():
     torch.testing.assert_close(learner.loss_on(shown[[1]]), learner.loss_on(shown)[[1]])
     # the policy's own samples teach as well (rejection sampling)
     assert off.loss_on(off.sample(asked, 2, 1)).shape == (4, 3)
+
+
+def test_show_and_save(tmp_path):
+    policy = small(shape=(2,))
+    assert policy.show(torch.tensor([0.25, -0.5])) == {"kind": "points", "points": [[0.25, -0.5]]}
+    assert policy.show(torch.full((2, 3), -1.0)) == {"kind": "image", "shape": [2, 3], "pixels": [[-1.0] * 3] * 2}
+    assert policy.show(torch.zeros(3, 4, 5))["shape"] == [4, 5, 3]
+    policy.save(tmp_path / "model")
+    other = small(shape=(2,), noise=1.0)
+    other.load_state_dict(load_file(tmp_path / "model" / "weights.safetensors"))
+    assert all(torch.equal(a, b) for a, b in zip(policy.parameters(), other.parameters(), strict=True))

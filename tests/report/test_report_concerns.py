@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import run_folders
 
 from rlft.report import read
 from rlft.report.concerns import concerns
+from tests.report import run_folders
 
 Records = list[dict[str, Any]]
 

@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-import run_folders
 
 from rlft.report import read
+from tests.report import run_folders
 
 
 def test_a_whole_run(tmp_path):

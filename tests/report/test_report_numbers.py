@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-import run_folders
 
 from rlft.report import read, series, summary_lines, words
 from rlft.report.summary import evaluation_table, facts, headline, total_seconds
+from tests.report import run_folders
 
 
 @pytest.mark.parametrize(

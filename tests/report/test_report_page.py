@@ -13,10 +13,10 @@ from html.parser import HTMLParser
 import matplotlib.image
 import numpy as np
 import pytest
-import run_folders
 
 from rlft import report
 from rlft.report import figures, pictures, samples
+from tests.report import run_folders
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)></pre></style>&amp;\"'"
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -108,6 +110,21 @@ class Diffusion(Stepwise):
             guidance=self.guidance,
             block=self.block,
         )
+
+    def show(self, output: Float[Tensor, "*S"]) -> dict[str, Any]:
+        """An image, for two dimensions or three with channels first; else the point that it is."""
+        values = output.detach().float().cpu()
+        if values.ndim == 1:
+            return {"kind": "points", "points": [values.tolist()]}
+        pixels = values if values.ndim == 2 else values.permute(1, 2, 0)
+        return {"kind": "image", "shape": list(pixels.shape), "pixels": pixels.tolist()}
+
+    def save(self, folder: Path) -> None:
+        """`weights.safetensors`: a state dict, for a Diffusion of the same denoiser to load."""
+        from safetensors.torch import save_model
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self, str(folder / "weights.safetensors"))
 
     @property
     def dtype(self) -> torch.dtype:
