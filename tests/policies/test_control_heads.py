@@ -13,7 +13,7 @@ from rlft.environments.protocol import Box, Discrete
 from rlft.models.mlp import MLP
 from rlft.policies._control_heads import tanh_gaussian_log_prob
 from rlft.policies.control import Categorical, Control, TanhGaussian
-from rlft.types import UserError
+from rlft.types import Problem, UserError
 
 
 def test_tanh_gaussian_integrates_to_one():
@@ -91,6 +91,13 @@ def test_a_head_is_for_its_space():
         Control(Menu(PointMass(), compass(9)), head=TanhGaussian)
     with pytest.raises(UserError, match="TanhGaussian"):
         Control(PointMass(), head=Categorical)
+
+
+def test_bad_arguments_say_so():
+    with pytest.raises(UserError, match="at least 1"):
+        Control(PointMass(), chunk=0)
+    with pytest.raises(UserError, match="names its start"):
+        Control(PointMass()).sample([Problem(0, "north")], 1, seed=0)
 
 
 def test_an_action_at_the_bound_has_a_finite_density():

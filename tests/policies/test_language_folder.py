@@ -116,6 +116,17 @@ def test_lora_trains_adapters_and_its_reference_is_the_base(base):
     assert policy.log_prob(own).requires_grad
 
 
+def test_new_adapters_do_not_depend_on_global_randomness(base):
+    drawn = []
+    with torch.random.fork_rng():
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            policy = Language.load(base, lora=2, device="cpu")
+            drawn.append({name: weight for name, weight in policy.named_parameters() if "lora_A" in name})
+    assert_close(drawn[0], drawn[1], atol=0, rtol=0)
+    assert all(weight.any() for weight in drawn[0].values())
+
+
 def test_an_adapter_folder_names_its_base_and_is_trained_on(base, tmp_path):
     policy = Language.load(base, lora=2, critic=True, max_new_tokens=6, device="cpu")
     train(policy)

@@ -15,7 +15,7 @@ class MLP(nn.Module):
 
     It computes in the dtype of its *input*, whatever its parameters are. Given float64, a row's result does not
     depend on the rows beside it; float32 products differ by 5e-7 with the batch size, and a narrow density (deviation
-    0.03) turns that into ten times the 1e-6 that a first PPO ratio may be off.
+    0.03) turns that into 8e-6, where a first PPO ratio may be off by 1e-6.
 
     sizes   input, hidden …, output; two sizes make a linear map
     seed    of the weights; the global generator is neither read nor moved
