@@ -61,3 +61,12 @@ def test_streams_and_moments():
     assert abs((z[..., 0] * z[..., 1]).mean()) < 4 / math.sqrt(z[..., 0].numel())
     assert abs((u * uniform(keys, 40, stream=1)).mean() - 0.25) < 4 * 0.22 / math.sqrt(n)
     assert z.shape == (1000, 20, 3)
+
+
+def test_the_extremes_stay_inside(monkeypatch):
+    """All bits one, all bits zero: with 53 bits the largest would round to 1."""
+    for word, expected in ((0xFFFFFFFF, 1 - 2.0**-53), (0, 2.0**-53)):
+        monkeypatch.setattr("rlft.noise.philox", lambda counter, key, w=word: [c * 0 + w for c in counter])
+        assert float(uniform(torch.tensor([1]), 1)) == expected
+    monkeypatch.setattr("rlft.noise.philox", lambda counter, key: [c * 0 for c in counter])
+    assert normal(torch.tensor([1]), 1, (2,)).isfinite().all()

@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the command `rlft`."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the tool has its own
     try:
         sys.exit(_dispatch(words))
     except UserError as error:

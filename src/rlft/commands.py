@@ -193,10 +193,12 @@ def check_reward(
     scored = reward_of(reward, (), task)
     problems = [task.at(index) for index in range(min(rows, task.size or rows))]
     columns = _trial_outputs(task, problems, model, max_new_tokens, seed)
-    table = Table("row", "prompt", "output", "text", "reward", show_lines=False)
-    for kind, outputs in columns.items():
-        for row, (text, said) in enumerate(zip(outputs, _said(scored, problems, outputs), strict=True)):
-            table.add_row(str(row), _short(problems[row].input), kind, _short(text), said)
+    table = Table("prompt", "output", "text", "reward")
+    said = {kind: _said(scored, problems, outputs) for kind, outputs in columns.items()}
+    for row, problem in enumerate(problems):
+        for place, (kind, outputs) in enumerate(columns.items()):
+            prompt = "" if place else _short(problem.input)
+            table.add_row(prompt, kind, _short(outputs[row]), said[kind][row], end_section=place == len(columns) - 1)
     Console().print(table)
     return 0
 
@@ -250,8 +252,10 @@ def model_folder(model: str) -> str:
 def _trial_outputs(
     task: Task, problems: Sequence[Problem], model: str | None, max_new_tokens: int, seed: int
 ) -> dict[str, list[Text]]:
-    answers = ["" if p.answer is None else str(p.answer) for p in problems]
-    columns = {"gold answer": answers, "nothing": [""] * len(problems), "another's answer": answers[1:] + answers[:1]}
+    columns = {"nothing": [""] * len(problems)}
+    if all(problem.answer is not None for problem in problems):
+        answers = [str(problem.answer) for problem in problems]
+        columns = {"gold answer": answers, **columns, "another's answer": answers[1:] + answers[:1]}
     found = {kind: [Text(text) for text in texts] for kind, texts in columns.items()}
     if model is not None:
         from rlft.policies.language import Language

@@ -53,15 +53,15 @@ def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _doubles(keys: Tensor, decisions: Tensor, width: int, stream: int) -> Tensor:
-    """[N, D, width] float64 in (0, 1): 53 bits each, two to a Philox block."""
+    """[N, D, width] float64, two to a Philox block: 52 bits and a half, so that neither 0 nor 1 can come out."""
     blocks = torch.arange((width + 1) // 2, device=keys.device)
     shape = (len(keys), len(decisions), len(blocks))
     zero = torch.zeros(shape, dtype=torch.int64, device=keys.device)
     counter = [zero + blocks, zero + (decisions[:, None] & _MASK), zero + stream, zero]
     key = [zero + (keys & _MASK)[:, None, None], zero + ((keys >> 32) & _MASK)[:, None, None]]
     a, b, c, d = philox(counter, key)
-    pairs = torch.stack([(a >> 5) * 2**26 + (b >> 6), (c >> 5) * 2**26 + (d >> 6)], dim=-1)
-    return ((pairs.double() + 0.5) * 2.0**-53).flatten(2)[..., :width]
+    pairs = torch.stack([(a >> 6) * 2**26 + (b >> 6), (c >> 6) * 2**26 + (d >> 6)], dim=-1)
+    return ((pairs.double() + 0.5) * 2.0**-52).flatten(2)[..., :width]
 
 
 def _as_decisions(decisions: Tensor | int, device: torch.device) -> Tensor:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.policies.toy_diffusion import learned_noise, problems, small
 
 from rlft.models.denoiser import ResidualMLP
 from rlft.models.schedules import EPS, VELOCITY, X0, RectifiedFlow, V
@@ -14,6 +13,7 @@ from rlft.policies.diffusion import Diffusion
 from rlft.policies.noise_rules import between, cps, dance_sde, ddim, flow_sde, ode
 from rlft.policies.stepwise import Gaussian
 from rlft.types import Rollouts, UserError
+from tests.policies.toy_diffusion import learned_noise, problems, small
 
 FLOW = RectifiedFlow()
 

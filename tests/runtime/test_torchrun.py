@@ -39,4 +39,5 @@ def test_world_size_is_not_a_hyperparameter(processes, tmp_path):
             assert_close(moved, weights(t), atol=1e-12, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
             for here, there in zip(log, theirs, strict=True):
                 timeless = [k for k in here if not k.startswith(("seconds", "decisions_per"))]
-                assert_close([here[k] for k in timeless], [there[k] for k in timeless], atol=1e-6, rtol=0, equal_nan=True)
+                mine, its = ([line[k] for k in timeless] for line in (here, there))
+                assert_close(mine, its, atol=1e-6, rtol=0, equal_nan=True)

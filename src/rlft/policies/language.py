@@ -155,6 +155,10 @@ class Language(nn.Module):
         if self.value_head is not None:
             save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
 
+    def show(self, output: Text) -> dict[str, Any]:
+        """The completion with its length."""
+        return {"kind": "text", "text": str(output), "truncated": output.truncated, "tokens": len(output.tokens)}
+
     def with_sampling(
         self,
         *,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rlft.types import Sampler, Problem, Rollouts
+from rlft.types import Problem, Rollouts, Sampler
 
 
 class Local:
