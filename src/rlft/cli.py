@@ -114,6 +114,7 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
         facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
         facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
         runs.begin(folder, {**facts, **runs.circumstances()})
+    runs.meet(run.trainer.runtime)
     return _drive(run, folder, cadence)
 
 

@@ -96,7 +96,7 @@ class Ledger:
             if first or not name.endswith("/first"):
                 self.peak(name, value)
 
-    def update(self, name: str, loss: Tensor, weight: Tensor, norm: Tensor) -> None:
+    def update(self, name: str, loss: Tensor, weight: Tensor, norm: float) -> None:
         """An optimiser step: its loss (already summed over processes in `weight`), and the gradient's norm."""
         suffix = "" if name == "policy" else f"/{name}"
         self.add(f"loss{suffix}", loss / weight, 1.0)

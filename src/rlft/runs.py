@@ -35,7 +35,7 @@ from rlft.ledger import Metrics
 from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.trainer import Trainer
-from rlft.types import Policy, Reward, Savable, Showable, Task, UserError
+from rlft.types import Policy, Reward, Runtime, Savable, Showable, Task, UserError
 
 
 @dataclass
@@ -98,6 +98,11 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
 
 
+def meet(runtime: Runtime) -> None:
+    """Wait for every process."""
+    runtime.gather(torch.zeros(1))
+
+
 def facts_of(folder: Path) -> dict[str, Any]:
     """`run.json` of a run folder."""
     path = folder / "run.json"
@@ -150,8 +155,10 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
         _train(run, folder, cadence, log, quiet)
         if run.held_out is not None:
             found["after"] = _evaluate(run, log, "after", quiet)
-        if log.writes and isinstance(trainer.policy, Savable):
-            trainer.policy.save(folder / "model")
+        if isinstance(trainer.policy, Savable):
+            with trainer.runtime.gathered():
+                if log.writes:
+                    trainer.policy.save(folder / "model")
         log.status("done")
     except Stopped:
         log.status("stopped")
@@ -197,7 +204,7 @@ def _sane(metrics: Metrics) -> None:
 def _check_start(run: Run, log: _Log) -> None:
     """The policy a run is resumed with must start from the weights it once started from: the KL is measured to them."""
     facts = facts_of(log.folder)
-    digest = fingerprint(run.trainer.policy)
+    digest = fingerprint(run.trainer.runtime.whole(run.trainer.policy.state_dict()))
     if facts.get("start") not in (None, digest):
         raise UserError(
             f"the model that {log.folder} was started from has changed since; put it back, or start a new run"
@@ -206,10 +213,10 @@ def _check_start(run: Run, log: _Log) -> None:
         _write_facts(log.folder, {**facts, "start": digest, "steps": run.steps, "settings": dict(run.settings)})
 
 
-def fingerprint(policy: Policy) -> str:
-    """A hash of a policy's weights."""
+def fingerprint(weights: Mapping[str, Any]) -> str:
+    """A hash of a state dict's tensors."""
     digest = hashlib.sha256()
-    for name, value in sorted(policy.state_dict().items()):
+    for name, value in sorted(weights.items()):
         if isinstance(value, Tensor):
             flat = value.detach().cpu().contiguous().reshape(-1)
             digest.update(name.encode())
@@ -238,15 +245,16 @@ def _evaluate(run: Run, log: _Log, when: str, quiet: bool) -> Evaluation:
     start = time.perf_counter()
     reward = run.reward or trainer.reward
     assert reward is not None
-    result = evaluate(
-        run.deploy or trainer.policy,
-        task,
-        reward,
-        problems=run.problems,
-        samples=run.samples,
-        seed=trainer.seed,
-        measures=run.measures,
-    )
+    with trainer.runtime.gathered():
+        result = evaluate(
+            run.deploy or trainer.policy,
+            task,
+            reward,
+            problems=run.problems,
+            samples=run.samples,
+            seed=trainer.seed,
+            measures=run.measures,
+        )
     numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers()}
     log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
     if not quiet and log.writes:

@@ -219,9 +219,10 @@ class Trainer:
         self.runtime.sum_([*gradients, loss, weight])
         if weight == 0:  # nothing to learn from: momentum alone would still move the weights
             return
+        norm = self.runtime.norm(gradients) / float(weight)
+        scale = min(1.0, self.max_grad_norm / max(norm, 1e-12)) / float(weight)
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient.div_(weight)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            parameter.grad = gradient.mul_(scale)
         for group in optimizer.param_groups:
             group["lr"] = self.lr * update.lr * self.schedule(self.steps_done)
         optimizer.step()
@@ -230,8 +231,8 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """`shared`, the same on every process, and `own`, this process's part of a step that is under way."""
         shared = {
-            "policy": self.policy.state_dict(),
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "policy": self.runtime.whole(self.policy.state_dict()),
+            "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
             "parts": {name: part.state_dict() for name, part in self.parts().items()},
             "stream": self.stream.state_dict(),
             "steps_done": self.steps_done,
@@ -242,10 +243,12 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of a Trainer that was built in the same way."""
         shared, own = state["shared"], state["own"]
-        self.policy.load_state_dict(shared["policy"])
+        self.policy.load_state_dict(self.runtime.spread(shared["policy"], self.policy.state_dict()))
         for name, optimizer in self.optimizers.items():
             # a copy: an optimiser takes the very tensors it is given
             optimizer.load_state_dict(copy.deepcopy(shared["optimizers"][name]))
+            for parameter, moments in optimizer.state.items():
+                optimizer.state[parameter] = self.runtime.spread(moments, dict.fromkeys(moments, parameter))
         for name, part in self.parts().items():
             part.load_state_dict(shared["parts"][name])
         self.stream.load_state_dict(shared["stream"])

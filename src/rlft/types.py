@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
@@ -183,7 +184,10 @@ Loss = Callable[[Any, Rollouts], Total]
 
 @runtime_checkable
 class Runtime(Protocol):
-    """Where it runs. Three verbs; `runtime.local` is the specification and every other runtime gives its numbers."""
+    """Where it runs. Three verbs; `runtime.local` is the specification and every other runtime gives its numbers.
+
+    The rest is housekeeping for weights that are sharded over the processes; elsewhere it does nothing.
+    """
 
     rank: int
     world: int
@@ -200,6 +204,26 @@ class Runtime(Protocol):
 
     def gather(self, column: Tensor) -> Tensor:
         """The column's rows of all processes, in the order of the processes."""
+        ...
+
+    def shard(self, blocks: Sequence[torch.nn.Module]) -> None:
+        """Share the weights of these modules out over the processes, before an optimiser is made of them."""
+        ...
+
+    def norm(self, gradients: Sequence[Tensor]) -> float:
+        """The norm of all gradients together."""
+        ...
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """Inside, every process holds the whole weights."""
+        ...
+
+    def whole(self, state: Any) -> Any:
+        """A state whose sharded tensors have been put together."""
+        ...
+
+    def spread(self, state: Any, like: Any) -> Any:
+        """A whole state, sharded as `like` is."""
         ...
 
 

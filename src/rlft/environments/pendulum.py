@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -34,10 +34,10 @@ class Pendulum:
     length: float = 1.0
     horizon: int = 200
 
-    name: ClassVar[str] = "pendulum"
-    observation_size: ClassVar[int] = 3
-    action: ClassVar[Box] = Box(low=(-2.0,), high=(2.0,))
-    tolerance: ClassVar[float] = 0.25  # rad
+    name: str = field(default="pendulum", init=False, repr=False)
+    observation_size: int = field(default=3, init=False, repr=False)
+    action: Box = field(default=Box(low=(-2.0,), high=(2.0,)), init=False, repr=False)
+    tolerance: float = field(default=0.25, init=False, repr=False)  # rad
 
     def __post_init__(self) -> None:
         if min(self.g, self.mass, self.length, self.horizon) <= 0:

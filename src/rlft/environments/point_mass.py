@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -39,11 +39,11 @@ class PointMass:
     gust: float = 0.0
     horizon: int = 40
 
-    name: ClassVar[str] = "point-mass"
-    observation_size: ClassVar[int] = 4
-    action: ClassVar[Box] = Box(low=(-1.0, -1.0), high=(1.0, 1.0))
+    name: str = field(default="point-mass", init=False, repr=False)
+    observation_size: int = field(default=4, init=False, repr=False)
+    action: Box = field(default=Box(low=(-1.0, -1.0), high=(1.0, 1.0)), init=False, repr=False)
     goal: ClassVar[tuple[float, float]] = (0.7, 0.5)
-    tolerance: ClassVar[float] = 0.15
+    tolerance: float = field(default=0.15, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.gaps or not all(-1 <= low < high <= 1 for low, high in self.gaps):

@@ -105,7 +105,8 @@ class Environment(Protocol):
 class Measured(Protocol):
     """An environment that says where its goal is, so that `measure.control` can look past the reward."""
 
-    tolerance: float
+    @property
+    def tolerance(self) -> float: ...
 
     def distance(self, observation: Float[Tensor, "*N O"]) -> Float[Tensor, "*N"]:
         """How far from the goal, in the environment's own unit; within `tolerance` is success."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rlft.policies._scoring import Causal
 from rlft.types import UserError
@@ -92,7 +93,18 @@ def save_model(model: Causal, folder: Path, merge: bool) -> None:
                 "save the base and load it from there, or save with merge=True"
             )
         config.base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=_weights(model))
+
+
+def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What `state_dict` holds, as it is now: asking FSDP for a state dict would shard gathered weights again."""
+    buffers = {
+        f"{prefix}.{name}".lstrip("."): buffer
+        for prefix, module in model.named_modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name not in module._non_persistent_buffers_set
+    }
+    return {name: p.data for name, p in model.named_parameters(remove_duplicate=False)} | buffers
 
 
 def _pretrained(kind: str, source: str, **told: Any) -> Any:

@@ -179,6 +179,12 @@ class Language(nn.Module):
         return self.model.get_base_model() if has_adapter(self.model) else self.model
 
     @property
+    def blocks(self) -> list[nn.Module]:
+        """The model's layers, as its architecture names them: what is sharded where one device is too small."""
+        names = set(self.causal._no_split_modules or ())
+        return [module for module in self.causal.modules() if type(module).__name__ in names]
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer."""
         return self.codec.tokenizer

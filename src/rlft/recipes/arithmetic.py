@@ -24,15 +24,15 @@ from rlft.trainer import Trainer
 from rlft.types import Method, Problem, Runtime
 
 # Raised when the base would come out otherwise.
-VERSION = 1
+VERSION = 2
 
 
 def arithmetic(
-    method: Method = grpo(beta=0.0),
-    steps: int = 40,
+    method: Method = grpo(beta=0.0, minibatches=2),
+    steps: int = 100,
     prompts: int = 32,
     group: int = 16,
-    lr: float = 1e-4,
+    lr: float = 2e-4,
     rows: int | None = None,
     imitation: int = 800,
     seed: int = 0,

@@ -1,8 +1,8 @@
-"""A diffusion model of handwritten digits that learns to draw with less ink. Not a claim of any paper.
+"""A diffusion model of handwritten digits that learns to draw with more ink. Not a claim of any paper.
 
-The reward is paper-white; what it cannot see is whether a judge still reads the digit that was asked for, and how far
-the images have gone from real ones. Both are measured beside the KL to the start: a reward that rises alone proves
-nothing.
+The reward is the mean brightness; what it cannot see is whether a judge still reads the digit that was asked for, and
+how far the images have gone from real ones. Both are measured beside the KL to the start: a reward that rises alone
+proves nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rlft.models.schedules import Cosine, V
 from rlft.policies.diffusion import Diffusion
 from rlft.policies.noise_rules import ddim
 from rlft.policies.stepwise import Event
-from rlft.rewards.images import compressibility
+from rlft.rewards.images import ink
 from rlft.runs import Run
 from rlft.tasks.digits import Digits
 from rlft.trainer import Trainer
@@ -35,7 +35,7 @@ def digits(
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
-    """Digits that compress well, by a class-conditional diffusion model.
+    """Bold digits, by a class-conditional diffusion model.
 
     Args:
         steps: steps in all.
@@ -67,7 +67,7 @@ def digits(
         policy,
         method,
         train,
-        compressibility,
+        ink,
         prompts=prompts,
         group=group,
         rows=rows,

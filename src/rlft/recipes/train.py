@@ -7,8 +7,9 @@ from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.language import Language
 from rlft.runs import Run
+from rlft.runtime.local import Local
 from rlft.tasks.files import Files
-from rlft.trainer import Trainer
+from rlft.trainer import Trainer, frozen
 from rlft.types import Method, Reward, Runtime, Task, UserError
 
 
@@ -42,6 +43,7 @@ def train(
     eval_problems: int | None = 200,
     eval_samples: int = 1,
     kl: bool = True,
+    shard: bool = False,
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -78,6 +80,7 @@ def train(
         eval_problems: how many of them at most.
         eval_samples: completions of each.
         kl: measure the KL to the start at every step, also where the method does not need it.
+        shard: share the weights of the layers out over torchrun's processes (FSDP2), for models too large for one.
         seed: of everything random.
     """
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
@@ -101,6 +104,9 @@ def train(
     for source in (task, held_out):
         if source is not None:
             policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+    reference = frozen(policy) if method.reference or kl else None
+    if shard:
+        (runtime or Local()).shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
     trainer = Trainer(
         policy,
         method,
@@ -113,7 +119,7 @@ def train(
         schedule=lambda step: min(1.0, (step + 1) / (warmup + 1)),
         max_grad_norm=max_grad_norm,
         seed=seed,
-        watch_kl=kl,
+        reference=reference,
         measures=[text_measures],
         runtime=runtime,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from rlft.types import Problem, Rollouts, Sampler
+from rlft.types import Problem, Rollouts, Sampler, UserError
 
 
 class Local:
@@ -28,3 +30,23 @@ class Local:
     def gather(self, column: Tensor) -> Tensor:
         """The column itself."""
         return column
+
+    def shard(self, blocks: Sequence[torch.nn.Module]) -> None:
+        """There is nobody to share with."""
+        raise UserError("one process cannot shard a model: start with torchrun --nproc-per-node N -m rlft …")
+
+    def norm(self, gradients: Sequence[Tensor]) -> float:
+        """The norm of all gradients together."""
+        return float(torch.nn.utils.get_total_norm(gradients))
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """They are whole."""
+        return nullcontext()
+
+    def whole(self, state: Any) -> Any:
+        """The state itself."""
+        return state
+
+    def spread(self, state: Any, like: Any) -> Any:
+        """The state itself."""
+        return state

@@ -17,7 +17,8 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.utils._pytree import tree_map
 
 from rlft.types import Problem, Rollouts, Sampler, UserError
 
@@ -42,33 +43,29 @@ class Torchrun:
         self.lockstep = False
         self.sharded: list[Any] = []
 
-    def shard(self, module: nn.Module, blocks: Sequence[nn.Module]) -> None:
-        """Shard a model's parameters over all processes with FSDP2, each of `blocks` gathered on its own."""
+    def shard(self, blocks: Sequence[nn.Module]) -> None:
+        """Shard the weights of a model's blocks (its layers) over all processes with FSDP2; the rest is replicated.
+
+        Before the optimiser is made. A block is gathered for its own forward and backward pass alone.
+        """
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
         mesh = init_device_mesh(self.device.type, (self.world,))
-        self.sharded = [fully_shard(part, mesh=mesh) for part in (*blocks, module)]
-        for part in self.sharded:
+        for block in blocks:
+            part: Any = fully_shard(block, mesh=mesh, reshard_after_forward=True)
             part.set_gradient_divide_factor(1.0)  # sums, as everywhere: the Trainer divides once
+            part.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+            self.sharded.append(part)
         self.lockstep = True
 
     def sample(self, policy: Sampler, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """This process's problems, every w-th, and where their rows stand in the whole batch."""
-        with self._whole():
+        with self.gathered():
             rollouts = policy.sample(problems[self.rank :: self.world], group, seed)
         first = torch.arange(self.rank, len(problems), self.world) * group
         position = (first[:, None] + torch.arange(group)).flatten()
         return rollouts.fill(position=position.to(rollouts.mask.device))
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Sharded weights gathered while a policy samples: processes decode different numbers of steps."""
-        for part in self.sharded:
-            part.unshard()
-        yield
-        for part in self.sharded:
-            part.reshard()
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """All-reduce, in place; sharded gradients are sums already."""
@@ -88,6 +85,43 @@ class Torchrun:
         dist.all_gather(parts, padded)
         whole = torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
         return whole.to(column.device)
+
+    def norm(self, gradients: Sequence[Tensor]) -> float:
+        """The norm of all gradients together: a sharded one's squares are added over the processes."""
+        parts = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
+        squares = torch.stack([part.double().square().sum() for part in parts] or [torch.zeros((), device=self.device)])
+        total = squares.double().sum()
+        dist.all_reduce(total)
+        rest = [gradient.double().square().sum() for gradient in gradients if not isinstance(gradient, DTensor)]
+        return float(sum(rest, total).sqrt())
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Sharded weights put together, for sampling, where processes decode different numbers of steps, and saving."""
+        for part in self.sharded:
+            part.set_reshard_after_forward(False)
+            part.unshard()
+        try:
+            yield
+        finally:
+            for part in self.sharded:
+                part.set_reshard_after_forward(True)
+                part.reshard()
+
+    def whole(self, state: Any) -> Any:
+        """The state with every sharded tensor put together; every process must ask."""
+        return tree_map(lambda value: value.full_tensor() if isinstance(value, DTensor) else value, state)
+
+    def spread(self, state: Any, like: Any) -> Any:
+        """A state dict of whole tensors, each sharded as its namesake in `like`, a state dict too."""
+
+        def placed(name: str, value: Any) -> Any:
+            model = like.get(name)
+            if isinstance(model, DTensor) and isinstance(value, Tensor) and not isinstance(value, DTensor):
+                return distribute_tensor(value.to(model.device), model.device_mesh, model.placements)
+            return value
+
+        return {name: placed(name, value) for name, value in state.items()}
 
     def close(self) -> None:
         """Leave the process group."""
