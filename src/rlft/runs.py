@@ -290,7 +290,7 @@ class _Samples:
 
 def _plain(problem: Problem) -> dict[str, Any]:
     def simple(value: Any) -> Any:
-        return value if isinstance(value, str | int | float | list | dict | None) else str(value)
+        return value if isinstance(value, str | int | float | list | dict) else None  # an image is no caption
 
     return {"index": problem.index, "input": simple(problem.input), "answer": simple(problem.answer)}
 
@@ -330,7 +330,7 @@ class _Log:
             _write_facts(self.folder, {**facts_of(self.folder), **ended, "status": status})
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: str) -> float | int:
     try:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):  # a torn last line

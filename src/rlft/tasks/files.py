@@ -19,8 +19,8 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?")
 class Files:
     """The rows of a data set; index i is row i, and all its columns reach the reward in `Problem.columns`.
 
-    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, or
-             an id on the Hugging Face hub, `owner/name` or `owner/name:configuration`
+    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, an id
+             on the Hugging Face hub, `owner/name` or `owner/name:configuration`, or the rows themselves
     prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
     answer   the column with the answer; None is `answer` where there is one
     split    which split of a Hugging Face data set; of a file it only names the noise
@@ -31,14 +31,17 @@ class Files:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Rows,
         *,
         prompt: str = "prompt",
         answer: str | None = None,
         split: str = "train",
         name: str | None = None,
     ):
-        self.rows, source = _read(path, split), str(path)
+        if isinstance(path, str | Path):
+            self.rows, source = _read(path, split), str(path)
+        else:
+            self.rows, source = path, name or "rows"
         if not len(self.rows):
             raise UserError(f"{source} has no rows")
         self.prompt, self.split = prompt, split

@@ -1,0 +1,101 @@
+"""The library in one call, for scripts and notebooks. The tool does the same from a command line.
+
+import rlft
+from rlft.methods.grpo import grpo
+
+policy = rlft.Language.load("path/or/hub-id", max_new_tokens=64)
+rlft.train(policy, data="prompts.jsonl", reward=lambda problems, outputs: [-len(o) for o in outputs],
+           method=grpo(beta=0.04), steps=100, lr=1e-5, out="runs/first")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlft import rewards, runs, tasks
+from rlft.evaluate import Evaluation, Measure
+from rlft.methods.grpo import grpo
+from rlft.tasks.files import Files
+from rlft.trainer import Trainer
+from rlft.types import Method, Policy, Reward, Runtime, Task, UserError
+
+Data = str | Path | Sequence[Mapping[str, Any]] | Task
+
+
+def train(
+    policy: Policy,
+    data: Data,
+    reward: Reward | str | None = None,
+    method: Method | None = None,
+    *,
+    out: str | Path,
+    steps: int = 200,
+    prompts: int = 16,
+    group: int = 8,
+    rows: int | None = None,
+    lr: float = 1e-5,
+    seed: int = 0,
+    eval_data: Data | None = None,
+    eval_problems: int | None = 200,
+    measures: Sequence[Measure] = (),
+    watch_kl: bool = True,
+    resume: bool = False,
+    save_every: int = 20,
+    quiet: bool = False,
+    runtime: Runtime | None = None,
+) -> dict[str, Evaluation]:
+    """Fine-tune a policy in place, in a run folder; evaluations `before` and `after` where there is held-out data.
+
+    data      a file, the name of a task (`arithmetic`), a list of rows with a `prompt`, or any Task
+    reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; None is the task's own
+    out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
+
+    Raises `UserError` for what cannot work, before any work is done where that can be seen.
+    """
+    task = _task(data, "train")
+    chosen = _reward(reward, task)
+    trainer = Trainer(
+        policy,
+        method or grpo(),
+        task,
+        chosen,
+        prompts=prompts,
+        group=group,
+        rows=rows,
+        lr=lr,
+        seed=seed,
+        measures=measures,
+        watch_kl=watch_kl,
+        runtime=runtime,
+    )
+    held_out = None if eval_data is None else _task(eval_data, "test")
+    run = runs.Run(trainer, steps, held_out, problems=eval_problems, measures=measures)
+    folder = Path(out)
+    if not resume and trainer.runtime.rank == 0:
+        facts = {"recipe": "rlft.train", "method": trainer.method.name, "seed": seed}
+        settings = {"steps": steps, "prompts": prompts, "group": group, "lr": lr}
+        arguments = {**settings, "method": {"name": trainer.method.name, **trainer.method.settings}}
+        runs.begin(folder, {**facts, "arguments": arguments, **runs.circumstances()})
+    runs.meet(trainer.runtime)
+    return runs.drive(run, folder, runs.Cadence(save=save_every), quiet)
+
+
+def _task(data: Data, split: str) -> Task:
+    if isinstance(data, str | Path):
+        return tasks.load(str(data), split=split)
+    if isinstance(data, Sequence):
+        return Files(data, split=split)
+    return data
+
+
+def _reward(reward: Reward | str | None, task: Task) -> Reward:
+    if isinstance(reward, str):
+        return rewards.load(reward)
+    if reward is not None:
+        return rewards.adapted(reward)
+    own = getattr(task, "reward", None)
+    if own is None:
+        raise UserError(f"{task.name} has no reward of its own: give one")
+    return own

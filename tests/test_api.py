@@ -1,0 +1,56 @@
+"""The library in one call: what the README shows."""
+
+import json
+
+import pytest
+
+import rlft
+from rlft.methods.rloo import rloo
+from rlft.models.small_language import character_tokenizer, small_llama
+from rlft.types import UserError
+
+ROWS = [{"prompt": f"say {c}", "answer": c} for c in "abcd"]
+
+
+def policy():
+    tokenizer = character_tokenizer("abcdefghijklmnopqrstuvwxyz .")
+    model = small_llama(len(tokenizer), width=16, layers=1, heads=2, context=24)
+    return rlft.Language(model, tokenizer, max_new_tokens=4)
+
+
+def settings(out, **more):
+    return {"out": out, "steps": 3, "prompts": 2, "group": 3, "lr": 1e-2, "quiet": True, **more}
+
+
+def test_five_lines(tmp_path):
+    def trl_style(prompts, completions, answer, **kwargs):
+        return [float(gold in text) for gold, text in zip(answer, completions, strict=True)]
+
+    found = rlft.train(policy(), ROWS, trl_style, rloo(), eval_data=ROWS, **settings(tmp_path / "run"))
+    assert len(found["before"].rewards) == 4
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_resume_is_the_same_call(tmp_path):
+    def count(problems, outputs):
+        return [o.count("a") for o in outputs]
+
+    straight = policy()
+    rlft.train(straight, ROWS, count, rloo(), **settings(tmp_path / "straight"))
+    rlft.train(policy(), ROWS, count, rloo(), **settings(tmp_path / "parts", steps=2))
+    resumed = policy()
+    rlft.train(resumed, ROWS, count, rloo(), resume=True, **settings(tmp_path / "parts"))
+    pairs = zip(straight.parameters(), resumed.parameters(), strict=True)
+    assert all(bool((a == b).all()) for a, b in pairs)
+
+
+def test_what_cannot_work(tmp_path):
+    with pytest.raises(UserError, match="has no reward of its own: give one"):
+        rlft.train(policy(), ROWS, out=tmp_path / "run")
+    with pytest.raises(UserError, match="rows has no rows"):
+        rlft.train(policy(), [], "exact", out=tmp_path / "run")
+    with pytest.raises(AttributeError, match="no attribute 'teach'"):
+        _ = rlft.teach
+    assert not (tmp_path / "run").exists()
