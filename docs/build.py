@@ -4,6 +4,7 @@ Fails, and says where, if a public name has no docstring. Run by `make docs` bef
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -15,10 +16,31 @@ def main() -> None:
     missing = [line for path in sorted(SOURCE.rglob("*.py")) for line in undocumented(path)]
     if missing:
         sys.exit("undocumented public names:\n  " + "\n  ".join(missing))
-    pages = [write_reference(path) for path in sorted(SOURCE.rglob("*.py")) if path.stem != "__main__"]
+    public = [path for path in sorted(SOURCE.rglob("*.py")) if path.stem == "__init__" or not path.stem.startswith("_")]
+    pages = [write_reference(path) for path in public]
+    (DOCS / "reference" / "index.md").write_text(reference_index(pages))
     (DOCS / "methods.md").write_text(methods_index())
-    (DOCS / "index.md").write_text((ROOT / "README.md").read_text().replace("](docs/", "]("))
+    for name, page in (("README", "index"), ("CONTRIBUTING", "contributing"), ("CHANGELOG", "changelog")):
+        (DOCS / f"{page}.md").write_text(relinked((ROOT / f"{name}.md").read_text()))
     print(f"{len(pages)} reference pages")
+
+
+def relinked(text: str) -> str:
+    """A page of the project's top folder, its links as they are inside docs/."""
+    text = re.sub(r"\]\(docs/", "](", text).replace("](CONTRIBUTING.md)", "](contributing.md)")
+    return re.sub(r"\]\(src/rlft/([\w/]+)\.py\)", lambda m: f"](reference/rlft.{m[1].replace('/', '.')}.md)", text)
+
+
+def reference_index(pages: list[Path]) -> str:
+    """Every module with its first line."""
+    lines = ["# Reference", "", "Every module, from its docstrings.", ""]
+    for page in pages:
+        module = page.stem
+        path = SOURCE.joinpath(*module.split(".")[1:])
+        source = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+        first = (ast.get_docstring(ast.parse(source.read_text())) or "").split("\n")[0]
+        lines.append(f"- [`{module}`]({page.name}): {first}")
+    return "\n".join(lines) + "\n"
 
 
 def undocumented(path: Path) -> list[str]:

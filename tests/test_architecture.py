@@ -25,7 +25,8 @@ LAYERS = {
     "policies": CORE | {"models", "environments"},
     "environments": CORE,
     "tasks": CORE | {"environments", "rewards"},
-    "rewards": CORE | {"environments"},
+    "metrics": {"types"},
+    "rewards": CORE | {"environments", "metrics"},
     "measure": CORE | {"models", "environments"},
     "runtime": CORE,
     "score": CORE,
@@ -104,6 +105,12 @@ def test_public_names_are_documented(path):
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_every_folder_is_a_package():
+    """One without would work from a checkout and be missing from what is installed."""
+    folders = {path.parent for path in FILES}
+    assert all((folder / "__init__.py").exists() for folder in folders)
 
 
 def test_no_file_of_leftovers():

@@ -10,7 +10,7 @@ from rlft.runs import Run
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
-from rlft.types import Method, Reward, Runtime, Task, UserError
+from rlft.types import Method, Policy, Reward, Runtime, Task, UserError
 
 
 def train(
@@ -101,12 +101,11 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    for source in (task, held_out):
-        if source is not None:
-            policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+    for source in filter(None, (task, held_out)):
+        policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
     reference = frozen(policy) if method.reference or kl else None
     if shard:
-        (runtime or Local()).shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+        _shard(policy, reference, runtime or Local())
     trainer = Trainer(
         policy,
         method,
@@ -124,6 +123,10 @@ def train(
         runtime=runtime,
     )
     return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
+
+
+def _shard(policy: Language, reference: Policy | None, runtime: Runtime) -> None:
+    runtime.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
 
 
 def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:

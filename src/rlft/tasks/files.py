@@ -19,8 +19,8 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?")
 class Files:
     """The rows of a data set; index i is row i, and all its columns reach the reward in `Problem.columns`.
 
-    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, an id
-             on the Hugging Face hub, `owner/name` or `owner/name:configuration`, or the rows themselves
+    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, a
+             hub id, `owner/name` or `owner/name:configuration`, or the rows themselves
     prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
     answer   the column with the answer; None is `answer` where there is one
     split    which split of a Hugging Face data set; of a file it only names the noise
