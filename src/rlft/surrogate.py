@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rlft.losses.policy import clipped, ppo_clip
 from rlft.types import Loss, Policy, Rollouts, Total
 
 Objective = Callable[[Tensor, Rollouts], "Tensor | tuple[Tensor, dict[str, Tensor]]"]
@@ -45,6 +46,17 @@ def fixed_length(length: int) -> Reduce:
 def _on(mask: Tensor, values: Tensor) -> Tensor:
     # where, not a product: what stands off the mask may be infinite, and its gradient must be zero
     return torch.where(mask, values, 0.0)
+
+
+def clip_objective(low: float, high: float) -> Objective:
+    """PPO's clip of each decision's ratio, `losses.ppo_clip`, and as `clipped` where it has stopped the gradient."""
+
+    def objective(logp: Float[Tensor, "N D"], rollouts: Rollouts) -> tuple[Tensor, dict[str, Tensor]]:
+        ratio = (logp - rollouts.logp_old).exp()
+        loss = ppo_clip(ratio, rollouts.advantages, low, high)
+        return loss, {"clipped": clipped(ratio, rollouts.advantages, low, high)}
+
+    return objective
 
 
 def surrogate(objective: Objective, reduce: Reduce) -> Loss:

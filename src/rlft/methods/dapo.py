@@ -11,8 +11,7 @@ length limit lose up to one point (soft overlong punishment); no KL.
 
 from rlft.advantages import overlong, zscore
 from rlft.collect import informative
-from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import surrogate, token_mean
+from rlft.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, published
 
 
@@ -44,14 +43,9 @@ def dapo(
             rewards = rewards + overlong(rollouts.mask.sum(1), limit, cache)
         return zscore(rewards.reshape(-1, rollouts.group)).reshape(-1)
 
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, low, high)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, low, high)}
-
     return Method(
         advantage=advantage,
-        updates=(Update(surrogate(objective, reduce=token_mean)),),
+        updates=(Update(surrogate(clip_objective(low, high), reduce=token_mean)),),
         collect=informative(rounds=rounds),
         epochs=epochs,
         minibatches=minibatches,

@@ -7,8 +7,7 @@ Differs from `grpo` in three places: no division by the group's deviation, no di
 """
 
 from rlft.advantages import center, per_group
-from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import fixed_length, surrogate
+from rlft.surrogate import clip_objective, fixed_length, surrogate
 from rlft.types import Method, Update, published
 
 
@@ -22,15 +21,9 @@ def dr_grpo(length: int, clip: float = 0.2, epochs: int = 1, minibatches: int = 
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
     """
-
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
-
     return Method(
         advantage=per_group(center),
-        updates=(Update(surrogate(objective, reduce=fixed_length(length))),),
+        updates=(Update(surrogate(clip_objective(clip, clip), reduce=fixed_length(length))),),
         epochs=epochs,
         minibatches=minibatches,
         min_group=2,

@@ -8,8 +8,7 @@ No KL, no dynamic sampling, no overlong filter, one clip.
 """
 
 from rlft.advantages import group_mean_batch_std, per_batch
-from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import surrogate, token_mean
+from rlft.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, published
 
 
@@ -22,15 +21,9 @@ def lite_ppo(clip: float = 0.2, epochs: int = 1, minibatches: int = 1) -> Method
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
     """
-
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
-
     return Method(
         advantage=per_batch(group_mean_batch_std),
-        updates=(Update(surrogate(objective, reduce=token_mean)),),
+        updates=(Update(surrogate(clip_objective(clip, clip), reduce=token_mean)),),
         epochs=epochs,
         minibatches=minibatches,
         min_group=2,

@@ -10,8 +10,7 @@ With one update a batch its gradient is that of `rloo`.
 """
 
 from rlft.advantages import leave_one_out, per_group
-from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import sample_sum, surrogate
+from rlft.surrogate import clip_objective, sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 
@@ -25,15 +24,9 @@ def loop(clip: float = 0.2, epochs: int = 1, minibatches: int = 2) -> Method:
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
     """
-
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
-
     return Method(
         advantage=per_group(leave_one_out),
-        updates=(Update(surrogate(objective, reduce=sample_sum)),),
+        updates=(Update(surrogate(clip_objective(clip, clip), reduce=sample_sum)),),
         epochs=epochs,
         minibatches=minibatches,
         min_group=2,

@@ -10,9 +10,8 @@ two updates with optimisers of their own. A KL to the reference, if any, is paid
 """
 
 from rlft.advantages import gae
-from rlft.losses import clipped, ppo_clip
 from rlft.losses import value_clip as clipped_value_loss
-from rlft.surrogate import surrogate, token_mean
+from rlft.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Total, Update, critic_parameters, published
 
 
@@ -40,11 +39,6 @@ def ppo(
         minibatches: optimiser steps in each pass.
     """
 
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
-
     def value_loss(policy, rollouts) -> Total:
         loss = clipped_value_loss(policy.value(rollouts), rollouts.values, rollouts.returns, value_clip)
         return token_mean(loss, rollouts.mask)
@@ -52,7 +46,7 @@ def ppo(
     return Method(
         advantage=gae(gamma, lam, beta),
         updates=(
-            Update(surrogate(objective, reduce=token_mean)),
+            Update(surrogate(clip_objective(clip, clip), reduce=token_mean)),
             Update(value_loss, critic_parameters, name="value", lr=value_lr),
         ),
         reference=beta > 0,

@@ -8,8 +8,7 @@ reference is paid decision by decision, and the whole batch is normalised at onc
 """
 
 from rlft.advantages import return_to_go, rewards_of_decisions, whiten
-from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import surrogate, token_mean
+from rlft.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, published
 
 
@@ -31,14 +30,9 @@ def reinforce_pp(
         credit = return_to_go(rewards_of_decisions(rollouts, beta), rollouts.mask, gamma)
         return whiten(credit, rollouts.mask, runtime)
 
-    def objective(logp, rollouts):
-        ratio = (logp - rollouts.logp_old).exp()
-        loss = ppo_clip(ratio, rollouts.advantages, clip, clip)
-        return loss, {"clipped": clipped(ratio, rollouts.advantages, clip, clip)}
-
     return Method(
         advantage=advantage,
-        updates=(Update(surrogate(objective, reduce=token_mean)),),
+        updates=(Update(surrogate(clip_objective(clip, clip), reduce=token_mean)),),
         reference=beta > 0,
         epochs=epochs,
         minibatches=minibatches,
