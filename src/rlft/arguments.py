@@ -76,7 +76,8 @@ def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type],
             fields.append((parameter.name, nested[parameter.name], dataclasses.field()))
             continue
         help_text = " ".join(helps.get(parameter.name, "").split())
-        annotation = Annotated[hints[parameter.name], tyro.conf.arg(help=help_text)]
+        short = [f"-{parameter.name}"] if len(parameter.name) == 1 else None
+        annotation = Annotated[hints[parameter.name], tyro.conf.arg(help=help_text, aliases=short)]
         default = defaults.get(parameter.name, parameter.default)
         held = dataclasses.field() if default is parameter.empty else dataclasses.field(default=default)
         fields.append((parameter.name, annotation, held))

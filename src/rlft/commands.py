@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import tyro
+
 from rlft.rollouts import Problem, Text
 from rlft.types import Reward, Task, UserError
 
@@ -203,7 +205,7 @@ def check_reward(
     return 0
 
 
-def report(folders: tuple[Path, ...], out: Path | None = None) -> int:
+def report(folders: tyro.conf.Positional[tuple[Path, ...]], out: Path | None = None) -> int:
     """Write the report of a run, or one page that compares several.
 
     Args:

@@ -12,8 +12,12 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from rlft.types import Method, UserError
+from rlft.errors import UserError
+
+if TYPE_CHECKING:
+    from rlft.types import Method
 
 
 def names() -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlft.types import UserError
+from rlft.errors import UserError
 
 
 def names() -> list[str]:

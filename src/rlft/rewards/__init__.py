@@ -8,22 +8,29 @@ from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.load import load
 from rlft.rewards.mathematics import math
+from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.text import choice, exact, format, regex, similarity
 
 __all__ = [
     "adapted",
+    "bleu",
     "choice",
+    "chrf",
     "combine",
     "cosine",
     "cosine_open_rs",
     "each",
     "exact",
     "format",
+    "gleu",
     "length",
     "load",
     "math",
     "overlong",
     "regex",
+    "repetition",
+    "rouge",
+    "self_bleu",
     "similarity",
     "trl",
     "verl",

@@ -1,0 +1,132 @@
+"""The tool's commands on a tiny model, from training to a page: what a person types and sees."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from rlft.cli import main
+from rlft.models.small_language import character_tokenizer, small_llama
+from rlft.policies.language import Language
+
+
+def tool(*words):
+    """Run the tool in this process; its exit code."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(word) for word in words])
+    return stopped.value.code or 0
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A model, data in a file, a TRL-style reward, and a finished run."""
+    folder = tmp_path_factory.mktemp("place")
+    tokenizer = character_tokenizer("abcdefghijklmnopqrstuvwxyz .")
+    Language(small_llama(len(tokenizer), width=32, layers=1, heads=2, context=40), tokenizer).save(folder / "model")
+    rows = [{"question": f"say {c}", "answer": c, "level": i} for i, c in enumerate("abcdefgh")]
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "reward.py").write_text(
+        "def many_a(prompts, completions, level, **kwargs):\n"
+        "    assert len(level) == len(prompts)\n"
+        "    return [text.count('a') / 6 for text in completions]\n"
+    )
+    options = {"--model": folder / "model", "--data": folder / "data.jsonl", "--reward": f"{folder}/reward.py:many_a"}
+    options |= {"--prompt-field": "question", "--max-new-tokens": 6, "--steps": 20, "--prompts": 4, "--group": 8}
+    options |= {"--lr": 1e-2, "--eval-data": folder / "data.jsonl", "--out": folder / "run", "--method": "grpo"}
+    code = tool("train", *(word for pair in options.items() for word in pair), "--method.beta", "0.01")
+    assert code == 0
+    return folder
+
+
+def test_training_raised_the_reward_and_says_so(place):
+    lines = [json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["reward"] > lines[0]["reward"] + 0.3
+    assert lines[-1]["kl"] > 0.5 > abs(lines[0]["kl"])
+    before, after = [json.loads(line) for line in (place / "run" / "evaluations.jsonl").read_text().splitlines()]
+    assert after["reward"] > before["reward"] + 0.3
+    facts = json.loads((place / "run" / "run.json").read_text())
+    assert facts["arguments"]["method"] == {"name": "grpo", "clip": 0.2, "beta": 0.01, "epochs": 1, "minibatches": 1}
+    rows = json.loads((place / "run" / "samples.jsonl").read_text().splitlines()[-1])["rows"]
+    assert {row["kind"] for row in rows} == {"text"}
+
+
+def test_the_trained_folder_loads_in_plain_transformers(place):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(place / "run" / "model")
+    tokenizer = AutoTokenizer.from_pretrained(place / "run" / "model")
+    out = model.generate(**tokenizer("say a", return_tensors="pt"), max_new_tokens=6, do_sample=False)
+    assert "a" in tokenizer.decode(out[0, -6:])
+
+
+def test_eval(place, capsys):
+    words = ["--data", place / "data.jsonl", "--prompt-field", "question", "--reward", f"{place}/reward.py:many_a"]
+    words += ["--max-new-tokens", 6, "--samples", 2, "--out", place / "rows.jsonl"]
+    assert tool("eval", "--model", place / "run", *words, "--json") == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert trained["problems"] == 8
+    assert len((place / "rows.jsonl").read_text().splitlines()) == 16
+    assert tool("eval", "--model", place / "model", *words[:-2]) == 0
+    assert "reward" in capsys.readouterr().out
+    assert trained["reward"] > 0.3
+    assert tool("eval", "--model", place / "run", *words) == 2  # rows.jsonl is there already
+    assert "will not be overwritten" in capsys.readouterr().err
+
+
+def test_sample(place, capsys):
+    words = ["sample", "--model", place / "run", "--prompt", "say b", "-n", 3, "--max-new-tokens", 4]
+    assert tool(*words, "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 3
+    assert all(row["tokens"] <= 4 and row["logp"] < 0 for row in rows)
+    assert tool(*words) == 0
+    assert "1 of 3" in capsys.readouterr().out
+
+
+def test_check_reward(place, capsys):
+    words = ["--data", place / "data.jsonl", "--prompt-field", "question", "--rows", 2, "--max-new-tokens", 6]
+    assert tool("check-reward", *words, "--model", place / "model", "--reward", "exact") == 0
+    said = capsys.readouterr().out
+    assert "gold answer" in said and "another's" in said and "the model's" in said
+
+
+def test_report(place, capsys):
+    assert tool("report", place / "run") == 0
+    assert capsys.readouterr().out.strip() == str(place / "run" / "report.html")
+
+
+def test_a_finished_run_resumes_to_nothing(place, capsys):
+    before = (place / "run" / "metrics.jsonl").read_text()
+    assert tool("train", "--resume", place / "run") == 0
+    assert (place / "run" / "metrics.jsonl").read_text() == before
+
+
+@pytest.mark.slow
+def test_doctor(capsys):
+    assert tool("doctor") == 0
+    assert capsys.readouterr().out.count("ok") >= 9
+
+
+def test_help_lists_methods_and_options(capsys):
+    assert tool("train", "--help", "--method", "dapo") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--method.rounds" in said and "reinforce_pp" in said and "--save-every" in said
+    assert tool("--help") == 0
+    assert "check-reward" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_tool_and_the_package_start_quickly():
+    """Beyond torch, `import rlft` costs under half a second; help needs neither torch nor transformers."""
+    code = "import torch, time; t = time.process_time(); import rlft, rlft.types; print(time.process_time() - t)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 0.5
+    code = "import sys, rlft.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_one_thread():
+    assert torch.get_num_threads() == 1
