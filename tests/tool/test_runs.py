@@ -84,9 +84,10 @@ def test_what_a_run_leaves(straight):
     assert lines(folder, "metrics")[0]["reward"] != lines(folder, "metrics")[-1]["reward"]
 
 
-@pytest.mark.parametrize("die", ["reward:4", "update:9", "save:2", "save:3"])
+@pytest.mark.parametrize("die", ["reward:4", "update:14", "save:2", "save:3"])
 def test_sigkill_loses_nothing(die, straight, tmp_path):
-    """Killed while rewards are worked out, between two updates of a step, in the middle of writing a checkpoint."""
+    """Killed while rewards are worked out, between two updates of a step whose predecessor is in the log but not in a
+    checkpoint, in the middle of writing a checkpoint."""
     folder = tmp_path / "run"
     killed = rlft("run", RECIPE, "--out", folder, "--save-every", 2, die=die)
     assert killed.returncode == -signal.SIGKILL
