@@ -183,3 +183,30 @@ def test_unscored_rows_are_counted():
     metrics = trainer(reward=lambda p, o: [None if i == 5 else float(i % 4) for i in range(len(p))]).step()
     assert metrics["rows/unscored"] == 1
     assert_close(metrics["reward"], sum(i % 4 for i in range(16) if i != 5) / 15)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"lr": -1.0}, "lr must not be negative; got -1.0"),
+        ({"rows": 0}, "rows must be at least 1; got 0"),
+        ({"prompts": -1}, "prompts must be at least 1; got -1"),
+        ({"max_grad_norm": math.nan}, "max_grad_norm must not be negative; got nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(wrong, message):
+    with pytest.raises(UserError, match=message):
+        trainer(**wrong)
+
+
+def test_an_infinite_reward_is_refused():
+    with pytest.raises(UserError, match="the reward is infinite for row 1"):
+        score(lambda p, o: [0.0, math.inf, 1.0], PROBLEMS, [None] * 3)
+
+
+def test_rows_without_decisions_are_refused():
+    t = trainer()
+    sample = t.policy.sample
+    t.policy.sample = lambda *a: replace(sample(*a), mask=torch.zeros(16, 3, dtype=torch.bool))
+    with pytest.raises(UserError, match="no row has a decision of the policy's own"):
+        t.step()

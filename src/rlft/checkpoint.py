@@ -11,6 +11,7 @@ Files are read with `weights_only`, so a checkpoint can carry no code.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -51,8 +52,8 @@ def save(folder: Path, state: Mapping[str, Any], runtime: Runtime | None = None,
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise UserError(
-            f"could not write checkpoint {target}: {error.strerror or error}; free some space or choose another "
-            "--out. Earlier checkpoints are untouched"
+            f"could not write checkpoint {target}: {error.strerror or error}; free some space, then go on with "
+            "--resume. Earlier checkpoints are untouched"
         ) from error
     return target
 
@@ -85,7 +86,10 @@ def _write(path: Path, value: Any) -> None:
         try:
             torch.save(value, file)
         except RuntimeError as error:  # torch reports a full device as a RuntimeError of its zip writer
-            raise OSError(str(error).splitlines()[0]) from error
+            full = shutil.disk_usage(path.parent).free < 2**20
+            raise OSError(
+                errno.ENOSPC if full else errno.EIO, os.strerror(errno.ENOSPC if full else errno.EIO)
+            ) from error
         file.flush()
         os.fsync(file.fileno())
 

@@ -58,6 +58,12 @@ def _dispatch(words: list[str]) -> int:
     if command == "train":
         return _run("train", rest, "rlft train")
     if command == "run":
+        if rest and rest[0] in ("-h", "--help"):
+            from rlft import recipes
+
+            print(f"rlft run RECIPE [OPTIONS], with RECIPE one of {', '.join(recipes.names())} or a file of your own\n")
+            print("rlft run RECIPE --help lists its options.", FOLDER_OPTIONS)
+            return 0
         if not rest or rest[0].startswith("-"):
             raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
         return _run(rest[0], rest[1:], f"rlft run {rest[0]}")
@@ -110,7 +116,7 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
         runs.refuse_existing(folder)
     run = recipe(**arguments, **_with_runtime(recipe, runtime))
     if run.trainer.runtime.rank == 0:
-        command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words]
+        command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
         facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
         facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
         runs.begin(folder, {**facts, **runs.circumstances()})

@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 
+from rlft import runs
 from rlft.rollouts import Problem, Text
 from rlft.types import Reward, Task, UserError
 
@@ -71,7 +72,7 @@ def eval_(
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
     scored = reward_of(reward, (), task)
     policy = Language.load(
-        model_folder(model),
+        runs.model_folder(model),
         dtype=dtype,
         device=device,
         max_new_tokens=max_new_tokens,
@@ -122,7 +123,7 @@ def sample(
 
     Args:
         model: a folder, a hub id, or a run folder, whose trained model is taken.
-        prompt: the text to continue, or with --chat True the user's message.
+        prompt: the text to continue, or with --chat the user's message.
         n: completions.
         max_new_tokens: tokens in a completion at most.
         temperature: 0 is greedy.
@@ -139,7 +140,7 @@ def sample(
     from rlft.policies.language import Language
 
     policy = Language.load(
-        model_folder(model),
+        runs.model_folder(model),
         dtype=dtype,
         device=device,
         max_new_tokens=max_new_tokens,
@@ -241,16 +242,6 @@ def doctor() -> int:
     return 1 if failed else 0
 
 
-def model_folder(model: str) -> str:
-    """The trained model of a run folder, or what was given."""
-    path = Path(model)
-    if not (path / "run.json").is_file():
-        return model
-    if not (path / "model").is_dir():
-        raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
-    return str(path / "model")
-
-
 def _trial_outputs(
     task: Task, problems: Sequence[Problem], model: str | None, max_new_tokens: int, seed: int
 ) -> dict[str, list[Text]]:
@@ -262,7 +253,7 @@ def _trial_outputs(
     if model is not None:
         from rlft.policies.language import Language
 
-        policy = Language.load(model_folder(model), max_new_tokens=max_new_tokens)
+        policy = Language.load(runs.model_folder(model), max_new_tokens=max_new_tokens)
         found["the model's"] = list(policy.sample(problems, 1, seed).outputs)
     return found
 

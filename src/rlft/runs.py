@@ -9,7 +9,6 @@ model/             the trained policy         report.html        everything on o
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import platform
@@ -32,8 +31,10 @@ from torch import Tensor
 from rlft import __version__, checkpoint, report
 from rlft.evaluate import Evaluation, Measure, evaluate
 from rlft.ledger import Metrics
+from rlft.noise import hashed
 from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
+from rlft.runlog import Log, facts_of, write_facts
 from rlft.trainer import Trainer
 from rlft.types import Policy, Reward, Runtime, Savable, Showable, Task, UserError
 
@@ -93,7 +94,7 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
     refuse_existing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
+        write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
     except OSError as error:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
 
@@ -103,12 +104,14 @@ def meet(runtime: Runtime) -> None:
     runtime.gather(torch.zeros(1))
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
-    """`run.json` of a run folder."""
-    path = folder / "run.json"
-    if not path.exists():
-        raise UserError(f"{folder} is not a run folder: it has no run.json")
-    return json.loads(path.read_text())
+def model_folder(model: str) -> str:
+    """The trained model of a run folder, or what was given."""
+    path = Path(model)
+    if not (path / "run.json").is_file():
+        return model
+    if not (path / "model").is_dir():
+        raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
+    return str(path / "model")
 
 
 def circumstances() -> dict[str, Any]:
@@ -133,6 +136,7 @@ def revision() -> str | None:
         return done.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # not a package inside somebody else's repository
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.SubprocessError):
         return None
@@ -143,10 +147,15 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
 
     Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates.
     """
+    if run.steps < 1:
+        raise UserError(f"steps must be at least 1; got {run.steps}")
     cadence, trainer = cadence or Cadence(), run.trainer
-    log = _Log(folder, trainer.runtime.rank == 0)
+    log = Log(folder, trainer.runtime.rank == 0)
     _check_start(run, log)
     resumed = _resume(run, folder, log)
+    if resumed and trainer.steps_done >= run.steps and facts_of(folder)["status"] == "done":
+        print(f"rlft: {folder} is finished: {trainer.steps_done} steps are done", file=sys.stderr)
+        return {}
     trainer.seen = _Samples(run, log, cadence).see
     found: dict[str, Evaluation] = {}
     try:
@@ -174,7 +183,7 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
     return found
 
 
-def _train(run: Run, folder: Path, cadence: Cadence, log: _Log, quiet: bool) -> None:
+def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> None:
     trainer, checkpoints = run.trainer, folder / "checkpoints"
     if not any(checkpoints.glob("step-*")):
         checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
@@ -184,6 +193,10 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: _Log, quiet: bool) -> 
             metrics = trainer.advance()
             if metrics is not None:
                 log.line("metrics", metrics)
+                if "loss" not in metrics and log.writes:
+                    print(
+                        f"rlft: step {metrics['step']} had nothing to learn from: no rewards differed", file=sys.stderr
+                    )
                 bar.update(metrics)
                 _sane(metrics)
             due = metrics is not None and (trainer.steps_done % cadence.save == 0 or trainer.steps_done == run.steps)
@@ -201,16 +214,20 @@ def _sane(metrics: Metrics) -> None:
         )
 
 
-def _check_start(run: Run, log: _Log) -> None:
+def _check_start(run: Run, log: Log) -> None:
     """The policy a run is resumed with must start from the weights it once started from: the KL is measured to them."""
     facts = facts_of(log.folder)
-    digest = fingerprint(run.trainer.runtime.whole(run.trainer.policy.state_dict()))
-    if facts.get("start") not in (None, digest):
-        raise UserError(
-            f"the model that {log.folder} was started from has changed since; put it back, or start a new run"
-        )
+    found = {
+        "model": fingerprint(run.trainer.runtime.whole(run.trainer.policy.state_dict())),
+        "data": fingerprint_of_task(run.trainer.task),
+    }
+    for what, digest in found.items():
+        if facts.get("start", found).get(what) != digest:
+            raise UserError(
+                f"the {what} that {log.folder} was started from has changed since; put it back, or start a new run"
+            )
     if log.writes and "start" not in facts:
-        _write_facts(log.folder, {**facts, "start": digest, "steps": run.steps, "settings": dict(run.settings)})
+        write_facts(log.folder, {**facts, "start": found, "steps": run.steps, "settings": dict(run.settings)})
 
 
 def fingerprint(weights: Mapping[str, Any]) -> str:
@@ -224,7 +241,7 @@ def fingerprint(weights: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _resume(run: Run, folder: Path, log: _Log) -> bool:
+def _resume(run: Run, folder: Path, log: Log) -> bool:
     """Load the newest whole checkpoint, if any, and cut the logs back to it."""
     checkpoints = folder / "checkpoints"
     if not any(checkpoints.glob("step-*")):
@@ -233,13 +250,22 @@ def _resume(run: Run, folder: Path, log: _Log) -> bool:
     for sentence in passed:
         print(f"rlft: {sentence}", file=sys.stderr)
     run.trainer.load_state_dict(state)
-    log.cut(run.trainer.steps_done)
-    log.status("running")
+    if run.trainer.steps_done < run.steps or facts_of(folder)["status"] != "done":
+        log.cut(run.trainer.steps_done)
+        log.status("running")
     print(f"rlft: going on from {path.name}", file=sys.stderr)
     return True
 
 
-def _evaluate(run: Run, log: _Log, when: str, quiet: bool) -> Evaluation:
+def fingerprint_of_task(task: Task, most: int = 4096) -> str:
+    """A hash of a task's problems, or of `most` of them spread evenly over a larger one."""
+    size = task.size or most
+    indices = sorted({place * size // min(most, size) for place in range(min(most, size))})
+    problems = (task.at(index) for index in (indices if task.size else range(64)))
+    return f"{hashed(task.name, size, *((p.index, p.input, p.answer) for p in problems)):x}"
+
+
+def _evaluate(run: Run, log: Log, when: str, quiet: bool) -> Evaluation:
     trainer, task = run.trainer, run.held_out
     assert task is not None and (run.reward or trainer.reward) is not None
     start = time.perf_counter()
@@ -266,7 +292,7 @@ def _evaluate(run: Run, log: _Log, when: str, quiet: bool) -> Evaluation:
 class _Samples:
     """A few problems with all their rows, every few steps."""
 
-    def __init__(self, run: Run, log: _Log, cadence: Cadence, problems: int = 2):
+    def __init__(self, run: Run, log: Log, cadence: Cadence, problems: int = 2):
         self.run, self.log, self.cadence, self.problems = run, log, cadence, problems
 
     def see(self, step: int, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
@@ -293,65 +319,6 @@ def _plain(problem: Problem) -> dict[str, Any]:
         return value if isinstance(value, str | int | float | list | dict) else None  # an image is no caption
 
     return {"index": problem.index, "input": simple(problem.input), "answer": simple(problem.answer)}
-
-
-class _Log:
-    """The JSON lines of a run folder."""
-
-    def __init__(self, folder: Path, writes: bool):
-        self.folder, self.writes = folder, writes
-
-    def line(self, name: str, values: Mapping[str, Any]) -> None:
-        if self.writes:
-            try:
-                with (self.folder / f"{name}.jsonl").open("a") as file:
-                    file.write(json.dumps(_finite(values)) + "\n")
-            except OSError as error:
-                raise UserError(
-                    f"could not write {self.folder / name}.jsonl: {error.strerror}; free some space, then go on with "
-                    f"`rlft train --resume {self.folder}`"
-                ) from error
-
-    def cut(self, step: int) -> None:
-        """Drop the lines of steps that will be done again."""
-        if not self.writes:
-            return
-        for name in ("metrics", "samples", "evaluations"):
-            path = self.folder / f"{name}.jsonl"
-            if path.exists():
-                kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
-                beside = path.with_suffix(".cut")
-                beside.write_text("".join(line + "\n" for line in kept))
-                beside.replace(path)
-
-    def status(self, status: str) -> None:
-        if self.writes:
-            ended = {} if status == "running" else {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
-            _write_facts(self.folder, {**facts_of(self.folder), **ended, "status": status})
-
-
-def _step_of(line: str) -> float | int:
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):  # a torn last line
-        return math.inf
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    beside = folder / ".run.json"
-    beside.write_text(json.dumps(_finite(facts), indent=1, default=str) + "\n")
-    beside.replace(folder / "run.json")
 
 
 @contextmanager

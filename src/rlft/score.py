@@ -63,6 +63,14 @@ def _sum_at(columns: Mapping[str, tuple[Tensor, Tensor | None]], decisions: int)
 
 
 def _column(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:
+    total, at = _read(result, rows, decisions, who)
+    if total.isinf().any():
+        row = int(total.isinf().nonzero()[0])
+        raise UserError(f"{who} is infinite for row {row}; expected a finite number, or None if it cannot be scored")
+    return total, at
+
+
+def _read(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:
     if isinstance(result, str | bytes) or not (isinstance(result, Tensor | Sequence) or _is_array(result)):
         raise UserError(f"{who} returned {_shown(result)}; expected {rows} numbers, one for each row")
     if len(result) != rows:

@@ -139,6 +139,10 @@ class Trainer:
             scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
         if len(rollouts) and bool(scores.total.isnan().all()):
             raise UserError(f"the reward could not score any of {len(rollouts)} rows: try it with rlft check-reward")
+        if len(rollouts) and not bool(rollouts.mask.any()):
+            raise UserError(
+                "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
+            )
         device = rollouts.mask.device
         rollouts = rollouts.fill(rewards=scores.total.to(device))
         if scores.at is not None:
@@ -290,6 +294,13 @@ def _check(trainer: Trainer) -> None:
         if not isinstance(policy, need) or without_critic:
             lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
             raise UserError(f"method {method.name} needs {lacks} {type(policy).__name__} is not one.")
+    for name, least in (("prompts", 1), ("group", 1), ("rows", 1)):
+        value = getattr(trainer, name)
+        if value is not None and value < least:
+            raise UserError(f"{name} must be at least {least}; got {value}")
+    for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.max_grad_norm)):
+        if not value >= 0:
+            raise UserError(f"{name} must not be negative; got {value}")
     if trainer.group < method.min_group:
         raise UserError(
             f"method {method.name} compares the rows of a group, so group must be at least {method.min_group}; "

@@ -35,6 +35,10 @@ def build(name: str, **wanted) -> Method:
     function = methods.named(name)
     known = inspect.signature(function).parameters
     settings = {**LIVELY, **REQUIRED.get(name, {}), **wanted}
+    missing = [p.name for p in known.values() if p.default is p.empty and p.name not in settings]
+    assert not missing, (
+        f"{name} cannot be called without {missing}: give them values in REQUIRED at the top of this file"
+    )
     return function(**{key: value for key, value in settings.items() if key in known})
 
 

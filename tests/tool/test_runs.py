@@ -177,6 +177,6 @@ def test_a_model_that_changed_since_cannot_be_resumed(straight, tmp_path):
     folder = tmp_path / "run"
     rlft("run", RECIPE, "--out", folder, "--save-every", 2, die="reward:4")
     facts = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**facts, "start": "another"}))
+    (folder / "run.json").write_text(json.dumps({**facts, "start": {"model": "another"}}))
     done = rlft("run", RECIPE, "--resume", folder, check=2)
     assert "was started from has changed since" in done.stderr

@@ -12,7 +12,7 @@ length limit lose up to one point (soft overlong punishment); no KL.
 from rlft.advantages import overlong, zscore
 from rlft.collect import informative
 from rlft.surrogate import clip_objective, surrogate, token_mean
-from rlft.types import Method, Update, published
+from rlft.types import Method, Update, UserError, published
 
 
 @published
@@ -36,6 +36,8 @@ def dapo(
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
     """
+    if limit is not None and not 0 < cache < limit:
+        raise UserError(f"cache is the stretch before limit, so 0 < cache < limit; got cache {cache}, limit {limit}")
 
     def advantage(rollouts, runtime):
         rewards = rollouts.rewards

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rlft import rewards, tasks
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.language import Language
-from rlft.runs import Run
+from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
@@ -50,7 +52,7 @@ def train(
     """Fine-tune a language model with reinforcement learning.
 
     Args:
-        model: a folder, a hub id, or a PEFT adapter's folder.
+        model: a folder, a hub id, a PEFT adapter's folder, or a run folder, whose trained model is taken.
         data: a JSONL, JSON, CSV or Parquet file, a saved data set or hub id, or a task: arithmetic,
             reasoning_gym:NAME.
         reward: built-in names such as math or "length(target=50, unit='tokens')", or file.py:function; several add.
@@ -86,8 +88,10 @@ def train(
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
     held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
     chosen = reward_of(reward, reward_weights, task)
+    if temperature == 0 and method.name != "sft":
+        raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     policy = Language.load(
-        model,
+        model_folder(model),
         lora=lora,
         critic=method.critic,
         dtype=dtype,
@@ -101,8 +105,7 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    for source in filter(None, (task, held_out)):
-        policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+    _check(policy, filter(None, (task, held_out)))
     reference = frozen(policy) if method.reference or kl else None
     if shard:
         _shard(policy, reference, runtime or Local())
@@ -123,6 +126,12 @@ def train(
         runtime=runtime,
     )
     return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
+
+
+def _check(policy: Language, sources: Iterable[Task]) -> None:
+    """Every problem must fit, before any work is done; of tasks without end the first 256."""
+    for source in sources:
+        policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
 
 
 def _shard(policy: Language, reference: Policy | None, runtime: Runtime) -> None:

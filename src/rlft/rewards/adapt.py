@@ -220,6 +220,11 @@ def _column(values: Any) -> Float[Tensor, "N"]:
     """Numbers as float32; None is NaN."""
     if isinstance(values, Tensor):
         return values.detach().float()
+    for row, value in enumerate(values):
+        if isinstance(value, str | bytes):
+            raise UserError(
+                f"the reward returned {_shown(value)} for row {row}; expected a number, or None if unscored"
+            )
     return torch.tensor([math.nan if value is None else float(value) for value in values], dtype=torch.float32)
 
 

@@ -1,0 +1,321 @@
+"""Sentence BLEU side by side: rlft, NLTK, sacrebleu, torchmetrics and rxlm (TensorBLEU). Time, memory, agreement.
+
+    pip install nltk sacrebleu torchmetrics
+    pip install --no-deps --target /tmp/rxlm rxlm          # its own folder: its other dependencies are not needed
+    python benchmarks/metrics.py --rxlm /tmp/rxlm
+    python benchmarks/metrics.py --recipe --out benchmarks/results/metrics_recipe.json
+
+Every size is one process in which all implementations take turns on the same batch, one thread, so that a ratio is of
+neighbours in time; medians of ratios are given, of processor time (other programs on the machine do not count) and of
+the wall clock. What makes lists and strings of tensors is inside the timings, as a training loop has to do it. Memory
+is the peak above what was held before, in a process for each. Tokens are Zipf's, vocabulary 32 000; a reference is its
+candidate with 30 % of the tokens replaced; lengths are uniform in [L/2, L]; smoothing is `floor`, that all have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+
+SIZES = ((32, 256), (128, 512), (256, 1024))
+OURS = "rlft"
+VOCABULARY = 32_000
+# Runs of an implementation at a size: as many as fit into this many seconds, at least three.
+SECONDS = 12.0
+# Not run where one call takes longer than this many seconds by the size before it.
+SLOWEST = 30.0
+
+
+def batch(rows: int, length: int) -> dict[str, torch.Tensor]:
+    """Candidates and references with padding 0, and their masks."""
+    rng = np.random.default_rng(rows * length)
+    names = np.arange(1, VOCABULARY)
+    chance = 1 / names / (1 / names).sum()
+    ours = rng.choice(names, (rows, length), p=chance)
+    other = rng.choice(names, (rows, length), p=chance)
+    theirs = np.where(rng.random((rows, length)) < 0.3, other, ours)
+    masks = [np.arange(length) < rng.integers(length // 2, length + 1, rows)[:, None] for _ in range(2)]
+    tokens = [torch.tensor(values * mask) for values, mask in zip((ours, theirs), masks, strict=True)]
+    return {
+        "candidates": tokens[0],
+        "references": tokens[1][:, None],
+        "candidate_mask": torch.tensor(masks[0]),
+        "reference_mask": torch.tensor(masks[1])[:, None],
+    }
+
+
+def lists(given: dict[str, torch.Tensor]) -> list[tuple[list[int], list[int]]]:
+    """Pairs of token lists, as NLTK takes them."""
+    lengths = zip(given["candidate_mask"].sum(1).tolist(), given["reference_mask"].sum(2)[:, 0].tolist(), strict=True)
+    rows = zip(given["candidates"].tolist(), given["references"][:, 0].tolist(), lengths, strict=True)
+    return [(a[:n], b[:m]) for a, b, (n, m) in rows]
+
+
+def texts(given: dict[str, torch.Tensor]) -> list[tuple[str, str]]:
+    """Pairs of strings."""
+    return [(" ".join(map(str, a)), " ".join(map(str, b))) for a, b in lists(given)]
+
+
+def implementations(rxlm: Path | None) -> dict[str, Callable[[dict[str, torch.Tensor]], list[float]]]:
+    """By name, from a batch to scores."""
+    from rlft.metrics import TORCH, sentence_bleu
+
+    def ours(given):
+        return sentence_bleu(**given, preset="nltk", smoothing="floor").tolist()
+
+    def tensors(given):
+        return sentence_bleu(**given, preset="nltk", smoothing="floor", backend=TORCH).tolist()
+
+    found = {OURS: ours, "rlft, tensors": tensors, **_peers()}
+    if rxlm is not None:
+        sys.path.append(str(rxlm))
+        from rxlm.metrics.tensorbleu import tensor_sentence_bleu
+
+        def published(given):
+            return tensor_sentence_bleu(given["candidates"], given["references"], smoothing_method="floor").tolist()
+
+        found["rxlm"] = published
+    return found
+
+
+def _peers() -> dict[str, Callable[[dict[str, torch.Tensor]], list[float]]]:
+    from nltk.translate.bleu_score import SmoothingFunction
+    from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
+    from sacrebleu.metrics.bleu import BLEU
+    from torchmetrics.functional.text import sacre_bleu_score
+
+    logging.getLogger("sacrebleu").setLevel(logging.ERROR)
+    method, sacre = SmoothingFunction().method1, BLEU(smooth_method="floor", tokenize="none")
+
+    def nltk(given) -> Any:
+        return [nltk_bleu([b], a, smoothing_function=method) for a, b in lists(given)]
+
+    def sacrebleu(given):
+        return [sacre.sentence_score(a, [b]).score / 100 for a, b in texts(given)]
+
+    def torchmetrics(given):
+        return [sacre_bleu_score([a], [[b]], tokenize="none").item() for a, b in texts(given)]
+
+    return {"nltk": nltk, "sacrebleu": sacrebleu, "torchmetrics": torchmetrics}
+
+
+def compare(rows: int, length: int, rxlm: Path | None, leave: list[str]) -> dict[str, dict[str, float]]:
+    """All implementations in turn on one batch; `leave` are left out as too slow."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    given, all_ = batch(rows, length), implementations(rxlm)
+    chosen = {name: f for name, f in all_.items() if name not in leave}
+    exact, once = all_["nltk"](given), {}
+    for name, f in chosen.items():
+        start = time.process_time()
+        scores = f(given)
+        once[name] = (time.process_time() - start, max(abs(a - b) for a, b in zip(scores, exact, strict=True)))
+    rounds = 15
+    times: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in chosen}
+    for turn in range(rounds):
+        for name, f in chosen.items():
+            if name == OURS or turn >= max(3, SECONDS / len(chosen) / once[name][0]):
+                continue
+            times[name].append((*_timed(f, given), *_timed(chosen[OURS], given)))
+    found = {}
+    for name, runs in times.items():
+        if runs:
+            cpu, wall, our_cpu, our_wall = (list(column) for column in zip(*runs, strict=True))
+            found[name] = {
+                "cpu_ms": 1e3 * statistics.median(cpu),
+                "wall_ms": 1e3 * statistics.median(wall),
+                "ours_cpu_ms": 1e3 * statistics.median(our_cpu),
+                "ratio_cpu": statistics.median(a / b for a, b in zip(cpu, our_cpu, strict=True)),
+                "ratio_wall": statistics.median(a / b for a, b in zip(wall, our_wall, strict=True)),
+                "runs": len(runs),
+                "largest_difference_to_nltk": once[name][1],
+            }
+    every = [run[2] for runs in times.values() for run in runs]
+    found[OURS] = {"cpu_ms": 1e3 * statistics.median(every), "largest_difference_to_nltk": once[OURS][1]}
+    return found
+
+
+def _timed(f: Callable, given: dict[str, torch.Tensor]) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    f(given)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def prefixes(rows: int, length: int, sampled: int) -> dict[str, float]:
+    """Every prefix of every candidate: ours, and a loop of NLTK calls over `sampled` rows, scaled to all tokens."""
+    from nltk.translate.bleu_score import SmoothingFunction
+    from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
+
+    from rlft.metrics import prefix_bleu
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    given, method = batch(rows, length), SmoothingFunction().method1
+
+    def ours(given):
+        return prefix_bleu(**given, preset="nltk", smoothing="floor")
+
+    scores, pairs = ours(given), lists(given)
+    own = statistics.median(_timed(ours, given)[0] for _ in range(9))
+    start, largest = time.process_time(), 0.0
+    for row, (a, b) in enumerate(pairs[:sampled]):
+        exact: Any = [nltk_bleu([b], a[:size], smoothing_function=method) for size in range(1, len(a) + 1)]
+        largest = max(largest, max(abs(x - y) for x, y in zip(scores[row].tolist(), exact, strict=False)))
+    # A loop's cost grows with the square of the length.
+    share = sum(len(a) ** 2 for a, _ in pairs[:sampled]) / sum(len(a) ** 2 for a, _ in pairs)
+    loop = (time.process_time() - start) / share
+    return {
+        "ours_cpu_ms": 1e3 * own,
+        "nltk_cpu_ms": 1e3 * loop,
+        "ratio_cpu": loop / own,
+        "rows_run": sampled,
+        "largest_difference_to_nltk": largest,
+    }
+
+
+def peak(name: str, rows: int, length: int, rxlm: Path | None) -> float:
+    """MiB above what was held before, by the kernel's high-water mark (Linux)."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    given, f = batch(rows, length), implementations(rxlm)[name]
+    f(batch(2, 16))
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmHWM")
+    f(given)
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(field: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1])
+
+
+def child(rxlm: Path | None, *task: object) -> dict | float:
+    """Run one task in a process of its own."""
+    words = [sys.executable, __file__, *(["--rxlm", str(rxlm)] if rxlm else []), "--task", json.dumps(task)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_task(task: list, rxlm: Path | None) -> dict | float:
+    """What a child was started for."""
+    match task:
+        case ["compare", rows, length, leave]:
+            return compare(rows, length, rxlm, leave)
+        case ["prefixes", rows, length, sampled]:
+            return prefixes(rows, length, sampled)
+        case ["peak", name, rows, length]:
+            return peak(name, rows, length, rxlm)
+    raise SystemExit(f"unknown task {task}")
+
+
+def measure(rxlm: Path | None) -> dict:
+    """Everything."""
+    results: dict = {"time": {}, "memory_mib": {}, "prefixes": {}}
+    leave: list[str] = []
+    for rows, length in SIZES:
+        found = child(rxlm, "compare", rows, length, leave)
+        assert isinstance(found, dict)
+        results["time"][f"{rows}x{length}"] = found
+        # The next size has 8 times the tokens; rxlm's cost grows with the square of the rows.
+        leave += [name for name, f in found.items() if f["cpu_ms"] * 10 > 1e3 * SLOWEST]
+        print(f"{rows} x {length}")
+        for name, f in sorted(found.items(), key=lambda item: item[1]["cpu_ms"]):
+            cpu, wall, off = f.get("ratio_cpu", 1.0), f.get("ratio_wall", 1.0), f["largest_difference_to_nltk"]
+            print(f"  {name:14} {f['cpu_ms']:10.2f} ms  x{cpu:8.1f} (wall x{wall:.1f})   off NLTK by {off:.0e}")
+    for rows, length, sampled in ((32, 256, 32), (64, 512, 4)):
+        found = child(rxlm, "prefixes", rows, length, sampled)
+        results["prefixes"][f"{rows}x{length}"] = found
+        print(f"prefixes {rows} x {length}: {found}")
+    names = [OURS, "rlft, tensors", *(["rxlm"] if rxlm else [])]
+    for rows, length in ((64, 512), (128, 512), (256, 512), (256, 1024), (512, 1024)):
+        for name in names:
+            if name == "rxlm" and rows * length > 2**18:
+                continue
+            results["memory_mib"].setdefault(name, {})[f"{rows}x{length}"] = child(rxlm, "peak", name, rows, length)
+        print(
+            rows,
+            length,
+            {n: round(v[f"{rows}x{length}"], 1) for n, v in results["memory_mib"].items() if f"{rows}x{length}" in v},
+            "MiB",
+        )
+    return results
+
+
+def recipe(steps: int = 60, seeds: int = 3) -> dict:
+    """The recipe `tensorbleu` with each credit: BLEU on sentences it has not seen, and what the reward costs."""
+    from rlft.evaluate import evaluate
+    from rlft.recipes.tensorbleu import tensorbleu
+
+    torch.set_num_threads(1)
+    results = {}
+    for seed in range(seeds):
+        for credit in ("sentence", "prefix", "nltk"):
+            run = tensorbleu(credit=credit, steps=steps, seed=seed)
+            start = time.process_time()
+            logged = [run.trainer.step() for _ in range(steps)][1:]
+            cpu = time.process_time() - start
+            assert run.held_out is not None and run.reward is not None
+            found = evaluate(run.trainer.policy, run.held_out, run.reward, problems=256, samples=1, seed=seed)
+            results[f"{credit}-{seed}"] = {
+                "held_out": found.mean,
+                "interval": found.interval,
+                "reward_ms": 1e3 * statistics.median(step["seconds/reward"] for step in logged),
+                "share": statistics.median(step["seconds/reward"] / step["seconds/step"] for step in logged),
+                "cpu": cpu,
+            }
+            print(credit, seed, results[f"{credit}-{seed}"], flush=True)
+    return results
+
+
+def versions() -> dict[str, str]:
+    """Of everything that is compared."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("rlft", "torch", "numpy", "nltk", "sacrebleu", "torchmetrics", "rxlm"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rxlm", type=Path, help="folder that rxlm was installed into")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "metrics.json")
+    parser.add_argument("--recipe", action="store_true", help="train the recipe with each credit instead")
+    parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.task:
+        print(json.dumps(run_task(given.task, given.rxlm)))
+        return
+    if given.rxlm:
+        sys.path.append(str(given.rxlm))
+    results = recipe() if given.recipe else measure(given.rxlm)
+    results["versions"] = versions()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Sequence metrics on token ids: pure tensor functions of candidates, references and masks, for any device.
+
+`bleu` (sentence, prefix, corpus), `ngrams` (GLEU, ROUGE-N, chrF, distinct-n, repetition, self-BLEU), `alignment`
+(ROUGE-L, edit distance), `cider`; `text` makes ids of strings; `counts` says who counts. Not rewards, and no model.
+"""
+
+from rlft.metrics.alignment import edit_distance, edit_similarity, rouge_l, wer
+from rlft.metrics.bleu import bleu_of_stats, bleu_stats, corpus_bleu, prefix_bleu, sentence_bleu
+from rlft.metrics.cider import cider_d
+from rlft.metrics.counts import NUMPY, TORCH, Backend
+from rlft.metrics.ngrams import PRF, chrf, distinct_n, gleu, repetition, rouge_n, self_bleu
+from rlft.metrics.text import characters, ids, mteval_13a, padded, text_chrf, whitespace
+
+__all__ = [
+    "NUMPY",
+    "PRF",
+    "TORCH",
+    "Backend",
+    "bleu_of_stats",
+    "bleu_stats",
+    "characters",
+    "chrf",
+    "cider_d",
+    "corpus_bleu",
+    "distinct_n",
+    "edit_distance",
+    "edit_similarity",
+    "gleu",
+    "ids",
+    "mteval_13a",
+    "padded",
+    "prefix_bleu",
+    "repetition",
+    "rouge_l",
+    "rouge_n",
+    "self_bleu",
+    "sentence_bleu",
+    "text_chrf",
+    "wer",
+    "whitespace",
+]

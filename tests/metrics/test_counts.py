@@ -1,0 +1,192 @@
+"""Counts are integers: they equal the definition exactly, by every back end, on any device and in a compiled graph."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rlft.metrics import NUMPY, TORCH, sentence_bleu
+from rlft.metrics.batch import batch
+from rlft.types import UserError
+
+from .samples import clipped, sample
+
+BACKENDS = pytest.mark.parametrize("backend", [TORCH, NUMPY], ids=["torch", "numpy"])
+
+
+def counted(backend, drawn, orders):
+    given = batch(drawn.candidates, drawn.references, drawn.masks["candidate_mask"], drawn.masks["reference_mask"])
+    return given, backend.count(given, orders)
+
+
+@BACKENDS
+@pytest.mark.parametrize("vocabulary", [2, 4, 50, 40_000, 10**15])
+def test_counts_equal_the_definition(backend, vocabulary):
+    rng, seen = np.random.default_rng(vocabulary), 0
+    for _ in range(120):
+        orders, references = int(rng.integers(1, 9)), int(rng.integers(1, 9))
+        drawn = sample(rng, references=references, longest=20, vocabulary=vocabulary, least=0)
+        given, (matches, totals) = counted(backend, drawn, orders)
+        expected = [clipped(*pair, orders) for pair in zip(drawn.texts, drawn.targets, strict=True)]
+        assert matches.tolist() == expected
+        assert totals.tolist() == [[max(len(text) - n, 0) for n in range(orders)] for text in drawn.texts]
+        flags = backend.flags(given, orders)
+        assert flags.sum(-1).tolist() == expected
+        assert not flags[~drawn.masks["candidate_mask"][:, None].expand_as(flags)].any()
+        seen += sum(map(sum, expected))
+    assert seen > 1000
+
+
+@pytest.mark.slow
+def test_counts_equal_nltk_on_ten_thousand_batches():
+    precision = pytest.importorskip("nltk.translate.bleu_score").modified_precision
+    rng = np.random.default_rng(1)
+    for _ in range(10_000):
+        orders, references = int(rng.integers(1, 7)), int(rng.integers(1, 9))
+        drawn = sample(rng, 2, references, 16, int(rng.choice([1, 2, 5, 30, 10**6])))
+        results = [counted(backend, drawn, orders)[1] for backend in (TORCH, NUMPY)]
+        for row, (text, targets) in enumerate(zip(drawn.texts, drawn.targets, strict=True)):
+            for n in range(1, orders + 1):
+                exact = precision(targets, text, n)
+                for matches, totals in results:
+                    assert matches[row, n - 1] == exact.numerator
+                    assert max(1, int(totals[row, n - 1])) == exact.denominator
+
+
+@BACKENDS
+def test_rows_longer_than_one_integer_holds(backend):
+    """Six orders of 2000 distinct tokens need two blocks of keys; counts of 70 000 tokens need fields above 16 bits."""
+    generator = torch.Generator().manual_seed(3)
+    for length, vocabulary, orders, references in (
+        (2000, 2**40, 6, 2),
+        (1500, 2, 2, 3),
+        (40_000, 3, 3, 1),
+        (40_000, 2, 2, 3),
+        (70_000, 1, 2, 2),
+    ):
+        ours = torch.randint(0, vocabulary, (1, length), generator=generator)
+        theirs = torch.where(torch.rand(1, references, length, generator=generator) < 0.8, ours[:, None], 1)
+        matches = backend.count(batch(ours, theirs), orders)[0]
+        assert matches[0].tolist() == clipped(ours[0].tolist(), theirs[0].tolist(), orders)
+        assert matches.min() > 100
+
+
+@BACKENDS
+def test_a_hole_splits_a_sequence(backend):
+    ours, theirs = torch.tensor([[1, 2, 9, 3, 4]]), torch.tensor([[1, 2, 9, 3, 4]])
+    mask = torch.tensor([[True, True, False, True, True]])
+    given = batch(ours, theirs, mask, None)
+    matches, totals = backend.count(given, 3)
+    assert matches.tolist() == [[4, 2, 0]]
+    assert totals.tolist() == [[4, 2, 0]]
+
+
+@BACKENDS
+def test_padding_order_of_references_and_shared_references_change_nothing(backend):
+    drawn = sample(np.random.default_rng(5), rows=4, references=3, longest=12)
+    given, (matches, totals) = counted(backend, drawn, 4)
+    roomy = batch(
+        torch.nn.functional.pad(given.candidates, (3, 2), value=-100),
+        torch.nn.functional.pad(given.references.flip(1), (5, 0), value=-7),
+        torch.nn.functional.pad(drawn.masks["candidate_mask"], (3, 2)),
+        torch.nn.functional.pad(drawn.masks["reference_mask"].flip(1), (5, 0)),
+    )
+    assert [x.tolist() for x in backend.count(roomy, 4)] == [matches.tolist(), totals.tolist()]
+    shared = batch(given.candidates, given.references[::2], group_size=2)
+    apart = batch(given.candidates, given.references[::2].repeat_interleave(2, 0))
+    assert backend.count(shared, 4)[0].tolist() == backend.count(apart, 4)[0].tolist()
+    assert torch.equal(backend.flags(shared, 4), backend.flags(apart, 4))
+    assert matches.sum() > 10
+
+
+@BACKENDS
+@pytest.mark.parametrize("shapes", [((2, 0), (2, 1, 3)), ((2, 3), (2, 0, 3)), ((2, 3), (2, 1, 0)), ((0, 3), (0, 1, 3))])
+def test_empty_batches(backend, shapes):
+    given = batch(*(torch.zeros(shape, dtype=torch.long) for shape in shapes))
+    matches, totals = backend.count(given, 3)
+    assert matches.shape == totals.shape == (shapes[0][0], 3)
+    assert not matches.any()
+    assert not backend.flags(given, 3).any()
+
+
+class Synchronising(TorchDispatchMode):
+    """Counts operations that make the host wait for the device."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "unique", "bincount", "is_nonzero", "masked_select")
+
+    def __init__(self):
+        super().__init__()
+        self.waits, self.operations = [], 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        self.operations += 1
+        by_mask = name.startswith("index") and any(
+            isinstance(i, torch.Tensor) and i.dtype == torch.bool for i in (args[1] if len(args) > 1 else ())
+        )
+        if by_mask or any(part in name for part in self.NAMES):
+            self.waits.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_tensors_never_make_the_host_wait():
+    drawn = sample(np.random.default_rng(6), rows=4, references=5, longest=12)
+    with Synchronising() as seen:
+        sentence_bleu(drawn.candidates, drawn.references, **drawn.masks, backend=TORCH)
+    assert seen.waits == []
+    assert 50 < seen.operations < 400
+    with Synchronising() as seen:
+        drawn.candidates[drawn.masks["candidate_mask"]].unique()
+    assert len(seen.waits) == 2
+
+
+COMPILED = """
+import torch
+from rlft.metrics import TORCH, prefix_bleu, sentence_bleu
+
+g = torch.Generator().manual_seed(7)
+ours, theirs = torch.randint(0, 4, (4, 9), generator=g), torch.randint(0, 4, (4, 2, 7), generator=g)
+mask = torch.rand(4, 9, generator=g) < 0.9
+for f in (sentence_bleu, prefix_bleu):
+    found = torch.compile(f, fullgraph=True, backend="aot_eager")(ours, theirs, candidate_mask=mask)
+    expected = f(ours, theirs, candidate_mask=mask)
+    assert torch.equal(found, expected) and expected.sum() > 0, (found, expected)
+"""
+
+
+@pytest.mark.slow
+def test_compiles_to_one_graph():
+    """In a process of its own, for the checks of shapes that the tests run with cannot be compiled."""
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_counts_on_a_gpu():
+    drawn = sample(np.random.default_rng(8), rows=64, references=3, longest=100, vocabulary=30)
+    given, (matches, _) = counted(NUMPY, drawn, 4)
+    there = batch(*(x.cuda() for x in (given.candidates, given.references)), *(x.cuda() for x in drawn.masks.values()))
+    assert TORCH.count(there, 4)[0].tolist() == matches.tolist()
+    assert torch.equal(TORCH.flags(there, 4).cpu(), NUMPY.flags(given, 4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((torch.zeros(3, dtype=torch.long), torch.zeros(3, 2, dtype=torch.long)), "expected \\[B, L\\]"),
+        ((torch.zeros(3, 2, dtype=torch.long), torch.zeros(2, 2, dtype=torch.long)), "references have shape"),
+        ((torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.long)), "expected token ids"),
+        (
+            (torch.zeros(3, 2, dtype=torch.long), torch.zeros(3, 2, dtype=torch.long), torch.ones(3, 2)),
+            "the mask of the candidates",
+        ),
+    ],
+)
+def test_wrong_input_is_refused(arguments, said):
+    with pytest.raises(UserError, match=said):
+        batch(*arguments)
