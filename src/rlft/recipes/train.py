@@ -88,8 +88,6 @@ def train(
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
     held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
     chosen = reward_of(reward, reward_weights, task)
-    if temperature == 0 and method.name != "sft":
-        raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     policy = Language.load(
         model_folder(model),
         lora=lora,
@@ -105,7 +103,7 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    _check(policy, filter(None, (task, held_out)))
+    _check(policy, method, filter(None, (task, held_out)))
     reference = frozen(policy) if method.reference or kl else None
     if shard:
         _shard(policy, reference, runtime or Local())
@@ -128,8 +126,10 @@ def train(
     return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
 
 
-def _check(policy: Language, sources: Iterable[Task]) -> None:
-    """Every problem must fit, before any work is done; of tasks without end the first 256."""
+def _check(policy: Language, method: Method, sources: Iterable[Task]) -> None:
+    """Before any work is done: greedy rows cannot be trained, and every problem must fit (of endless tasks, 256)."""
+    if policy.sampling.temperature == 0 and method.name != "sft":
+        raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     for source in sources:
         policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
 
