@@ -1,0 +1,51 @@
+"""Every recipe, the list read from the folder: documented options, one step and one evaluation at seconds' size."""
+
+import inspect
+
+import pytest
+
+from rlft import recipes
+from rlft.evaluate import evaluate
+from rlft.runs import Run
+
+# What makes a recipe small enough for a test; a base that has hardly been trained will do.
+SMOKE = {
+    "arithmetic": {"imitation": 40, "prompts": 32, "group": 16},
+    "tensorbleu": {"imitation": 2},
+    "digits": {"denoising_steps": 3},
+    "point_mass": {},
+}
+
+
+def test_every_recipe_is_here():
+    """`train` is the user's own run and has tests of its own in tests/tool."""
+    assert set(recipes.names()) == {*SMOKE, "train"}
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_option_is_documented(name):
+    function = recipes.named(name)
+    options = set(inspect.signature(function).parameters) - {"method", "runtime"}
+    assert options
+    for option in options:
+        assert f"        {option}: " in function.__doc__, f"{name} does not document {option}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
+    if name != "digits":  # its base takes twenty seconds, and is shared with the tests of images
+        monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
+    run = recipes.named(name)(**{"steps": 1, "prompts": 4, "group": 4, **SMOKE[name]})
+    assert isinstance(run, Run)
+    before = [p.detach().clone() for p in run.trainer.policy.parameters()]
+    metrics = run.trainer.step()
+    assert metrics["ratio/first"] <= 5e-5
+    assert metrics["rows/unscored"] == 0
+    assert metrics["reward_std"] > 0
+    assert any(bool((a != b).any()) for a, b in zip(before, run.trainer.policy.parameters(), strict=True))
+    found = evaluate(
+        run.trainer.policy, run.held_out, run.reward or run.trainer.reward, problems=4, measures=run.measures
+    )
+    assert found.measures
+    assert found.mean == found.mean
