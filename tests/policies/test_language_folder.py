@@ -204,3 +204,10 @@ def test_precision_is_asked_for(base):
     train(wide)
     rows = wide.sample(PROMPTS, group=2, seed=0)
     assert_close(wide.log_prob(rows), rows.logp_old, atol=1e-9, rtol=0)
+
+
+def test_a_folder_that_is_not_there_is_not_asked_of_the_hub(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="there is no model folder runs/first, and runs is a folder here"):
+        Language.load("runs/first")

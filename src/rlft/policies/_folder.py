@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,8 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
         return _pretrained("AutoModelForCausalLM", source, dtype=_dtype(dtype), trust_remote_code=trust_remote_code)
     base = json.loads((Path(source) / _ADAPTER).read_text())["base_model_name_or_path"]
     model = load_model(base, dtype, trust_remote_code)
-    return _peft().PeftModel.from_pretrained(model, source, is_trainable=True)
+    with _as_peft_is():
+        return _peft().PeftModel.from_pretrained(model, source, is_trainable=True)
 
 
 def load_tokenizer(path: str | Path, trust_remote_code: bool) -> Any:
@@ -50,6 +54,10 @@ def located(path: str | Path) -> str:
         return str(folder)
     if isinstance(path, Path) or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
         raise UserError(f"there is no model folder {folder}")
+    if folder.parent != Path() and folder.parent.is_dir():
+        raise UserError(
+            f"there is no model folder {folder}, and {folder.parent} is a folder here, not an owner on the hub"
+        )
     return path
 
 
@@ -70,9 +78,17 @@ def with_lora(model: Causal, rank: int) -> Causal:
     config = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _as_peft_is():
         torch.manual_seed(0)
         return peft.get_peft_model(model, config)
+
+
+@contextmanager
+def _as_peft_is() -> Iterator[None]:
+    """PEFT asks transformers for an attribute that it is about to lose; that is theirs to settle."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def has_adapter(model: Causal) -> bool:
