@@ -36,7 +36,7 @@ check: $(STAMP)
 	@echo "== format, lint, types, fast tests"
 	@$(BIN)/ruff format --check --quiet . || (echo "run: make format"; exit 1)
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/pyright --warnings
+	@$(BIN)/pyright
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 format: $(STAMP)
