@@ -200,9 +200,11 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
                 bar.update(metrics)
                 _sane(metrics)
             due = metrics is not None and (trainer.steps_done % cadence.save == 0 or trainer.steps_done == run.steps)
-            if due or stop():
+            # all processes stop at the same place, wherever the signal found each of them
+            halt = bool(trainer.runtime.gather(torch.tensor([stop()])).any())
+            if due or halt:
                 checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
-            if stop():
+            if halt:
                 raise Stopped(f"stopped after step {trainer.steps_done}; go on with `rlft train --resume {folder}`")
 
 
