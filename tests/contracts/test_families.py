@@ -10,6 +10,8 @@ from rlft import methods
 from rlft.selftest import FAMILIES, run
 from tests.contracts.test_methods import build
 
+pytestmark = pytest.mark.slow
+
 ON_POLICY = [name for name in methods.names() if name != "sft"]
 
 

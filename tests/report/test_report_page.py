@@ -18,6 +18,8 @@ from rlft import report
 from rlft.report import figures, pictures, samples
 from tests.report import run_folders
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)></pre></style>&amp;\"'"
 
 

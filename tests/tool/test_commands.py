@@ -11,6 +11,8 @@ from rlft.cli import main
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language import Language
 
+pytestmark = pytest.mark.slow
+
 
 def tool(*words):
     """Run the tool in this process; its exit code."""

@@ -8,6 +8,8 @@ from rlft.cli import main
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language import Language
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

@@ -14,6 +14,8 @@ import torch
 from rlft import checkpoint
 from rlft.types import UserError
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 RECIPE = HERE / "little.py"
 
