@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlft import rewards, runs, tasks
+from rlft import checkpoint, rewards, runs, tasks
 from rlft.evaluate import Evaluation, Measure
 from rlft.methods.grpo import grpo
 from rlft.tasks.files import Files
@@ -78,7 +78,7 @@ def train(
         settings = {"steps": steps, "prompts": prompts, "group": group, "lr": lr}
         arguments = {**settings, "method": {"name": trainer.method.name, **trainer.method.settings}}
         runs.begin(folder, {**facts, "arguments": arguments, **runs.circumstances()})
-    runs.meet(trainer.runtime)
+    checkpoint.meet(trainer.runtime)
     return runs.drive(run, folder, runs.Cadence(save=save_every), quiet)
 
 

@@ -40,15 +40,15 @@ def save(folder: Path, state: Mapping[str, Any], runtime: Runtime | None = None,
         if runtime.rank == 0:
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir(parents=True)
-        _meet(runtime)
+        meet(runtime)
         _write(beside / f"own-{runtime.rank}.pt", state["own"])
         if runtime.rank == 0:
             _write(beside / "shared.pt", shared)
-        _meet(runtime)
+        meet(runtime)
         if runtime.rank == 0:
             _seal(beside, target, shared, runtime.world)
             _prune(folder, keep)
-        _meet(runtime)
+        meet(runtime)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise UserError(
@@ -141,6 +141,6 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _meet(runtime: Runtime) -> None:
+def meet(runtime: Runtime) -> None:
     """Wait for every process."""
     runtime.gather(torch.zeros(1))

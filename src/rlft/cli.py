@@ -106,7 +106,7 @@ def _run(name: str, words: list[str], program: str) -> int:
 
 
 def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
-    from rlft import recipes, runs
+    from rlft import checkpoint, recipes, runs
     from rlft.arguments import parse, plain
 
     recipe = recipes.named(name)
@@ -120,7 +120,7 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
         facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
         facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
         runs.begin(folder, {**facts, **runs.circumstances()})
-    runs.meet(run.trainer.runtime)
+    checkpoint.meet(run.trainer.runtime)
     return _drive(run, folder, cadence)
 
 

@@ -1,5 +1,24 @@
 """The one error that is the user's to mend. Everything else that is raised is a fault of ours or of a reward."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
 
 class UserError(Exception):
     """Something the user gave cannot work: what was given, what was expected, what to do. The tool exits with 2."""
+
+
+def unknown(kind: str, name: str, names: Sequence[str]) -> UserError:
+    """The error for a name that is not among those there are: the nearest of them, or all."""
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    return UserError(f"unknown {kind} {name!r}; {hint}")
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it: its type and the beginning of what it is."""
+    text = repr(value)
+    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"

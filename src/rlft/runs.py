@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.runlog import Log, facts_of, write_facts
 from rlft.trainer import Trainer
-from rlft.types import Policy, Reward, Runtime, Savable, Showable, Task, UserError
+from rlft.types import Policy, Reward, Savable, Showable, Task, UserError
 
 
 @dataclass
@@ -61,7 +61,6 @@ class Run:
     samples: int = 1
     deploy: Policy | None = None
     measures: Sequence[Measure] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,11 +96,6 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
         write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
     except OSError as error:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
-
-
-def meet(runtime: Runtime) -> None:
-    """Wait for every process."""
-    runtime.gather(torch.zeros(1))
 
 
 def model_folder(model: str) -> str:
@@ -229,7 +223,7 @@ def _check_start(run: Run, log: Log) -> None:
                 f"the {what} that {log.folder} was started from has changed since; put it back, or start a new run"
             )
     if log.writes and "start" not in facts:
-        write_facts(log.folder, {**facts, "start": found, "steps": run.steps, "settings": dict(run.settings)})
+        write_facts(log.folder, {**facts, "start": found, "steps": run.steps})
 
 
 def fingerprint(weights: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.errors import shown
 from rlft.types import Parts, Problem, Reward, UserError
 
 
@@ -72,7 +73,7 @@ def _column(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, T
 
 def _read(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:
     if isinstance(result, str | bytes) or not (isinstance(result, Tensor | Sequence) or _is_array(result)):
-        raise UserError(f"{who} returned {_shown(result)}; expected {rows} numbers, one for each row")
+        raise UserError(f"{who} returned {shown(result)}; expected {rows} numbers, one for each row")
     if len(result) != rows:
         raise UserError(f"{who} returned {len(result)} values for {rows} rows; expected one for each row")
     if isinstance(result, Tensor) and result.ndim == 1:
@@ -95,17 +96,10 @@ def _numbers(item: Any, row: int, who: str) -> Tensor:
     try:
         return torch.as_tensor(item).detach().to(device="cpu", dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError):
-        raise UserError(
-            f"{who} returned {_shown(item)} for row {row}; expected a number, or None if unscored"
-        ) from None
+        raise UserError(f"{who} returned {shown(item)} for row {row}; expected a number, or None if unscored") from None
 
 
 def _is_array(result: Any) -> bool:
     import numpy as np
 
     return isinstance(result, np.ndarray)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"

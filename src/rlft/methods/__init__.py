@@ -8,13 +8,12 @@ Nothing in this folder knows what a policy is made of. `named` finds a method fo
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rlft.errors import UserError
+from rlft.errors import unknown
 
 if TYPE_CHECKING:
     from rlft.types import Method
@@ -28,7 +27,5 @@ def names() -> list[str]:
 def named(name: str) -> Callable[..., Method]:
     """The function of the file with this name; an unknown one raises and gives the nearest."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names())}"
-        raise UserError(f"unknown method {name!r}; {hint}")
+        raise unknown("method", name, names())
     return getattr(importlib.import_module(f"{__name__}.{name}"), name)

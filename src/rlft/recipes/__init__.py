@@ -5,7 +5,6 @@ A recipe is a function that returns a `rlft.runs.Run`; the file's name is its na
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlft.errors import UserError
+from rlft.errors import UserError, unknown
 
 
 def names() -> list[str]:
@@ -26,9 +25,7 @@ def named(name: str) -> Callable[..., Any]:
     if name.endswith(".py"):
         return _from_file(Path(name))
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names())}"
-        raise UserError(f"unknown recipe {name!r}; {hint}")
+        raise unknown("recipe", name, names())
     return getattr(importlib.import_module(f"{__name__}.{name}"), name)
 
 

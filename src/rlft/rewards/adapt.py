@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.errors import shown
 from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError
 
 _KINDS = """\
@@ -58,7 +59,7 @@ def trl(f: Callable[..., Any]) -> Reward:
         scores = _awaited([f(**accepts(given))])[0]
         if not isinstance(scores, Tensor | Sequence) or len(scores) != len(problems):
             raise UserError(
-                f"{name} returned {_shown(scores)} for {len(problems)} completions; expected as many numbers"
+                f"{name} returned {shown(scores)} for {len(problems)} completions; expected as many numbers"
             )
         return Parts({name: _column(scores)}, watch) if watch else _column(scores)
 
@@ -90,7 +91,7 @@ def verl(f: Callable[..., Any]) -> Reward:
         dicts = [one if isinstance(one, Mapping) else {"score": one} for one in said]
         if any("score" not in one for one in dicts):
             raise UserError(
-                f"{name} returned a dict without `score`: {_shown(next(d for d in dicts if 'score' not in d))}"
+                f"{name} returned a dict without `score`: {shown(next(d for d in dicts if 'score' not in d))}"
             )
         scores = _column([one["score"] for one in dicts])
         extras = dict.fromkeys(key for one in dicts for key in one if key != "score")
@@ -222,16 +223,9 @@ def _column(values: Any) -> Float[Tensor, "N"]:
         return values.detach().float()
     for row, value in enumerate(values):
         if isinstance(value, str | bytes):
-            raise UserError(
-                f"the reward returned {_shown(value)} for row {row}; expected a number, or None if unscored"
-            )
+            raise UserError(f"the reward returned {shown(value)} for row {row}; expected a number, or None if unscored")
     return torch.tensor([math.nan if value is None else float(value) for value in values], dtype=torch.float32)
 
 
 def _name(f: Callable[..., Any]) -> str:
     return getattr(f, "__name__", type(f).__name__)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"
