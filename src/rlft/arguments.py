@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import tyro
@@ -19,8 +20,16 @@ from rlft import methods
 from rlft.types import Method, Runtime
 
 
-def parse(function: Callable[..., Any], argv: Sequence[str], program: str, more: str = "") -> dict[str, Any]:
+def parse(
+    function: Callable[..., Any],
+    argv: Sequence[str],
+    program: str,
+    more: str = "",
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The keyword arguments that a command line gives to `function`; `more` is added to the help.
+
+    `defaults` stand in for those of the signature.
 
     A parameter annotated `Method` is chosen by `--method NAME`; its default is the function's default method. One
     annotated with a `Runtime` is not the command line's business.
@@ -28,9 +37,9 @@ def parse(function: Callable[..., Any], argv: Sequence[str], program: str, more:
     argv = list(argv)
     takes_method = Method in typing.get_type_hints(function).values()
     chosen = take_option(argv, "--method") if takes_method else None
-    make, defaults = _method_of(function, chosen)
-    nested = {"method": _fields("Method", make, {}, defaults)} if takes_method else {}
-    form = _fields(function.__name__, function, nested, {})
+    make, settings = _method_of(function, chosen, defaults)
+    nested = {"method": _fields("Method", make, {}, settings)} if takes_method else {}
+    form = _fields(function.__name__, function, nested, defaults)
     document = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     if takes_method:
         document += f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names())}."
@@ -55,12 +64,15 @@ def take_option(argv: list[str], name: str, default: str | None = None) -> str |
     return default
 
 
-def _method_of(function: Callable[..., Any], chosen: str | None) -> tuple[Callable[..., Method], Mapping[str, Any]]:
+def _method_of(
+    function: Callable[..., Any], chosen: str | None, defaults: Mapping[str, Any]
+) -> tuple[Callable[..., Method], Mapping[str, Any]]:
     """The method's function, and what the recipe sets otherwise than the method itself."""
     for parameter in inspect.signature(function).parameters.values():
-        if isinstance(parameter.default, Method):
-            same = chosen in (None, parameter.default.name)
-            return methods.named(chosen or parameter.default.name), parameter.default.settings if same else {}
+        usual = defaults.get(parameter.name, parameter.default)
+        if isinstance(usual, Method):
+            same = chosen in (None, usual.name)
+            return methods.named(chosen or usual.name), usual.settings if same else {}
     return methods.named(chosen or "grpo"), {}
 
 

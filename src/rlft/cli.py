@@ -1,4 +1,4 @@
-"""The tool: `rlft train, run, eval, sample, check-reward, report, doctor`. Parses, calls, prints; decides nothing.
+"""The tool: `rlft train, run, eval, sample, reproduce, report …`. Parses, calls, prints; decides nothing.
 
 Exit codes: 0 done, 2 something that was given cannot work (said in one or two lines), 3 stopped on request and
 resumable, 1 a fault of ours or of a reward (with its traceback).
@@ -23,11 +23,26 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft run RECIPE [--out FOLDER]        a recipe, or a file of your own: {{recipes}}
   rlft eval --model … --data … --reward … [--samples 8] [--json]
   rlft sample --model … --prompt "…" [-n 4]
+  rlft papers [KEY]                     the systems, what each adds, the state of its evidence
+  rlft reproduce KEY [--smoke]          a paper's claim: every arm, every seed, the verdict
+  rlft run KEY --arm ARM [--seed 1]     one arm of it
+  rlft compare A B …                    recipes under one budget, or run folders: one table, one figure
   rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft doctor                           what this machine has, and a ten-second self-test
 
 `rlft COMMAND --help` lists a command's options."""
+
+COMMANDS = {
+    "eval": "rlft.commands:eval_",
+    "sample": "rlft.commands:sample",
+    "check-reward": "rlft.commands:check_reward",
+    "report": "rlft.commands:report",
+    "doctor": "rlft.commands:doctor",
+    "papers": "rlft.evidence.papers:papers",
+    "reproduce": "rlft.evidence.commands:reproduce",
+    "compare": "rlft.evidence.commands:compare",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -67,23 +82,18 @@ def _dispatch(words: list[str]) -> int:
         if not rest or rest[0].startswith("-"):
             raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
         return _run(rest[0], rest[1:], f"rlft run {rest[0]}")
-    from rlft import commands
-
-    known: dict[str, Callable[..., int]] = {
-        "eval": commands.eval_,
-        "sample": commands.sample,
-        "check-reward": commands.check_reward,
-        "report": commands.report,
-        "doctor": commands.doctor,
-    }
-    if command not in known:
+    if command not in COMMANDS:
         import difflib
 
-        near = difflib.get_close_matches(command, ["train", "run", *known], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(command, ["train", "run", *COMMANDS], n=1, cutoff=0.5)
         raise UserError(f"unknown command {command!r}{f'; did you mean {near[0]}?' if near else ''}; see rlft --help")
+    from importlib import import_module
+
     from rlft.arguments import parse
 
-    return known[command](**parse(known[command], rest, f"rlft {command}"))
+    place, name = COMMANDS[command].split(":")
+    function = getattr(import_module(place), name)
+    return function(**parse(function, rest, f"rlft {command}"))
 
 
 def _run(name: str, words: list[str], program: str) -> int:
@@ -107,10 +117,10 @@ def _run(name: str, words: list[str], program: str) -> int:
 
 def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
     from rlft import checkpoint, recipes, runs
-    from rlft.arguments import parse, plain
+    from rlft.arguments import plain
 
     recipe = recipes.named(name)
-    arguments = parse(recipe, words, program, FOLDER_OPTIONS)
+    arguments = _arguments(name, words, program)
     runtime = _runtime()
     if runtime is None or runtime.rank == 0:
         runs.refuse_existing(folder)
@@ -127,7 +137,6 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
 def _resume(folder: Path) -> int:
     """Build the run again from the words it was started with, in the directory where they meant something."""
     from rlft import recipes, runs
-    from rlft.arguments import parse
 
     facts = runs.facts_of(folder)
     if "words" not in facts:
@@ -138,11 +147,25 @@ def _resume(folder: Path) -> int:
     os.chdir(facts["directory"])
     try:
         recipe = recipes.named(facts["recipe"])
-        arguments = parse(recipe, facts["words"], "rlft train", FOLDER_OPTIONS)
+        arguments = _arguments(facts["recipe"], facts["words"], "rlft train")
         run = recipe(**arguments, **_with_runtime(recipe, _runtime()))
     finally:
         os.chdir(here)
     return _drive(run, folder, runs.Cadence(**facts["cadence"]))
+
+
+def _arguments(name: str, words: list[str], program: str) -> dict[str, Any]:
+    """A recipe's arguments: its own, those of an arm of its claim (as it was tuned), and over them the words."""
+    from rlft import recipes
+    from rlft.arguments import parse, take_option
+
+    words, defaults = list(words), {}
+    arm = take_option(words, "--arm")
+    if arm is not None:
+        from rlft.evidence.cells import tuned_arm
+
+        defaults = tuned_arm(name, arm)
+    return parse(recipes.named(name), words, program, FOLDER_OPTIONS, defaults)
 
 
 def _drive(run: Any, folder: Path, cadence: Any) -> int:
@@ -162,7 +185,7 @@ def _drive(run: Any, folder: Path, cadence: Any) -> int:
 
 
 FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
---samples-every STEPS (10), --resume FOLDER (alone)."""
+--samples-every STEPS (10), --resume FOLDER (alone). --arm NAME takes the settings of an arm of the recipe's claim."""
 
 
 def _count(text: str | None, option: str) -> int:

@@ -21,6 +21,8 @@ Number = Tensor | float | int
 Metrics = dict[str, float | int]
 # Groups whose rewards differ by less than this teach nothing to a method with group baselines.
 FLAT = 1e-6
+# What a step has in all, and not on average.
+COUNTS = {"rows/unscored", "rows/drawn", "rows/demonstrated", "decisions/drawn"}
 
 
 class Ledger:
@@ -61,6 +63,11 @@ class Ledger:
         self.add("length", decisions, len(rollouts))
         self.add("entropy", -torch.where(rollouts.mask, rollouts.logp_old, 0).sum(), decisions)
 
+    def demonstrated(self, rollouts: Rollouts) -> None:
+        """Rows that a teacher gave."""
+        self.lengths(rollouts)
+        self.add("rows/demonstrated", float(len(rollouts)), 1.0)
+
     def rewards(self, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
         """Rewards, their spread, their parts, and the rows that could not be scored."""
         self.lengths(rollouts)
@@ -69,6 +76,8 @@ class Ledger:
             self.add(name, values.nansum(), values.isfinite().sum())
         self.add("reward/square", rewards.square().nansum(), rewards.isfinite().sum())
         self.add("rows/unscored", rewards.isnan().sum(), 1.0)
+        self.add("rows/drawn", float(len(rollouts)), 1.0)
+        self.add("decisions/drawn", rollouts.mask.sum(), 1.0)
         groups = rewards.reshape(-1, rollouts.group)
         low = torch.where(groups.isnan(), torch.inf, groups).amin(1)
         high = torch.where(groups.isnan(), -torch.inf, groups).amax(1)
@@ -115,6 +124,8 @@ class Ledger:
             for name, value in page["peaks"].items():
                 peaks[name] = max(value, peaks.get(name, value))
         metrics = {name: total / weight if weight else float("nan") for name, (total, weight) in sums.items()}
+        steps = sum(weight for name, (_, weight) in sums.items() if name.split("/")[0] == "loss")
+        metrics["updates"] = round(steps / runtime.world)
         _spread(metrics, sums)
         seconds = {stage: max(page["seconds"].get(stage, 0.0) for page in pages) for stage in pages[0]["seconds"]}
         whole = sum(seconds.values())
@@ -138,11 +149,12 @@ class Ledger:
 
 
 def _spread(metrics: dict[str, float], sums: Mapping[str, list[float]]) -> None:
-    """Turn the mean square of the rewards into their standard deviation, and unscored rows into their number."""
+    """Turn the mean square of the rewards into their standard deviation, and what is counted into its number."""
     if "reward/square" in metrics:
         variance = metrics.pop("reward/square") - metrics["reward"] ** 2
         metrics["reward_std"] = max(variance, 0.0) ** 0.5 if variance == variance else float("nan")
-        metrics["rows/unscored"] = sums["rows/unscored"][0]
+    for name in COUNTS & set(sums):
+        metrics[name] = sums[name][0]
 
 
 def _exchange(page: dict[str, Any], runtime: Runtime) -> list[dict[str, Any]]:

@@ -40,6 +40,22 @@ def row_keys(
     return torch.tensor(keys, dtype=torch.int64, device=device)
 
 
+def branch_keys(
+    problems: Sequence[Problem], at: Int[Tensor, "N"], group: int, seed: int, device: torch.device | str = "cpu"
+) -> Int[Tensor, "M"]:
+    """One key per continuation for `group` continuations of each of N rows from its decision `at`: M = N·group.
+
+    Rows of one problem that are cut at the same place are told apart by their order.
+    """
+    met: dict[tuple[object, ...], int] = {}
+    keys = []
+    for problem, cut in zip(problems, at.tolist(), strict=True):
+        name = (problem.task, problem.split, problem.index, problem.visit, cut)
+        met[name] = met.get(name, -1) + 1
+        keys += [hashed(seed, "branch", *name, met[name], sample) for sample in range(group)]
+    return torch.tensor(keys, dtype=torch.int64, device=device)
+
+
 def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
     """Philox 4x32-10: four counter words and two key words (int64 tensors that hold 32 bits) to four words."""
     c0, c1, c2, c3 = counter

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,13 +44,15 @@ class Run:
     """What a recipe returns: a Trainer that is ready, how long it runs, and what it is measured on.
 
     trainer      built, not run
-    steps        steps in all
+    steps        steps in all; 0 trains nothing
     held_out     problems evaluated before and after; None evaluates nothing
     reward       how they are scored; None takes the Trainer's
     problems     how many of them, None all
     samples      rollouts of each
     deploy       the policy as it is used when trained (an ODE sampler, the mean action); None is the policy itself
     measures     what the reward cannot see
+    probes       `policy -> {name: number}`, read off the policy itself at every evaluation: an exact distance, say
+    every        steps between evaluations on the way; 0 is only before and after
     """
 
     trainer: Trainer
@@ -61,6 +63,8 @@ class Run:
     samples: int = 1
     deploy: Policy | None = None
     measures: Sequence[Measure] = ()
+    probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
+    every: int = 0
 
 
 @dataclass
@@ -136,13 +140,15 @@ def revision() -> str | None:
         return None
 
 
-def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = False) -> dict[str, Evaluation]:
+def drive(
+    run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = False, page: bool = True
+) -> dict[str, Evaluation]:
     """Run to the end: evaluate, train, evaluate, save, report. Goes on from the folder's newest checkpoint if any.
 
     Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates.
     """
-    if run.steps < 1:
-        raise UserError(f"steps must be at least 1; got {run.steps}")
+    if run.steps < 0 or (run.steps == 0 and run.held_out is None):
+        raise UserError(f"steps must be at least 1, or 0 to evaluate only; got {run.steps}")
     cadence, trainer = cadence or Cadence(), run.trainer
     log = Log(folder, trainer.runtime.rank == 0)
     _check_start(run, log)
@@ -153,7 +159,7 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
     trainer.seen = _Samples(run, log, cadence).see
     found: dict[str, Evaluation] = {}
     try:
-        if not resumed and run.held_out is not None:
+        if not resumed and run.held_out is not None and run.steps:
             found["before"] = _evaluate(run, log, "before", quiet)
         _train(run, folder, cadence, log, quiet)
         if run.held_out is not None:
@@ -172,7 +178,7 @@ def drive(run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = 
         else:
             log.status("failed")
         raise
-    if log.writes:
+    if log.writes and page:
         report.write(folder)
     return found
 
@@ -196,6 +202,9 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
             due = metrics is not None and (trainer.steps_done % cadence.save == 0 or trainer.steps_done == run.steps)
             # all processes stop at the same place, wherever the signal found each of them
             halt = bool(trainer.runtime.gather(torch.tensor([stop()])).any())
+            on_the_way = metrics is not None and trainer.steps_done < run.steps
+            if on_the_way and run.every and trainer.steps_done % run.every == 0:
+                _evaluate(run, log, "during", quiet)
             if due or halt:
                 checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
             if halt:
@@ -277,7 +286,8 @@ def _evaluate(run: Run, log: Log, when: str, quiet: bool) -> Evaluation:
             seed=trainer.seed,
             measures=run.measures,
         )
-    numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers()}
+        probed = {name: float(value) for probe in run.probes for name, value in probe(trainer.policy).items()}
+    numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers(), **probed}
     log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
     if not quiet and log.writes:
         low, high = result.interval

@@ -30,6 +30,7 @@ from rlft.types import (
     Method,
     Policy,
     Problem,
+    Resumable,
     Reward,
     Rollouts,
     Runtime,
@@ -133,6 +134,18 @@ class Trainer:
         """This process's share of rollouts for the next `count` problems, rewarded."""
         with self.ledger.timed("sample"):
             rollouts = self.runtime.sample(self.policy, self.stream.take(count), self.group, self.seed)
+        return self.rewarded(rollouts)
+
+    @torch.no_grad()
+    def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
+        """`group` continuations of each of this process's rows from decision `at` [N] on, rewarded."""
+        with self.ledger.timed("sample"), self.runtime.gathered():
+            branches = cast(Resumable, self.policy).resume(rollouts, at, group, self.seed)
+        place = rollouts.position[:, None] * group + torch.arange(group, device=rollouts.position.device)
+        return self.rewarded(branches.place(place.flatten()))
+
+    def rewarded(self, rollouts: Rollouts) -> Rollouts:
+        """The rows with their rewards, measured and logged."""
         with self.ledger.timed("reward"):
             if self.reward is None:
                 raise UserError(f"method {self.method.name} learns from a reward, and none was given")
@@ -158,7 +171,7 @@ class Trainer:
         """This process's share of demonstrations of the next `count` problems."""
         with self.ledger.timed("sample"):
             rollouts = self.runtime.sample(_Demonstrator(self.policy), self.stream.take(count), 1, self.seed)
-        self.ledger.lengths(rollouts)
+        self.ledger.demonstrated(rollouts)
         return rollouts.fill(rewards=torch.full((len(rollouts),), torch.nan, device=rollouts.mask.device))
 
     @torch.no_grad()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.errors import UserError
@@ -40,6 +40,7 @@ __all__ = [
     "Parts",
     "Policy",
     "Problem",
+    "Resumable",
     "Reward",
     "Rollouts",
     "Runtime",
@@ -120,6 +121,20 @@ class Teachable(Protocol):
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The family's own supervised loss of each decision: negative log-likelihood, denoising error."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """The policy can go on from the middle of a row; if it cannot, use a method that starts rows at their problem."""
+
+    def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
+        """`group` continuations of each row from its decision `at` on: N·group rows, group-major.
+
+        What was decided before `at` is the row's own, copied, and not on the mask; `outputs` are whole. The noise of
+        a continuation is that of `noise.branch_keys`. `at` lies between 0, a new row of the problem, and the row's
+        number of decisions, where nothing is left to decide.
+        """
         ...
 
 
@@ -246,6 +261,13 @@ class Source(Protocol):
 
     def demonstrate(self, count: int) -> Rollouts:
         """This process's share of demonstrations of the task's next `count` problems; their rewards are NaN."""
+        ...
+
+    def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
+        """`group` continuations of each of these rows from decision `at` [N] on, rewarded; see `Resumable`.
+
+        They are placed behind one another as their parents are: a parent at place i has those from i·group on.
+        """
         ...
 
 

@@ -114,3 +114,14 @@ def inline(figure: Figure, name: str) -> str:
     for colour, (drawn, _) in COLOURS.items():
         text = text.replace(drawn, f"var(--{colour})")
     return text
+
+
+def standalone(figure: Figure, name: str) -> str:
+    """The figure as an SVG file of its own, light or dark as its reader's page is."""
+    size = figure.get_size_inches() * 72
+    variables = ["".join(f"--{colour}:{pair[mode]};" for colour, pair in COLOURS.items()) for mode in (0, 1)]
+    style = f"<style>svg{{{variables[0]}}}@media(prefers-color-scheme:dark){{svg{{{variables[1]}}}}}</style>"
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:.0f}" height="{size[1]:.0f}" font-family="sans-serif"'
+    )
+    return inline(figure, name).replace("<svg", head, 1).replace(">", f">{style}", 1) + "\n"

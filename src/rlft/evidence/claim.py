@@ -1,0 +1,166 @@
+"""What a paper claims and what would count as seeing it: declared in the recipe, before anything is run.
+
+A recipe with a claim has a module variable `CLAIM`. Each arm is a set of arguments for the recipe's function, so what
+an arm runs is what `rlft run KEY --arm NAME` runs. Nothing here runs or judges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlft.types import Method, UserError
+
+Numbers = Mapping[str, float]
+Lines = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to run the recipe.
+
+    text       what it is, in a few words
+    arguments  of the recipe's function
+    grid       instead of the claim's own grid: arguments and the values tried; {} leaves the arm as it is
+    """
+
+    text: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A number of one arm, or its difference to another's on the same seed, lies between `least` and `most`.
+
+    It holds if the whole 95 % interval lies there, fails if the whole interval lies outside, and is open otherwise.
+
+    text     what it says, in words
+    metric   which of the measured numbers
+    arm      whose
+    over     the arm it is compared with; None judges the number itself
+    claimed  part of the paper's claim, and so of the verdict; otherwise a check of ours (a control, an ablation)
+    """
+
+    text: str
+    metric: str
+    arm: str
+    over: str | None = None
+    least: float | int = -math.inf
+    most: float | int = math.inf
+    claimed: bool = True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and its test.
+
+    sentence     the paper's claim in one sentence
+    source       authors, year, arXiv number
+    arms         by name
+    metric       the first number to look at, by which arms are tuned and drawn; never the training reward alone
+    statements   what is predicted: orders with least differences, equalities, bounds
+    budget       what every arm may spend, in words; `shared` names the counts that must come out equal
+    scaled_down  what is smaller or otherwise than in the paper
+    real         how the same recipe or method is run at full size
+    higher       whether more of `metric` is better
+    table        further numbers to print beside `metric`
+    shared       of `rows/drawn`, `decisions/drawn`, `rows/demonstrated`, `updates`: equal over the arms that train
+    grid         arguments and values; every arm takes its best by `metric` on `tuning_seeds`, none of which is reported
+    seeds        reported seeds, from 0
+    smoke        arguments that make a run take about a second
+    more         `(metrics lines, evaluation lines) -> numbers`, read off a run's files beside the usual ones
+    curve        a number of the evaluations or of the metrics to be drawn over the steps
+    """
+
+    sentence: str
+    source: str
+    arms: Mapping[str, Arm]
+    metric: str
+    statements: Sequence[Statement]
+    budget: str
+    scaled_down: str
+    real: str
+    higher: bool = True
+    table: Sequence[str] = ()
+    shared: Sequence[str] = ("rows/drawn",)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    tuning_seeds: Sequence[int] = (1000,)
+    seeds: int = 5
+    smoke: Mapping[str, Any] = field(default_factory=dict)
+    more: Callable[[Lines, Lines], Numbers] | None = None
+    curve: str | None = None
+
+    def __post_init__(self) -> None:
+        for statement in self.statements:
+            for arm in (statement.arm, statement.over):
+                if arm is not None and arm not in self.arms:
+                    raise UserError(f"the statement {statement.text!r} is about {arm!r}, which is not an arm")
+            if statement.least == -math.inf and statement.most == math.inf:
+                raise UserError(f"the statement {statement.text!r} could not fail: give it least or most")
+        if not any(statement.claimed for statement in self.statements):
+            raise UserError("a claim needs a statement that the paper makes")
+        if set(self.tuning_seeds) & set(range(self.seeds)):
+            raise UserError(f"seeds {sorted(set(self.tuning_seeds) & set(range(self.seeds)))} are tuned and reported")
+
+    def grid_of(self, arm: str) -> Mapping[str, Sequence[Any]]:
+        """What is tried for an arm."""
+        own = self.arms[arm].grid
+        return self.grid if own is None else own
+
+    def declared(self) -> dict[str, Any]:
+        """The claim as plain values, as a result keeps it."""
+        return {
+            "sentence": self.sentence,
+            "source": self.source,
+            "arms": {
+                name: {"text": arm.text, "arguments": as_plain(arm.arguments), "grid": as_plain(self.grid_of(name))}
+                for name, arm in self.arms.items()
+            },
+            "metric": self.metric,
+            "higher": self.higher,
+            "table": list(self.table),
+            "statements": [as_plain(vars(statement)) for statement in self.statements],
+            "budget": self.budget,
+            "shared": list(self.shared),
+            "scaled_down": self.scaled_down,
+            "real": self.real,
+            "seeds": self.seeds,
+            "tuning_seeds": list(self.tuning_seeds),
+            "curve": self.curve,
+        }
+
+    def digest(self) -> str:
+        """A hash of everything that decides the numbers and how they are judged; wording may be mended."""
+        words = {"text", "sentence", "source", "budget", "scaled_down", "real", "table"}
+
+        def bare(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: bare(item) for key, item in value.items() if key not in words}
+            return [bare(item) for item in value] if isinstance(value, list) else value
+
+        return digest_of(bare(self.declared()))
+
+
+def as_plain(value: Any) -> Any:
+    """A value as JSON keeps it: a method is its name and settings, an infinite bound is null."""
+    if isinstance(value, Method):
+        return {"method": value.name, **as_plain(value.settings)}
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    raise UserError(f"an arm's arguments are plain values and methods, so that a result can keep them; got {value!r}")
+
+
+def digest_of(value: Any) -> str:
+    """Twelve hexadecimal digits of a plain value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,52 @@
+"""Every claim there is, found by walking the folder: its smoke run, and its committed result against the recipe."""
+
+import json
+import math
+
+import pytest
+
+from rlft import recipes
+from rlft.evidence import catalogue, declared, results
+from rlft.evidence.reproduce import concluded, reproduce
+
+CLAIMS = [name for name in recipes.names() if declared.declares(name)]
+COMMITTED = sorted(path.stem for path in results.FOLDER.glob("*.json"))
+
+
+def test_claims_are_of_systems_and_results_of_claims():
+    assert set(CLAIMS) <= {system.key for system in catalogue.systems()}
+    assert set(COMMITTED) <= set(CLAIMS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_smoke_run_measures_every_arm(name, tmp_path):
+    result = reproduce(name, tmp_path, smoke=True, workers=0)
+    assert set(result["arms"]) == set(recipes.claim(name).arms)
+    for arm, data in result["arms"].items():
+        (run,) = data["runs"].values()
+        assert run[result["claim"]["metric"]] is not None, arm
+        trained = run["cost/updates"] > 0
+        assert trained == (run["cost/rows/drawn"] + run["cost/rows/demonstrated"] > 0), arm
+        assert not trained or run["train/ratio/first"] <= 5e-5, arm
+    assert len({json.dumps(data["arguments"]) for data in result["arms"].values()}) == len(result["arms"])
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_a_committed_result_is_what_its_numbers_say(name):
+    """The verdict, drawn again from every seed's number with the claim as it stands in the recipe."""
+    result, claim = results.load(name), recipes.claim(name)
+    found = {
+        arm: {
+            int(seed): {n: math.nan if v is None else v for n, v in run.items()} for seed, run in data["runs"].items()
+        }
+        for arm, data in result["arms"].items()
+    }
+    drawn = concluded(claim, found)
+    assert result["digest"] == claim.digest(), "the claim has changed since: rlft reproduce KEY --publish"
+    assert drawn["verdict"] == result["verdict"]
+    outcomes = [(s["metric"], s["arm"], s["outcome"]) for s in result["statements"]]
+    assert outcomes == [(s["metric"], s["arm"], s["outcome"]) for s in drawn["statements"]]
+    assert not result["smoke"]
+    assert all(len(data["runs"]) == claim.seeds >= 5 for data in result["arms"].values())
+    assert not set(claim.tuning_seeds) & set(map(int, next(iter(result["arms"].values()))["runs"]))
