@@ -1,4 +1,4 @@
-"""Write the generated pages: one reference page for each module, the index of methods, the start page from the README.
+"""Write the generated pages: the systems and their evidence, one reference page for each module, the index of methods.
 
 Fails, and says where, if a public name has no docstring. Run by `make docs` before mkdocs.
 """
@@ -7,6 +7,10 @@ import ast
 import re
 import sys
 from pathlib import Path
+
+from rlft.evidence import catalogue_page, results
+from rlft.evidence import page as system_page
+from rlft.evidence.commands import figure_of
 
 ROOT = Path(__file__).parents[1]
 SOURCE, DOCS = ROOT / "src" / "rlft", ROOT / "docs"
@@ -20,9 +24,21 @@ def main() -> None:
     pages = [write_reference(path) for path in public]
     (DOCS / "reference" / "index.md").write_text(reference_index(pages))
     (DOCS / "methods.md").write_text(methods_index())
-    for name, page in (("README", "index"), ("CONTRIBUTING", "contributing"), ("CHANGELOG", "changelog")):
+    write_evidence()
+    for name, page in (("README", "start"), ("CONTRIBUTING", "contributing"), ("CHANGELOG", "changelog")):
         (DOCS / f"{page}.md").write_text(relinked((ROOT / f"{name}.md").read_text()))
     print(f"{len(pages)} reference pages")
+
+
+def write_evidence() -> None:
+    """The front page, and a page and a picture for each committed result: kept, so that they read without a build."""
+    (DOCS / "index.md").write_text(catalogue_page.markdown())
+    folder = DOCS / "evidence"
+    folder.mkdir(exist_ok=True)
+    for path in sorted(results.FOLDER.glob("*.json")):
+        result = results.read(path)
+        (folder / f"{path.stem}.md").write_text(system_page.committed(result))
+        (folder / f"{path.stem}.svg").write_text(figure_of(result))
 
 
 def relinked(text: str) -> str:

@@ -109,13 +109,12 @@ def _say(prefix: str) -> Any:
 
 def _keep(result: dict[str, Any], root: Path, publish: bool) -> None:
     """The result, its figure and its page beside the runs; and, to publish, the result in the library's own folder."""
-    from rlft.evidence import catalogue, page, results
+    from rlft.evidence import page, results
 
     key = result["key"]
     results.write(root / "result.json", result)
     (root / f"{key}.svg").write_text(figure_of(result))
-    text = page.markdown(result, catalogue.title(key), results.reading(key), f"{key}.svg")
-    (root / "README.md").write_text(text)
+    (root / "README.md").write_text(page.committed(result))
     if publish:
         results.write(results.FOLDER / f"{key}.json", result)
 

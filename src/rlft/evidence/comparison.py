@@ -91,13 +91,15 @@ def _rows(cell: Cell) -> tuple[int, int]:
 
 
 def _table(numbers: dict[str, list[dict[str, float]]]) -> Table:
-    """A row a recipe or run, mean and interval over seeds of what all of them measure."""
+    """A column a recipe or run: mean and interval over seeds of what all of them measure."""
     common = set.intersection(*(set(run) for runs in numbers.values() for run in runs))
     names = [name for name in _FIRST if name in common]
     names += sorted(n for n in common if "/" not in n and n not in names)
-    table = Table("", *names)
-    for word, runs in numbers.items():
-        table.add_row(word, *(_cell_text([run[name] for run in runs]) for name in names))
+    letters = [chr(ord("A") + i) for i in range(len(numbers))]
+    caption = "\n".join(f"{letter}  {word}" for letter, word in zip(letters, numbers, strict=True))
+    table = Table("", *letters, caption=caption, caption_justify="left")
+    for name in names:
+        table.add_row(name, *(_cell_text([run[name] for run in runs]) for runs in numbers.values()))
     return table
 
 

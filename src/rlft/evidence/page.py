@@ -6,9 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rlft.evidence import catalogue, results
+
 Result = Mapping[str, Any]
 
 _OUTCOMES = {"holds": "✓ holds", "fails": "✗ fails", "open": "○ open"}
+
+
+def committed(result: Result) -> str:
+    """The page of a committed result, with what a person made of it, as it stands in the documentation."""
+    key = result["key"]
+    return markdown(result, catalogue.title(key), results.reading(key), f"{key}.svg")
 
 
 def markdown(result: Result, title: str, reading: str = "", figure: str | None = None) -> str:

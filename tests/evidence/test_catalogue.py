@@ -1,0 +1,343 @@
+"""The catalogue, the states read from recipes and results, the command and the page made from them."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+
+from rlft import recipes
+from rlft.errors import UserError
+from rlft.evidence import catalogue, declared, results, verdict
+from rlft.evidence.catalogue import VOCABULARY, State, coverage, state, system, systems, tagged
+from rlft.evidence.catalogue_page import markdown
+from rlft.evidence.claim import Arm, Claim, Statement
+from rlft.evidence.papers import papers
+from rlft.evidence.reproduce import concluded
+
+CLAIM = Claim(
+    sentence="The new arm is better.",
+    source="Nobody 2025, arXiv:2503.00897",
+    arms={"old": Arm("as it was", {"lr": 0.1}), "new": Arm("as it [is] now", {"lr": 0.2})},
+    metric="score",
+    statements=(
+        Statement("new is better by one half", "score", "new", over="old", least=0.5),
+        Statement("old is not nothing", "score", "old", least=0.25, claimed=False),
+    ),
+    budget="One step.",
+    scaled_down="All of it.",
+    real="A model is an argument.",
+)
+# new - old for two seeds, and what follows from its interval.
+DIFFERENCES = {"reproduced": (0.75, 0.75), "not reproduced": (0.125, 0.125), "inconclusive": (0.25, 2.0)}
+
+
+class Planted:
+    """Recipes and results of a test, in folders of its own."""
+
+    def __init__(self, folder, monkeypatch):
+        self.recipes, self.results = folder / "recipes", folder / "results"
+        self.recipes.mkdir()
+        self.results.mkdir()
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(declared, "RECIPES", self.recipes)
+        monkeypatch.setattr(results, "FOLDER", self.results)
+        monkeypatch.setenv("RLFT_CACHE", str(folder / "cache"))
+
+    def recipe(self, key, claim=None):
+        (self.recipes / f"{key}.py").write_text("CLAIM = 1\n" if claim else "def run(): ...\n")
+        module = ModuleType(key)
+        module.CLAIM = claim  # type: ignore[attr-defined]
+        self.monkeypatch.setitem(sys.modules, f"rlft.recipes.{key}", module)
+        (declared.cache_dir() / "claims.json").unlink(missing_ok=True)  # as if the sources had changed
+
+    def result(self, key, claim, outcome="reproduced"):
+        runs = {
+            "old": {0: {"score": 1.0}, 1: {"score": 1.5}},
+            "new": {seed: {"score": 1.0 + seed / 2 + by} for seed, by in enumerate(DIFFERENCES[outcome])},
+        }
+        made = {"key": key, "date": "2026-11-22", "revision": "abc1234", **concluded(claim, runs)}
+        assert made["verdict"] == outcome
+        results.write(self.results / f"{key}.json", made)
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    return Planted(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def mixed(planted):
+    """A recipe, a declared claim, evidence of every verdict, and one that is stale."""
+    planted.recipe("eft")
+    planted.recipe("jowa", CLAIM)
+    for key, outcome in zip(("loop", "prdp", "svdd"), DIFFERENCES, strict=True):
+        planted.recipe(key, CLAIM)
+        planted.result(key, CLAIM, outcome)
+    planted.recipe("rlg", replace(CLAIM, seeds=7))
+    planted.result("rlg", CLAIM)
+    return planted
+
+
+# The catalogue itself
+
+
+def test_there_are_sixty_one_systems():
+    found = systems()
+    assert [one.number for one in found] == list(range(1, 62))
+    for name in ("key", "name", "title", "adds", "experiment"):
+        assert len({getattr(one, name) for one in found}) == 61, name
+    assert (found[0].key, found[22].key, found[60].key) == ("tensorbleu", "loop", "openvlthinker")
+
+
+@pytest.mark.parametrize("one", systems(), ids=lambda one: one.key)
+def test_a_system_is_described(one):
+    assert one.key.isidentifier() and one.key == one.key.lower()
+    assert one.adds.endswith(".") and one.experiment.endswith(".")
+    assert not re.search(r"[|\n\[\]]", "".join([one.name, one.title, one.adds, one.experiment]))
+    if one.arxiv is not None:
+        assert re.fullmatch(r"\d{4}\.\d{5}", one.arxiv) and 2000 + int(one.arxiv[:2]) == one.year
+    for place in (one.code, one.data):
+        assert place is None or re.fullmatch(r"[\w.-]+/[\w.-]+", place)
+    for kind, words in one.tags().items():
+        assert words and len(set(words)) == len(words) and set(words) <= set(VOCABULARY[kind]), kind
+
+
+def test_arxiv_numbers_are_of_one_paper_each():
+    numbers = [one.arxiv for one in systems() if one.arxiv is not None]
+    assert len(numbers) == len(set(numbers)) > 40
+    assert system("prdp").arxiv == "2402.08714"
+
+
+def test_every_word_is_used_and_belongs_to_one_kind():
+    words = [word for kind in VOCABULARY.values() for word in kind]
+    assert len({word.casefold() for word in words}) == len(words)
+    for kind, known in VOCABULARY.items():
+        assert {word for one in systems() for word in one.tags()[kind]} == set(known)
+
+
+def test_an_unknown_key_is_given_the_nearest():
+    assert system("loop").name == "LOOP"
+    with pytest.raises(UserError, match="unknown system 'lop'; did you mean loop"):
+        system("lop")
+    with pytest.raises(UserError, match="unknown system"):
+        state("lop")
+
+
+def test_title():
+    assert catalogue.title("pi_rl") == "π_RL"
+    assert catalogue.title("my_own") == "my_own"
+
+
+def test_tagged():
+    assert [one.key for one in tagged("audio")] == ["r1_aqa", "rft_taxonomy"]
+    assert tagged("grpo") == tagged("GRPO") and 10 < len(tagged("GRPO")) < 61
+    with pytest.raises(UserError, match="unknown tag 'vidoe'; did you mean video"):
+        tagged("vidoe")
+
+
+def test_coverage_has_every_system_in_every_cell_of_its_tags():
+    table = coverage("modality", "changes")
+    assert list(table) == list(VOCABULARY["modality"]) and list(table["text"]) == list(VOCABULARY["changes"])
+    assert table["image"]["loss"] == ["loop", "kandinsky5", "prdp"] and table["biology"]["loss"] == []
+    cells = sorted((row, column, key) for row in table for column in table[row] for key in table[row][column])
+    pairs = sorted((row, column, one.key) for one in systems() for row in one.modality for column in one.changes)
+    assert cells == pairs and {key for _, _, key in cells} == {one.key for one in systems()}
+    assert coverage("algorithm", "reward")["inference"]["metric"] == ["svdd"]
+    with pytest.raises(UserError, match="unknown kind of tag 'modal'"):
+        coverage("modal")
+
+
+# What stands in the repository
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_with_a_claim_is_a_system(name):
+    assert declared.has_recipe(name)
+    if declared.declares(name):
+        assert system(name)
+
+
+def test_a_committed_result_is_of_a_system_with_a_claim():
+    for path in results.FOLDER.glob("*.json"):
+        found = results.read(path)
+        assert found["key"] == path.stem and declared.declares(system(path.stem).key), path.name
+        assert found["verdict"] in catalogue.VERDICTS and not found["smoke"]
+
+
+def test_verdicts_are_those_that_are_judged():
+    assert catalogue.VERDICTS == (verdict.REPRODUCED, verdict.NOT_REPRODUCED, verdict.INCONCLUSIVE)
+
+
+# States
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 0\nCLAIM = Claim()\n", True),
+        ("CLAIM: Claim = Claim()\n", True),
+        ("CLAIM: Claim\n", False),
+        ("def f():\n    CLAIM = Claim()\n", False),
+        ('"""Text.\nCLAIM = \n"""\n', False),
+        ("CLAIMS = 1\n", False),
+    ],
+)
+def test_a_claim_is_seen_in_the_syntax(planted, text, found):
+    (planted.recipes / "loop.py").write_text(text)
+    assert declared.declares("loop") is found
+    assert not declared.declares("svdd")
+
+
+def test_states(mixed):
+    assert state("vlm_r1") == State("none") and str(state("vlm_r1")) == "no recipe yet"
+    assert state("eft") == State("recipe") and str(state("eft")) == "recipe"
+    assert state("jowa") == State("recipe", declared=True) and str(state("jowa")) == "claim declared"
+    assert state("loop") == State("evidence", True, "reproduced", "2026-11-22", "abc1234")
+    assert [str(state(key)) for key in ("prdp", "svdd")] == ["not reproduced", "inconclusive"]
+    assert state("rlg").stale and str(state("rlg")) == "reproduced (stale)"
+
+
+def test_stale_is_what_was_made_for_another_claim(planted):
+    planted.recipe("loop", CLAIM)
+    planted.result("loop", CLAIM)
+    assert not state("loop").stale
+    planted.recipe("loop", replace(CLAIM, sentence="In other words.", budget="The same."))
+    assert not state("loop").stale
+    stricter = (replace(CLAIM.statements[0], least=0.6), CLAIM.statements[1])
+    planted.recipe("loop", replace(CLAIM, statements=stricter))
+    assert state("loop").stale and state("loop").declared
+    planted.recipe("loop")  # no claim any more
+    assert state("loop").stale and not state("loop").declared
+    (planted.recipes / "loop.py").unlink()
+    assert state("loop").stale
+
+
+def test_a_digest_is_asked_once_for_the_same_sources(planted, monkeypatch):
+    asked = []
+
+    class Asked:
+        def digest(self):
+            asked.append(1)
+            return f"digest {len(asked)}"
+
+    planted.recipe("loop", Asked())
+    assert [declared.digest("loop") for _ in range(3)] == ["digest 1"] * 3
+    monkeypatch.setattr(declared, "_sources", lambda: "others")
+    assert [declared.digest("loop") for _ in range(2)] == ["digest 2"] * 2
+    (declared.cache_dir() / "claims.json").write_text("{damaged")
+    assert declared.digest("loop") == "digest 3"
+    monkeypatch.setenv("RLFT_CACHE", "/proc/nowhere")
+    assert declared.digest("loop") == "digest 4"
+
+
+# The command
+
+
+def test_the_list(mixed, capsys):
+    assert papers() == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line for line in lines if line.split() and line.split()[0] in {s.key for s in systems()}}
+    assert list(rows) == [one.key for one in systems()]
+    assert all(line.rstrip().endswith(str(state(key))) for key, line in rows.items())
+    assert "LOOP" in rows["loop"] and "PPO for diffusion" in rows["loop"]
+    assert lines[-1] == (
+        "61 systems: 6 with a recipe, 5 of them with a claim; 4 with evidence "
+        "(2 reproduced, 1 not reproduced, 1 inconclusive, 1 of a claim that was changed since)"
+    )
+
+
+def test_the_list_of_a_tag(mixed, capsys):
+    papers(tag="Biology")
+    said = capsys.readouterr().out
+    assert "svdd" in said and "loop" not in said
+    assert "1 system: 1 with a recipe, 1 of them with a claim; 1 with evidence (0 reproduced" in said
+    assert said.rstrip().endswith("(of 61, those tagged Biology)")
+
+
+def test_one_system_without_evidence(mixed, capsys):
+    papers("vlm_r1")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "om-ai-lab/VLM-R1" in said and "vision-language" in said and "no recipe yet" in said
+    assert "arXiv" not in said and "run it" not in said
+    papers("jowa")
+    assert "rlft reproduce jowa" in capsys.readouterr().out
+
+
+def test_one_system_with_evidence(mixed, capsys):
+    (mixed.results / "prdp.md").write_text("It was the seeds.")
+    papers("prdp")
+    said = " ".join(capsys.readouterr().out.split())
+    for part in ("2402.08714", "The new arm is better.", "not reproduced", "new is better by one half", "✗ fails"):
+        assert part in said
+    for part in ("new: as it [is] now", "One step.", "All of it.", "abc1234", "It was the seeds."):
+        assert part in said
+    assert "is not the one" not in said
+    papers("rlg")
+    assert "is not the one that this result was made for" in capsys.readouterr().out
+
+
+def test_json(mixed, capsys):
+    papers(json=True)
+    rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
+    assert len(rows) == 61 and rows["loop"]["arxiv"] == "2503.00897" and rows["loop"]["modality"] == ["image"]
+    assert rows["rlg"]["state"] == vars(state("rlg")) and rows["eft"]["state"]["stage"] == "recipe"
+    assert "result" not in rows["loop"]
+    papers("loop", json=True)
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["result"]["claim"]["sentence"] == CLAIM.sentence
+
+
+def test_a_key_or_a_tag():
+    with pytest.raises(UserError, match="a key and --tag"):
+        papers("loop", tag="image")
+    with pytest.raises(UserError, match="did you mean loop"):
+        papers("looop")
+
+
+def test_the_list_needs_no_torch_and_little_time(tmp_path):
+    code = (
+        "import pathlib, sys, time, tyro\n"
+        "from rlft.evidence import results\n"
+        f"results.FOLDER = pathlib.Path({str(tmp_path)!r})\n"
+        "from rlft.evidence.papers import papers\n"
+        "assert tyro.cli(papers, args=['--tag', 'text']) == 0\n"
+        "print('torch' in sys.modules, time.process_time())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    torch_there, seconds = done.stdout.splitlines()[-1].split()
+    assert torch_there == "False" and float(seconds) < 1.0
+
+
+# The page
+
+
+def test_the_page_says_what_the_states_say(mixed):
+    page = markdown()
+    assert page == markdown()
+    rows = [line.split(" | ") for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row[0].strip("| ")) for row in rows] == list(range(1, 62))
+    for row, one in zip(rows, systems(), strict=True):
+        its = state(one.key)
+        assert row[1] == (f"[{one.key}](evidence/{one.key}.md)" if its.stage == "evidence" else f"`{one.key}`")
+        assert row[3:] == [one.adds, f"{its} |"]
+        assert ("https://arxiv.org/abs/" in row[2]) == (one.arxiv is not None)
+    assert page.count("](evidence/") == 4
+    assert "| LOOP, 2025, [arXiv:2503.00897](https://arxiv.org/abs/2503.00897) |" in page
+    assert f"**{catalogue.count_line([state(one.key) for one in systems()])}.**" in page
+
+
+def test_the_page_has_the_whole_coverage(mixed):
+    lines = markdown().splitlines()
+    start = lines.index("## What the systems cover")
+    rows = [line for line in lines[start:] if re.match(r"\| `[\w-]+` \|", line)]
+    found = {}
+    for line in rows:
+        word, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found[word.strip("`")] = [[key.strip("* ") for key in cell.split(",") if key.strip()] for cell in cells]
+    assert found == {row: list(cells.values()) for row, cells in coverage().items()}
+    assert "**loop**" in rows[-3] and "kandinsky5" in rows[-3] and "**kandinsky5**" not in rows[-3]
+    assert all(f"`{word}`" in "\n".join(lines) for kind in VOCABULARY.values() for word in kind)
