@@ -39,7 +39,6 @@ COMMANDS = {
     "check-reward": "rlft.commands:check_reward",
     "report": "rlft.commands:report",
     "doctor": "rlft.commands:doctor",
-    "papers": "rlft.evidence.papers:papers",
     "reproduce": "rlft.evidence.commands:reproduce",
     "compare": "rlft.evidence.commands:compare",
 }
@@ -82,10 +81,16 @@ def _dispatch(words: list[str]) -> int:
         if not rest or rest[0].startswith("-"):
             raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
         return _run(rest[0], rest[1:], f"rlft run {rest[0]}")
+    if command == "papers":  # it answers at once: no PyTorch, which `arguments` needs
+        import tyro
+
+        from rlft.evidence.papers import papers
+
+        return tyro.cli(papers, args=rest, prog="rlft papers")
     if command not in COMMANDS:
         import difflib
 
-        near = difflib.get_close_matches(command, ["train", "run", *COMMANDS], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(command, ["train", "run", "papers", *COMMANDS], n=1, cutoff=0.5)
         raise UserError(f"unknown command {command!r}{f'; did you mean {near[0]}?' if near else ''}; see rlft --help")
     from importlib import import_module
 

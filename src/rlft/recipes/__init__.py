@@ -12,11 +12,13 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlft.errors import UserError, unknown
 from rlft.evidence import declared
-from rlft.evidence.claim import Claim
+
+if TYPE_CHECKING:
+    from rlft.evidence.claim import Claim
 
 
 def names() -> list[str]:
