@@ -14,6 +14,7 @@ SMOKE = {
     "tensorbleu": {"imitation": 2},
     "digits": {"denoising_steps": 3},
     "point_mass": {},
+    "kl_bayes": {"imitation": 10, "every": 0},
 }
 
 
