@@ -24,7 +24,7 @@ def every_row(policy: Language, problem: Problem) -> Rollouts:
     mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]
     ended = torch.isin(tokens, policy.ends).any(1).tolist()
     texts = [
-        policy.codec.text(row[:length], done)
+        policy.codec.text(row[:length], not done)
         for row, length, done in zip(tokens.tolist(), lengths.tolist(), ended, strict=True)
     ]
     prompt = {name: like.trace[name].repeat_interleave(len(tokens), 0) for name in ("prompt", "prompt_length")}
