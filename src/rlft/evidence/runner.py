@@ -85,7 +85,7 @@ def _watch(futures: dict[Future[dict[str, float]], Path], console: Console) -> N
                 live.update(_bar(shares, line), refresh=True)
             elif time.monotonic() - spoken > 30:
                 spoken = time.monotonic()
-                console.print(line)
+                console.print(line, soft_wrap=True)
             if not waiting:
                 return
 
