@@ -14,6 +14,8 @@ SMOKE = {
     "tensorbleu": {"imitation": 2},
     "digits": {"denoising_steps": 3},
     "point_mass": {},
+    "loop": {"pretraining": 20, "problems": 8},
+    "lite_ppo": {"imitation": 25},
     "kl_bayes": {"imitation": 10, "every": 0},
 }
 
