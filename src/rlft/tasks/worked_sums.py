@@ -1,5 +1,5 @@
-"""Sums of several digits modulo 10, answered with their running totals: a task for character models whose answers differ
-in length. Not a reasoning benchmark."""
+"""Sums of several digits modulo 10, answered with their running totals: a task for character models whose answers
+differ in length. Not a reasoning benchmark."""
 
 from __future__ import annotations
 
