@@ -36,7 +36,7 @@ from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.runlog import Log, facts_of, write_facts
 from rlft.trainer import Trainer
-from rlft.types import Policy, Reward, Savable, Showable, Task, UserError
+from rlft.types import Reward, Sampler, Savable, Showable, Task, UserError
 
 
 @dataclass
@@ -49,7 +49,8 @@ class Run:
     reward       how they are scored; None takes the Trainer's
     problems     how many of them, None all
     samples      rollouts of each
-    deploy       the policy as it is used when trained (an ODE sampler, the mean action); None is the policy itself
+    deploy       what is evaluated: the policy as it is used when trained (an ODE sampler, the mean action, a guided
+                 sampler); None is the policy itself
     measures     what the reward cannot see
     probes       `policy -> {name: number}`, read off the policy itself at every evaluation: an exact distance, say
     every        steps between evaluations on the way; 0 is only before and after
@@ -61,7 +62,7 @@ class Run:
     reward: Reward | None = None
     problems: int | None = None
     samples: int = 1
-    deploy: Policy | None = None
+    deploy: Sampler | None = None
     measures: Sequence[Measure] = ()
     probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
     every: int = 0
@@ -126,7 +127,10 @@ def circumstances() -> dict[str, Any]:
 
 
 def revision() -> str | None:
-    """The git revision of this library's checkout, with `+` if it has been changed; None when installed otherwise."""
+    """The git revision of this library's checkout, with `+` if it has been changed; None when installed otherwise.
+
+    Committed results do not count as changes: they decide no number.
+    """
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
@@ -135,7 +139,8 @@ def revision() -> str | None:
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a package inside somebody else's repository
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+        changed = git("status", "--porcelain", "--", ".", ":!evidence/results")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
 

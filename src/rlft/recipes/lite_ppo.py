@@ -152,7 +152,7 @@ NORMALISERS: dict[str, dict[str, Any]] = {
     "hybrid": {"mean": "group", "std": "batch"},
     "none": {"mean": "group", "std": "none"},
 }
-# What DAPO drew before its groups were informative, when this was first run: an ablation that was added then.
+# The rows that DAPO drew when this was first run, for an ablation that was added then.
 ROWS_OF_DAPO = {"easy": 5760, "hard": 4864}
 
 
@@ -252,5 +252,5 @@ CLAIM = Claim(
     grid={"lr": (1.5e-4, 3e-4)},
     smoke={"steps": 2, "imitation": 25, "prompts": 4},
     more=noticed,
-    curve="reward",
+    curve="grad_norm",
 )
