@@ -22,11 +22,12 @@ class Gymnasium:
     """`Gymnasium("CartPole-v1")`: the environment with this id, batched.
 
     The start comes from `reset(seed=key mod 2³¹)`; at the first step the instance's generator is seeded again from the
-    row's key, so that rows with the same start meet different noise. Observations are flattened to one vector
-    (`gymnasium.spaces.flatten`) in float64. Actions: a Box with finite bounds, or Discrete.
+    row's key, so that rows with the same start meet different noise, and again where a row's key changes on the way.
+    Observations are flattened to one vector (`gymnasium.spaces.flatten`) in float64. Actions: a Box with finite bounds,
+    or Discrete.
 
     A Gymnasium world hides its state, so ours is a ticket for it: [slot, ticket, observation …]. A ticket is good for
-    one step; branching from the middle of an episode needs an environment of our own.
+    one step; a branch from the middle of an episode plays it again from its start.
 
     horizon   steps before truncation; None takes the registered limit
     options   more arguments of `gymnasium.make`
@@ -38,6 +39,7 @@ class Gymnasium:
             self.options["max_episode_steps"] = horizon
         self._pool: list[Any] = []
         self._tickets: list[int] = []
+        self._seeded: list[int | None] = []
         self._issued = 0
         first = self._instance(0)
         self.horizon: int = self._limit(first)
@@ -54,12 +56,13 @@ class Gymnasium:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy starts with instances of its own: a simulator can be neither copied nor sent."""
-        return {**self.__dict__, "_pool": [], "_tickets": []}
+        return {**self.__dict__, "_pool": [], "_tickets": [], "_seeded": []}
 
     def reset(self, keys: Int[Tensor, "N"]) -> Float[Tensor, "N S"]:
         rows = []
         for slot, key in enumerate(keys.tolist()):
             observation, _ = self._instance(slot).reset(seed=key % 2**31)
+            self._seeded[slot] = None
             rows.append(self._row(slot, observation))
         return torch.from_numpy(np.stack(rows)).to(keys.device)
 
@@ -70,8 +73,8 @@ class Gymnasium:
         rows, ends = [], []
         for (slot, ticket), act, key in zip(state[:, :2].tolist(), self._native(action), keys.tolist(), strict=True):
             world = self._claim(int(slot), int(ticket))
-            if t == 0:
-                world.unwrapped.np_random = np.random.default_rng(key)
+            if key != self._seeded[int(slot)]:
+                world.unwrapped.np_random, self._seeded[int(slot)] = np.random.default_rng(key), key
             observation, reward, terminated, truncated, _ = world.step(act)
             rows.append(self._row(int(slot), observation))
             ends.append((float(reward), float(terminated), float(truncated and not terminated)))
@@ -82,6 +85,7 @@ class Gymnasium:
         while len(self._pool) <= slot:
             self._pool.append(_make(self.id, self.options))
             self._tickets.append(0)
+            self._seeded.append(None)
         return self._pool[slot]
 
     def _row(self, slot: int, observation: Any) -> np.ndarray:

@@ -45,13 +45,15 @@ class Played:
 
 @torch.no_grad()
 def play(
-    environment: Environment, starts: Int[Tensor, "N"], keys: Int[Tensor, "N"], act: Act, chunk: int = 1
+    environment: Environment, starts: Int[Tensor, "N"], keys: Int[Tensor, "N *D"], act: Act, chunk: int = 1
 ) -> Played:
-    """One episode per row. `starts` name the start states, `keys` the noise on the way.
+    """One episode per row. `starts` name the start states, `keys` the noise on the way: a row's, or each decision's.
 
     Every `chunk` steps `act` is asked for that many actions, which are then taken open loop; an episode may end
     inside a chunk.
     """
+    if keys.ndim == 1:
+        keys = keys[:, None].expand(-1, -(-environment.horizon // chunk))
     state = environment.reset(starts)
     seen = environment.observe(state)
     rows = torch.arange(len(starts), device=starts.device)
@@ -67,7 +69,7 @@ def play(
         if t % chunk == 0:
             plan = act(seen, rows, t // chunk)
         action = plan[:, t % chunk]
-        step = environment.step(state, action, t, keys[rows])
+        step = environment.step(state, action, t, keys[rows, t // chunk])
         seen = environment.observe(step.state)
         actions[rows, t], rewards[rows, t], observations[rows, t + 1] = action, step.reward, seen
         length[rows] += 1
@@ -80,3 +82,14 @@ def play(
     longest = int(length.max()) if len(length) else 0
     cut = (observations[:, : longest + 1], actions[:, :longest], rewards[:, :longest])
     return Played(*cut, length, terminated, truncated, chunk)
+
+
+def following(given: Num[Tensor, "N D h A"], at: Int[Tensor, "N"], act: Act) -> Act:
+    """The given actions before decision `at` of each row, and from there on those of `act`."""
+
+    def player(seen: Tensor, rows: Tensor, decision: int) -> Tensor:
+        plan, own = given[rows, decision], decision >= at[rows]
+        plan[own] = act(seen[own], rows[own], decision)
+        return plan
+
+    return player

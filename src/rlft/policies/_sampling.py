@@ -137,10 +137,10 @@ class _Page:
             self.bits[self.live, t] = support
         return token
 
-    def drop(self, decoder: Decoder, token: Tensor) -> Tensor:
-        """Leave ended rows behind, where that pays; the tokens of those that stay."""
+    def drop(self, decoder: Decoder, token: Tensor, always: bool) -> Tensor:
+        """Leave ended rows behind, where that pays or `always`; the tokens of those that stay."""
         going = (~self.ended[self.live]).nonzero()[:, 0]
-        if len(going) and len(going) > _KEEP * len(self.live):
+        if len(going) == len(self.live) or (not always and len(going) > max(0, _KEEP * len(self.live))):
             return token
         self.live = self.live[going]
         if len(going):
@@ -163,24 +163,27 @@ def roll_out(
     u: Float[Tensor, "N D"],
     sampling: Sampling,
     ends: Int[Tensor, "E"],
-    stopped: Callable[[Tensor], Tensor] | None = None,
+    room: Sequence[int],
+    stopped: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Drawn:
-    """Draw up to D tokens for N rows; row i goes on from prompt `owner[i]`, and each prompt is read once.
+    """Draw up to `room[i]` tokens, of D, for each of N rows; it goes on from prompt `owner[i]`, which is read once.
 
-    `stopped` says of tokens [n t] which rows hold a stop string; it is asked every few tokens, so rows overrun their
-    end and the caller cuts them. What a row draws at decision t is its own `u[i, t]`, whoever else is in the batch.
+    `stopped` says of rows [n] with tokens [n t] which hold a stop string; it is asked every few tokens, so rows overrun
+    their end and the caller cuts them. None overruns its room: the model may have no place for more. What a row draws
+    at decision t is its own `u[i, t]`, whoever else is in the batch.
     """
     logits = decoder.start(*prompts, room=u.shape[1])[owner]
     decoder.keep(owner)
     page = _Page(u, logits, sampling)
     patience = 1 if u.device.type == "cpu" else _PATIENCE
+    last, full = torch.tensor(room, device=u.device), set(room)
     for t in range(u.shape[1]):
         token = page.write(t, logits)
-        page.ended[page.live] |= torch.isin(token, ends)
+        page.ended[page.live] |= torch.isin(token, ends) | (last[page.live] == t + 1)
         if stopped is not None and (t + 1) % _PATIENCE == 0:
-            page.ended[page.live] |= stopped(page.tokens[page.live, : t + 1])
-        if (t + 1) % patience == 0:
-            token = page.drop(decoder, token)
+            page.ended[page.live] |= stopped(page.live, page.tokens[page.live, : t + 1])
+        if (t + 1) % patience == 0 or t + 1 in full:
+            token = page.drop(decoder, token, always=t + 1 in full)
         if len(page.live) == 0 or t + 1 == u.shape[1]:
             break
         logits = decoder.step(token)

@@ -82,9 +82,14 @@ class Codec:
                 own[i], truncated[i] = count, False
         return own, truncated
 
-    def any_stopped(self, tokens: Int[Tensor, "n t"]) -> Tensor:
-        """[n] Which rows hold a stop string."""
-        return torch.tensor([self._holds(row) for row in tokens.tolist()], device=tokens.device)
+    def any_stopped(self, begun: Sequence[Sequence[int]], rows: Int[Tensor, "n"], tokens: Int[Tensor, "n t"]) -> Tensor:
+        """[n] Which of these rows hold a stop string; row i had begun with `begun[i]`."""
+        pairs = zip(rows.tolist(), tokens.tolist(), strict=True)
+        return torch.tensor([self._holds([*begun[i], *row]) for i, row in pairs], device=tokens.device)
+
+    def over(self, tokens: Sequence[int], ends: Sequence[int]) -> bool:
+        """Whether a row of these tokens has ended."""
+        return not set(ends).isdisjoint(tokens) or self._holds(tokens)
 
     def _holds(self, tokens: Sequence[int]) -> bool:
         texts = [self._decoded(tokens, skip) for skip in (True, False)]

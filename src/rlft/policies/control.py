@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from rlft.cache import cached
 from rlft.environments.experts import demonstrations
-from rlft.environments.play import play
+from rlft.environments.play import Played, following, play
 from rlft.environments.protocol import Discrete, Drawn, Environment, Episode, Space
 from rlft.models.mlp import MLP
-from rlft.noise import hashed, row_keys
+from rlft.noise import branch_keys, hashed, row_keys
 from rlft.policies._control_heads import Categorical, StateTanhGaussian, TanhGaussian
+from rlft.policies._resume import copied, parents
 from rlft.types import Problem, Rollouts, UserError
 
 __all__ = ["Categorical", "Control", "Deterministic", "StateTanhGaussian", "TanhGaussian"]
@@ -44,6 +45,7 @@ class Control(nn.Module):
         actions      [N D h A]   pre-tanh u for a Box, integers (A = 1) for Discrete
         executed     [N D h]     which of the chunk's actions were taken
         clock        [N D]       the share of the horizon that had passed
+        world        [N D]       the key of the world's own noise
     outputs: one `Episode` per row.
 
     Forward passes run in float64 whatever the weights are (see `models.mlp`); results have the weights' dtype.
@@ -96,7 +98,16 @@ class Control(nn.Module):
         An answer is an `Episode`, or a mapping with `observations` [T or T+1, O] and `actions` [T, A]. `logp_old` is
         0: nobody knows what the demonstrator's was. Actions at a bound of the box are read as just inside it.
         """
-        return _demonstrated(self, problems)
+        return _demonstrated(self, problems, seed)
+
+    def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
+        """`group` continuations of each row from its decision `at` on; see `types.Resumable`.
+
+        The state is restored by playing the row's own actions from its start again, under its own world's noise, so
+        it is exact; from `at` on both kinds of noise are the continuation's. UserError where that does not lead
+        through what the row saw: a demonstration from another start, or one whose gusts nobody knows.
+        """
+        return _resumed(self, rollouts, at, group, seed)
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """Negative log-likelihood of each decision."""
@@ -172,6 +183,15 @@ class _Player:
         self.logp[rows, decision] = head.log_prob(outputs, chosen)
         return head.action(chosen)
 
+    def rollouts(self, rows: Sequence[Problem], group: int, played: Played, world: Int[Tensor, "N _"]) -> Rollouts:
+        """What was played, as rollouts whose every decision is on the mask."""
+        decisions = -(-played.actions.shape[1] // self.control.chunk)
+        seen = played.observations[:, :-1]
+        trace = _trace(self.control, seen, self.actions[:, :decisions], played.length, world)
+        logp = torch.where(trace["executed"], self.logp[:, :decisions], 0).sum(dim=-1)
+        mask = trace["executed"][..., 0]
+        return Rollouts(tuple(rows), group, played.episodes(), trace, mask, logp.to(self.control.dtype))
+
 
 @torch.no_grad()
 def _play(
@@ -179,14 +199,44 @@ def _play(
 ) -> Rollouts:
     """Rollouts of the control's network with actions chosen from (outputs, noise)."""
     rows = tuple(problem for problem in problems for _ in range(group))
-    starts = torch.tensor([_start(problem) for problem in rows], dtype=torch.int64, device=control.device)
     player = _Player(control, choose, row_keys(problems, group, seed, control.device))
-    played = play(control.environment, starts, player.keys, player, control.chunk)
-    decisions = -(-played.actions.shape[1] // control.chunk)
-    trace = _trace(control, played.observations[:, :-1], player.actions[:, :decisions], played.length)
-    logp = torch.where(trace["executed"], player.logp[:, :decisions], 0).sum(dim=-1)
-    mask = trace["executed"][..., 0]
-    return Rollouts(rows, group, played.episodes(), trace, mask, logp.to(control.dtype))
+    world = player.keys[:, None].expand(player.logp.shape[:2])
+    played = play(control.environment, _starts(control, rows), world, player, control.chunk)
+    return player.rollouts(rows, group, played, world)
+
+
+@torch.no_grad()
+def _resumed(control: Control, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
+    """The rows played again up to `at`, and from there on by the control."""
+    length = rollouts.trace["executed"][..., 0].sum(dim=1)
+    rows, cut = parents(rollouts, at, length, group)
+    player = _Player(control, control.head.draw, branch_keys(rollouts.problems, at, group, seed, control.device))
+    world = copied(player.keys[:, None].expand(player.logp.shape[:2]), rows.trace["world"], cut)
+    taken = torch.zeros_like(player.actions, dtype=control.environment.action.dtype)
+    for steps, episode in zip(taken.flatten(1, 2), rows.outputs, strict=True):
+        steps[: len(episode.actions)] = episode.actions[: len(steps)].to(steps)
+    act = following(taken, cut, player)
+    played = play(control.environment, _starts(control, rows.problems), world, act, control.chunk)
+    _check_replay(rows, played, cut)
+    made = player.rollouts(rows.problems, group, played, world)
+    own = torch.arange(made.mask.shape[1], device=cut.device) >= cut[:, None]
+    trace = {name: copied(column, rows.trace[name], cut) for name, column in made.trace.items()}
+    return replace(made, trace=trace, mask=made.mask & own)
+
+
+def _check_replay(rows: Rollouts, played: Played, at: Int[Tensor, "N"]) -> None:
+    """Whether the actions before `at` led through what the rows saw, to the precision of recorded data."""
+    for i, episode in enumerate(rows.outputs):
+        steps = min(int(at[i]) * played.chunk, len(episode.actions))
+        seen = episode.observations[: steps + 1].to(played.observations)
+        again = played.observations[i, : len(seen)]
+        # a chunk that the row's end cut short can only be played again if the world ends there too
+        ended = steps == int(at[i]) * played.chunk or int(played.length[i]) == steps
+        if int(played.length[i]) < steps or not ended or not torch.allclose(again, seen, rtol=1e-4, atol=1e-4):
+            raise UserError(
+                f"row {i} cannot be resumed: its actions, played from the start of problem {rows.problems[i].index}, "
+                "do not lead where they did; is it a demonstration from another start, or from a world with noise?"
+            )
 
 
 def _trace(
@@ -194,6 +244,7 @@ def _trace(
     observations: Float[Tensor, "N T O"],
     actions: Num[Tensor, "N D h A"],
     length: Int[Tensor, "N"],
+    world: Int[Tensor, "N _"],
 ) -> dict[str, Tensor]:
     """What `log_prob` and `value` read, from episodes padded to T steps and D = ceil(T / h) decisions."""
     decisions, h = actions.shape[1:3]
@@ -204,16 +255,18 @@ def _trace(
         "actions": actions,
         "executed": executed,
         "clock": (steps[:, 0].double() / control.environment.horizon).repeat(len(length), 1),
+        "world": world[:, :decisions].clone(),
     }
 
 
-def _start(problem: Problem) -> int:
-    if not isinstance(problem.input, int):
-        raise UserError(f"a control problem's input is the integer that names its start, not {problem.input!r:.80}")
-    return problem.input
+def _starts(control: Control, rows: Sequence[Problem]) -> Int[Tensor, "N"]:
+    for problem in rows:
+        if not isinstance(problem.input, int):
+            raise UserError(f"a control problem's input is the integer that names its start, not {problem.input!r:.80}")
+    return torch.tensor([problem.input for problem in rows], dtype=torch.int64, device=control.device)
 
 
-def _demonstrated(control: Control, problems: Sequence[Problem]) -> Rollouts:
+def _demonstrated(control: Control, problems: Sequence[Problem], seed: int) -> Rollouts:
     h, device = control.chunk, control.device
     episodes = [replace(_as_episode(problem, control.environment), chunk=h) for problem in problems]
     length = torch.tensor([len(episode.actions) for episode in episodes], device=device)
@@ -224,7 +277,8 @@ def _demonstrated(control: Control, problems: Sequence[Problem]) -> Rollouts:
     for i, episode in enumerate(episodes):
         seen[i, : length[i]] = episode.observations[: length[i]].to(seen)
         done[i, : length[i]] = episode.actions.to(done)
-    trace = _trace(control, seen, control.head.decision(done.unflatten(1, (decisions, h))), length)
+    world = row_keys(problems, 1, seed, device)[:, None].expand(-1, decisions)
+    trace = _trace(control, seen, control.head.decision(done.unflatten(1, (decisions, h))), length, world)
     mask = trace["executed"][..., 0]
     return Rollouts(tuple(problems), 1, episodes, trace, mask, mask.to(control.dtype) * 0)
 

@@ -156,13 +156,7 @@ class Diffusion(Stepwise):
 
     def output(self, x: Float[Tensor, "N *S"], t: Float[Tensor, "N"], label: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
         """What the denoiser says, guided; in the states' type."""
-        weights = next(chain(self.denoiser.parameters(), self.denoiser.buffers()), x)
-        state, time = x.to(weights.dtype), t.to(weights.dtype)
-        if self.guidance == 1:
-            return self.denoiser(state, time, label).to(x.dtype)
-        labels = torch.cat([torch.full_like(label, self.classes), label])
-        without, asked = self.denoiser(torch.cat([state, state]), torch.cat([time, time]), labels).to(x.dtype).chunk(2)
-        return without + self.guidance * (asked - without)
+        return said(self.denoiser, x, t, label, self.guidance, self.classes)
 
     def predict(
         self, x: Float[Tensor, "N *S"], t: Float[Tensor, "N"], label: Int[Tensor, "N"]
@@ -178,17 +172,24 @@ class Diffusion(Stepwise):
         return Gaussian(w0 * x0 + w1 * x1, s.expand_as(x), self.scale)
 
     def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]) -> Gaussian:
-        """The Gaussian of step k from states x, computed `block` rows at a time."""
+        """The Gaussian of step k from states x."""
+        return self.foresee(x, k, condition)[0]
+
+    def foresee(
+        self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]
+    ) -> tuple[Gaussian, Float[Tensor, "M *S"]]:
+        """The Gaussian of step k from states x, and x̂0, the data predicted there; `block` rows at a time."""
         rows, times = len(x), self.times.to(k.device)
         spare = -rows % self.block
         columns = (torch.cat([c, c.new_zeros(spare, *c.shape[1:])]) for c in (x, k, condition))
-        means, stds = [], []
+        means, stds, data = [], [], []
         for state, number, label in zip(*(c.split(self.block) for c in columns), strict=True):
             x0, x1 = self.predict(state, times[number], label)
             ahead = self._ahead(state, x0, x1, number, label)
             means.append(ahead.mean)
             stds.append(ahead.std)
-        return Gaussian(torch.cat(means)[:rows], torch.cat(stds)[:rows], self.scale)
+            data.append(x0)
+        return Gaussian(torch.cat(means)[:rows], torch.cat(stds)[:rows], self.scale), torch.cat(data)[:rows]
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's value of the state before each decision; 0 off the mask."""
@@ -251,6 +252,24 @@ class Diffusion(Stepwise):
         y = self.denoiser(noised, t.to(weights.dtype), rollouts.trace["condition"][rows])
         error = (y.to(x0) - self.prediction.target(x0, x1, alpha, sigma)).square().flatten(1).mean(dim=1)
         return error.new_zeros(rollouts.mask.shape).index_put((rows, slots), error)
+
+
+def said(
+    denoiser: nn.Module,
+    x: Float[Tensor, "N *S"],
+    t: Float[Tensor, "N"],
+    label: Int[Tensor, "N"],
+    guidance: float,
+    null: int,
+) -> Float[Tensor, "N *S"]:
+    """What a denoiser says with classifier-free guidance away from the class `null`, in the type of x."""
+    weights = next(chain(denoiser.parameters(), denoiser.buffers()), x)
+    state, time = x.to(weights.dtype), t.to(weights.dtype)
+    if guidance == 1:
+        return denoiser(state, time, label).to(x.dtype)
+    labels = torch.cat([torch.full_like(label, null), label])
+    without, asked = denoiser(torch.cat([state, state]), torch.cat([time, time]), labels).to(x.dtype).chunk(2)
+    return without + guidance * (asked - without)
 
 
 def _wide(weight: Tensor, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Language: any Hugging Face causal language model as a policy whose decisions are tokens.
 
 Not an inference server and not a trainer: it draws tokens, says how likely they were, and can be saved so that plain
-`transformers` loads it. How tokens are drawn is `_sampling`, caches are `_decode`, scoring is `_scoring`, text is
-`_text`, folders are `_folder`.
+`transformers` loads it. How tokens are drawn is `_sampling` and `_going_on`, caches are `_decode`, scoring is
+`_scoring`, text is `_text`, folders are `_folder`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.noise import row_keys, uniform
+from rlft.noise import branch_keys, row_keys, uniform
 from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
+from rlft.policies._going_on import Begun, gone_on
 from rlft.policies._lent import Lent, untouched
-from rlft.policies._sampling import Drawn, Sampling, finite, pack, roll_out
+from rlft.policies._resume import copied, parents
+from rlft.policies._sampling import Sampling, finite, pack
 from rlft.policies._scoring import (
     Causal,
     hidden_states,
@@ -30,7 +32,6 @@ from rlft.policies._scoring import (
     new_value_head,
     quiet,
     recomputing,
-    remembering,
     splittable,
 )
 from rlft.policies._text import Codec, called, padded
@@ -214,18 +215,54 @@ class Language(nn.Module):
         logits are not numbers.
         """
         prompts = [self._prompt(problem, self.sampling.max_new_tokens) for problem in problems]
-        u = uniform(row_keys(problems, group, seed, self.device), self.sampling.max_new_tokens)
-        tokens, logp, support = self._roll_out(prompts, group, u)
-        lengths, truncated = self.codec.lengths(tokens, self.ends)
-        own = self._first(lengths, tokens.shape[1])
-        finite(logp[own])
+        keys = row_keys(problems, group, seed, self.device)
+        return self._go_on(problems, prompts, [[] for _ in prompts], group, keys)
+
+    @torch.no_grad()
+    def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
+        """`group` continuations of each row from its token `at` on; see `types.Resumable`.
+
+        Prompt and kept tokens are read once for their group, as they are: nothing is tokenised again. A row may be as
+        long as `max_new_tokens` in all, and one that has ended, or holds a stop string, before `at` stays as it is.
+        """
+        length = torch.tensor([len(output.tokens) for output in rollouts.outputs], device=self.device)
+        rows, cut = parents(rollouts, at, length, group)
+        prompts, begun = (
+            [row[:count] for row, count in zip(rollouts.trace[name].tolist(), counts.tolist(), strict=True)]
+            for name, counts in (("prompt", rollouts.trace["prompt_length"]), ("completion", at))
+        )
+        for problem, prompt in zip(rollouts.problems, prompts, strict=True):
+            self._fits(problem, prompt, self.sampling.max_new_tokens)
+        keys = branch_keys(rollouts.problems, at, group, seed, self.device)
+        made = self._go_on(rollouts.problems, prompts, begun, group, keys)
+        both = {"support"} & {*made.trace} & {*rows.trace}
+        kept = {name: copied(made.trace[name], rows.trace[name], cut) for name in both}
+        return replace(made, trace={**made.trace, **kept})
+
+    def _go_on(
+        self, problems: Sequence[Problem], prompts: list[list[int]], tokens: list[list[int]], group: int, keys: Tensor
+    ) -> Rollouts:
+        """`group` rows for each prompt that go on from these tokens of it, which are not on the mask."""
+        limit, ends = self.sampling.max_new_tokens, self.ends.tolist()
+        begun = Begun(tokens, [self.codec.over(row, ends) for row in tokens], group, limit)
+        drawn = begun.whole(gone_on(self, prompts, begun, uniform(keys, limit)))
+        lengths, truncated = self.codec.lengths(drawn.tokens[:, :limit], self.ends)
+        for i in set(range(len(prompts))) - set(begun.going):
+            rows = slice(i * group, (i + 1) * group)
+            lengths[rows], truncated[rows] = [len(tokens[i])] * group, [not begun.over[i]] * group
+        row = self._first(lengths, drawn.tokens.shape[1])
+        own = row & begun.own(torch.tensor(lengths, device=self.device), row.shape[1])
+        finite(drawn.logp[own])
         mask = own if self.sampling.temperature > 0 else torch.zeros_like(own)
-        trace = {"completion": tokens * own} | ({} if support is None else {"support": support * own[..., None]})
+        support = {} if drawn.support is None else {"support": drawn.support * own[..., None]}
         texts = [
             self.codec.text(row[:length], cut)
-            for row, length, cut in zip(tokens.tolist(), lengths, truncated, strict=True)
+            for row, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
         ]
-        return self._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp.where(mask, 0), texts=texts)
+        trace = {"completion": drawn.tokens * row, **support}
+        return self._rollouts(
+            problems, prompts, group, trace=trace, mask=mask, logp=drawn.logp.where(mask, 0), texts=texts
+        )
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """log p(token | prompt, tokens before it) under the distribution tokens are drawn from; 0 off the mask.
@@ -288,21 +325,6 @@ class Language(nn.Module):
         flat = [i for ids in listed if ids is not None for i in (ids if isinstance(ids, list) else [ids])]
         return torch.tensor(list(dict.fromkeys(flat)), dtype=torch.long, device=self.device)
 
-    def _roll_out(self, prompts: list[list[int]], group: int, u: Tensor) -> Drawn:
-        """Tokens, log-probabilities and supports of all rows, `self.rows` of them at a time."""
-        count, slices = len(u), []
-        for start in range(0, count, self.rows or count):
-            stop = min(start + (self.rows or count), count)
-            owner = torch.arange(start, stop, device=self.device) // group
-            first, last = start // group, (stop - 1) // group
-            read = padded(prompts[first : last + 1], self.device), [len(p) for p in prompts[first : last + 1]]
-            with remembering(self.causal):
-                stopped = self.codec.any_stopped if self.codec.stop else None
-                decoder = self.decoders.new()
-                slices.append(roll_out(decoder, read, owner - first, u[start:stop], self.sampling, self.ends, stopped))
-        tokens, logp, supports = zip(*slices, strict=True)
-        return Drawn(torch.cat(tokens), torch.cat(logp), torch.cat(supports) if self.sampling.truncates else None)
-
     def _decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The hidden state [M H] before each decision on the mask, and their rows and places."""
         row, place = rollouts.mask.to(self.device).nonzero(as_tuple=True)
@@ -344,12 +366,7 @@ class Language(nn.Module):
     def _prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
         tokens = self.codec.encode(problem)
-        context = getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
-        if context and len(tokens) + room > context:
-            raise UserError(
-                f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
-                f"context of {context}; shorten the prompt or lower max_new_tokens"
-            )
+        self._fits(problem, tokens, room)
         known = self.causal.get_input_embeddings().num_embeddings
         if max(tokens) >= known:
             raise UserError(
@@ -357,6 +374,14 @@ class Language(nn.Module):
                 "the tokenizer does not belong to the model"
             )
         return tokens
+
+    def _fits(self, problem: Problem, tokens: Sequence[int], room: int) -> None:
+        context = getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
+        if context and len(tokens) + room > context:
+            raise UserError(
+                f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
+                f"context of {context}; shorten the prompt or lower max_new_tokens"
+            )
 
     def _first(self, lengths: list[int], width: int) -> Tensor:
         """[N width] True in the first `lengths` places."""

@@ -1,4 +1,5 @@
-"""What policies that refine a state step by step share: diffusion, flow. Not for tokens, which have their own engine.
+"""What policies that refine a state step by step share: diffusion, flow, masked diffusion. Not for language models,
+which have their own engine.
 
 Such a policy says three things: where a row starts, how the next state is distributed given this one, and what the
 last state means. `sample`, `log_prob` and `kl` follow, for every family alike.
@@ -11,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from rlft.noise import ACTION, normal, row_keys
+from rlft.noise import ACTION, branch_keys, normal, row_keys
+from rlft.policies._resume import parents
 from rlft.types import Problem, Rollouts, UserError
 
 Event = Literal["sum", "mean", "sqrt"]
@@ -38,6 +40,56 @@ def event_scale(event: Event, size: int) -> float:
     return scales[event]
 
 
+@runtime_checkable
+class Ahead(Protocol):
+    """The distribution of M rows' next states. `ahead[rows]` are some of the rows; drawing is a function of noise."""
+
+    @property
+    def stochastic(self) -> Bool[Tensor, "M"]:
+        """The rows that are decisions."""
+        ...
+
+    def noise(self, keys: Int[Tensor, "M"], k: int) -> Float[Tensor, "M *Z"]:
+        """What `draw` needs at step k for the rows with these keys."""
+        ...
+
+    def draw(self, z: Float[Tensor, "M *Z"]) -> Shaped[Tensor, "M *S"]:
+        """The next states for this noise."""
+        ...
+
+    def log_prob(self, x: Shaped[Tensor, "M *S"]) -> Float[Tensor, "M"]:
+        """Of each row's step to x, float64; 0 where a row is no decision."""
+        ...
+
+    def kl(self, other: Any) -> Float[Tensor, "M"]:
+        """KL(self ‖ other) of each row, float64; 0 where a row is no decision."""
+        ...
+
+    def __getitem__(self, rows: Tensor) -> Any: ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """The policy refines a state and can say, on the way, what it is likely to end with: diffusion, flow, masked
+    diffusion. What guidance at inference time needs of it; the names are those of `Stepwise`."""
+
+    steps: int
+
+    def keys(self, problems: Sequence[Problem], group: int, seed: int) -> Int[Tensor, "N"]: ...
+
+    def condition(self, problems: Sequence[Problem]) -> Tensor: ...
+
+    def start(self, keys: Int[Tensor, "N"]) -> Shaped[Tensor, "N *S"]: ...
+
+    def foresee(
+        self, x: Shaped[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor
+    ) -> tuple[Ahead, Shaped[Tensor, "M *S"]]:
+        """How step k leads on from states x, and the last states predicted there, for one call of the network."""
+        ...
+
+    def decode(self, x: Shaped[Tensor, "N *S"]) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """The next state of M rows: mean and std [M, *S]. A row whose std is 0 is not a decision.
@@ -54,6 +106,14 @@ class Gaussian:
     def stochastic(self) -> Bool[Tensor, "M"]:
         """The rows that are decisions."""
         return (self.std > 0).flatten(1).all(dim=1)
+
+    def __getitem__(self, rows: Tensor) -> Gaussian:
+        """Some of the rows."""
+        return Gaussian(self.mean[rows], self.std[rows], self.scale)
+
+    def noise(self, keys: Int[Tensor, "M"], k: int) -> Float[Tensor, "M *S"]:
+        """Standard normal, float64, from ACTION at k."""
+        return step_noise(keys, k, self.mean.shape[1:])
 
     def draw(self, z: Float[Tensor, "M *S"]) -> Float[Tensor, "M *S"]:
         """The next state for this standard normal noise."""
@@ -81,7 +141,7 @@ class Gaussian:
 
 
 class Stepwise(nn.Module, ABC):
-    """A policy of `steps` decisions, each of which draws the next state from a Gaussian.
+    """A policy of `steps` decisions, each of which draws the next state: from a Gaussian, or letters behind masks.
 
     A decision's column is its step: D = K = `steps`; column k leads from `states[:, k]` to `states[:, k + 1]`. The
     trace holds `states` [N, K+1, *S], in the type in which they are scored again; `data` [N, *S], the last of them;
@@ -95,15 +155,16 @@ class Stepwise(nn.Module, ABC):
         """[P, ...] what the network is told about each problem; raises UserError if it cannot be told."""
 
     @abstractmethod
-    def start(self, keys: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
+    def start(self, keys: Int[Tensor, "N"]) -> Shaped[Tensor, "N *S"]:
         """The first state of the rows with these keys."""
 
     @abstractmethod
-    def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor) -> Gaussian:
-        """How step k leads on from states x. A row's numbers do not depend on the other rows, to the last bit."""
+    def step(self, x: Shaped[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor) -> Any:
+        """How step k leads on from states x, an `Ahead`. A row's numbers do not depend on the other rows, to the last
+        bit."""
 
     @abstractmethod
-    def decode(self, x: Float[Tensor, "N *S"]) -> Any:
+    def decode(self, x: Shaped[Tensor, "N *S"]) -> Any:
         """What rewards see of the last state."""
 
     @property
@@ -124,20 +185,45 @@ class Stepwise(nn.Module, ABC):
         """`group` rollouts for each problem: the start from the stream START, step k's noise from ACTION at k."""
         keys = self.keys(problems, group, seed)
         condition = self.condition(problems).repeat_interleave(group, dim=0)
-        states, logp, mask = [self.start(keys)], [], []
+        states = _along(self.start(keys), self.steps)
+        everyone = tuple(problem for problem in problems for _ in range(group))
+        return self._refined(everyone, group, keys, condition, states, torch.zeros_like(keys))
+
+    @torch.no_grad()
+    def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
+        """`group` continuations of each row from its state before step `at` on; see `types.Resumable`."""
+        if rollouts.mask.shape[1] != self.steps:
+            raise UserError(f"rows of {rollouts.mask.shape[1]} steps cannot go on with a policy of {self.steps}")
+        steps = torch.full((len(rollouts),), self.steps, device=self.device)
+        rows, cut = parents(rollouts, at, steps, group)
+        keys = branch_keys(rollouts.problems, at, group, seed, self.device)
+        # at 0 nothing has been decided: the row is a new one, and so is its start
+        new = (cut == 0).view(-1, *[1] * (rows.trace["states"].ndim - 1))
+        states = torch.where(new, _along(self.start(keys), self.steps), rows.trace["states"])
+        return self._refined(rows.problems, group, keys, rows.trace["condition"], states, cut)
+
+    def _refined(
+        self,
+        problems: tuple[Problem, ...],
+        group: int,
+        keys: Int[Tensor, "N"],
+        condition: Tensor,
+        states: Shaped[Tensor, "N _ *S"],
+        at: Int[Tensor, "N"],
+    ) -> Rollouts:
+        """Rows whose states are given up to the one before step `at`, refined from there to their end."""
+        logp = torch.zeros(len(keys), self.steps, dtype=torch.float64, device=keys.device)
+        mask = torch.zeros(logp.shape, dtype=torch.bool, device=keys.device)
         for k in range(self.steps):
-            ahead = self.step(states[-1], torch.full_like(keys, k), condition)
-            states.append(ahead.draw(step_noise(keys, k, states[-1].shape[1:])))
-            logp.append(ahead.log_prob(states[-1]))
-            mask.append(ahead.stochastic)
-        return Rollouts(
-            problems=tuple(problem for problem in problems for _ in range(group)),
-            group=group,
-            outputs=self.decode(states[-1]),
-            trace={"states": torch.stack(states, dim=1), "condition": condition, "data": states[-1], "key": keys},
-            mask=torch.stack(mask, dim=1),
-            logp_old=torch.stack(logp, dim=1),
-        )
+            rows = (at <= k).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            ahead = self.step(states[rows, k], torch.full_like(rows, k), condition[rows])
+            states[rows, k + 1] = ahead.draw(ahead.noise(keys[rows], k))
+            logp[rows, k], mask[rows, k] = ahead.log_prob(states[rows, k + 1]), ahead.stochastic
+        data = states[:, -1].contiguous()
+        trace = {"states": states, "condition": condition, "data": data, "key": keys}
+        return Rollouts(problems, group, self.decode(data), trace, mask, logp)
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The log-probability of each decision on the mask, in one call of `step`; float64, 0 off the mask.
@@ -167,6 +253,13 @@ class Stepwise(nn.Module, ABC):
             theirs = reference.step(here, slots, condition)
         kl = ahead.kl(theirs)
         return kl.new_zeros(rollouts.mask.shape).index_put((rows, slots), kl)
+
+
+def _along(start: Shaped[Tensor, "N *S"], steps: int) -> Shaped[Tensor, "N _ *S"]:
+    """Room for all states of rows that start here."""
+    states = start.new_zeros(len(start), steps + 1, *start.shape[1:])
+    states[:, 0] = start
+    return states
 
 
 def step_noise(keys: Int[Tensor, "N"], k: int, shape: Sequence[int]) -> Float[Tensor, "N *S"]:
