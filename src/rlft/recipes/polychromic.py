@@ -203,9 +203,13 @@ CLAIM = Claim(
         "one-loop": Arm("one right answer", {"method": loop(epochs=2, minibatches=1), "setting": "one"}, grid={}),
         "one-sets": Arm("one right answer, sets", {"method": by_sets(n=4), "setting": "one"}, grid={}),
         "rooms-base": Arm("the searcher before any reward", {**_ROOMS, "method": ppo(), "steps": 0}, grid={}),
-        "rooms-reinforce": Arm("REINFORCE", {**_ROOMS, "method": reinforce(), "lr": 1e-2}, grid={}),
+        "rooms-reinforce": Arm("REINFORCE", {**_ROOMS, "method": reinforce(), "lr": 1e-2}, {"lr": (3e-3, 1e-2, 3e-2)}),
         "rooms-ppo": Arm("PPO", {**_ROOMS, "method": ppo()}, _RATES),
-        "rooms-entropy": Arm("PPO with an entropy bonus", {**_ROOMS, "method": ppo_entropy(0.03)}, _RATES),
+        "rooms-entropy": Arm(
+            "PPO with an entropy bonus",
+            {**_ROOMS, "method": ppo_entropy(0.03)},
+            {**_RATES, "method.entropy": (0.01, 0.03)},
+        ),
         "rooms-poly": Arm(
             "Poly-PPO, vines", {**_ROOMS, "method": poly_ppo(n=4, window=2, epochs=4), "steps": 100}, _RATES
         ),
