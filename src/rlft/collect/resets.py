@@ -53,7 +53,7 @@ def cuts(taught: Rollouts, seed: int) -> Int[Tensor, "N"]:
     """A place inside each demonstration, uniform on 1 … length - 1; 0 where there is none."""
     length = taught.mask.sum(1)
     u = uniform(row_keys(taught.problems, 1, hashed("cut", seed), length.device), 1)[:, 0]
-    return (u * length).long().clamp(max=length - 1)
+    return (1 + (u * (length - 1)).long()).clamp(max=length - 1)
 
 
 def _check(reset: int, drawn: int, world: int) -> None:

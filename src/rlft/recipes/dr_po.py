@@ -152,6 +152,7 @@ def _statements() -> tuple[Statement, ...]:
         ),
         Statement("the base succeeds at 0.5^8", "reward", "base", None, 0.002, 0.008, False),
         Statement("imitation ends at what it imitates, 0.85^8 at most", "reward", "sft", most=0.3, claimed=False),
+        more("no row decides the first letter where all groups are reset", "dr_po_50", "dr_po", 0.05, False),
         more(
             "expert iteration learns without resets, so it is PPO that needs them",
             "expert_iteration",
