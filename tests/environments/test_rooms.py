@@ -154,7 +154,10 @@ def test_visited_rooms():
     stays = episode(TWO, START, [EAST, SOUTH])
     peeps = episode(TWO, START, [EAST, SOUTH, SOUTH, NORTH])  # as far as the door
     crosses = episode(TWO, START, [EAST, SOUTH, SOUTH, SOUTH])
-    assert TWO.visited([], [stays, peeps, crosses]).tolist() == [1, 1, 3]
+    below = START.clone()
+    below[0, :2] = torch.tensor([1.0, 3.0])
+    up = episode(TWO, below, [NORTH])  # as far as the door, from the other side
+    assert TWO.visited([], [stays, peeps, crosses, up]).tolist() == [1, 1, 3, 2]
     # nine rooms: what was visited, whatever the order, and every room has its own bit
     world = Rooms()
     played = demonstrations(world, 40, seed=2)

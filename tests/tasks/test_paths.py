@@ -42,16 +42,17 @@ def test_a_tree_has_one_way():
 
 
 def test_the_reward():
-    task = Paths(nodes=7, chords=4, longest=4)
-    problem = task.at(0)
+    task = Paths(nodes=7, chords=4, longest=6)
+    problem = next(p for p in map(task.at, range(task.size)) if len(p.answer) == 3)
     ends, way = problem.columns["ends"], problem.answer
     back = "".join(reversed(way))
     detour = way[0] + way[1] + way  # a letter twice
-    wrong = ["", ends[0], way[:-1], back, detour, way + way[-1], f"{way} ", way.upper()]
+    assert task.ways(ends)[0] == way and len(detour) <= task.longest
+    wrong = ["", ends[0], way[1:], way[:-1], back, detour, way + way[-1], f"{way} ", way.upper()]
     outputs = [Text(way), *map(Text, wrong)]
     assert task.reward([problem] * len(outputs), outputs) == [1.0] + [0.0] * len(wrong)
     long = next(w for e in ("ab", "cg", "fd", "ae") for w in Paths(nodes=7, chords=4).ways(e) if len(w) == 5)
-    assert not task.leads(long[0] + long[-1], long)
+    assert not Paths(nodes=7, chords=4, longest=4).leads(long[0] + long[-1], long)
     assert Paths(nodes=7, chords=4, longest=5).leads(long[0] + long[-1], long)
 
 
