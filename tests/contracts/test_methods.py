@@ -16,7 +16,8 @@ from rlft.types import Method, UserError
 from tests.fakes import Cards, Table, agreement, share
 
 # What a method cannot be called without.
-REQUIRED = {"dr_grpo": {"length": 3}}
+# The little table cannot resume, which vines need.
+REQUIRED = {"dr_grpo": {"length": 3}, "poly_ppo": {"points": 1}}
 # Settings under which the clip, the KL and the second pass all do something on the little table.
 LIVELY = {
     "epochs": 2,
