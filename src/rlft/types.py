@@ -33,6 +33,7 @@ __all__ = [
     "COLUMNS",
     "Collect",
     "Credit",
+    "Exchanging",
     "HasReference",
     "HasValue",
     "Loss",
@@ -135,6 +136,24 @@ class Resumable(Protocol):
         a continuation is that of `noise.branch_keys`. `at` lies between 0, a new row of the problem, and the row's
         number of decisions, where nothing is left to decide.
         """
+        ...
+
+
+@runtime_checkable
+class Exchanging(Protocol):
+    """The policy is a pair that can exchange roles: build `policies.pair.Pair`, or use ppo for a policy alone."""
+
+    @property
+    def members(self) -> Sequence[Policy]:
+        """The two policies, each with weights of its own; always in this order, whoever acts first."""
+        ...
+
+    def own(self, member: int, rollouts: Rollouts) -> Rollouts:
+        """The rows as this member decided them: its own trace, decisions and columns, for it to score."""
+        ...
+
+    def exchange(self) -> None:
+        """Who acted first acts second from the next sample on. Rows that are drawn already keep their roles."""
         ...
 
 
@@ -248,9 +267,13 @@ Credit = Callable[[Rollouts, Runtime], Tensor | Mapping[str, Tensor]]
 
 @runtime_checkable
 class Source(Protocol):
-    """What a `collect` draws from."""
+    """What a `collect` draws from: a Trainer, which draws with `policy` for its step number `steps_done` + 1."""
 
+    policy: Any
     prompts: int
+    group: int
+    seed: int
+    steps_done: int
     runtime: Runtime
 
     notes: dict[str, float]

@@ -22,7 +22,7 @@ nan = float("nan")
 class Script:
     """A source whose rewards are written down, for problems of these indices, two rows each."""
 
-    prompts, runtime = 2, Local()
+    policy, prompts, group, seed, steps_done, runtime = None, 2, 2, 0, 0, Local()
 
     def __init__(self, *steps):
         self.steps, self.notes = list(steps), {}
