@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from rlft.noise import row_keys, uniform
+from rlft.noise import branch_keys, row_keys, uniform
 from rlft.types import Problem, Rollouts
 
 
@@ -58,6 +59,18 @@ class Table(nn.Module):
 
     def loss_on(self, rollouts):
         return -self.log_prob(rollouts)
+
+    def resume(self, rollouts, at, group, seed):
+        rows = torch.arange(len(rollouts)).repeat_interleave(group)
+        which, old = rollouts.trace["which"][rows], rollouts.trace["actions"][rows]
+        logp = self.logits[which].log_softmax(-1)[:, : old.shape[1]]
+        u = uniform(branch_keys(rollouts.problems, at, group, seed), old.shape[1])
+        new = (logp.exp().cumsum(-1) < u[..., None]).sum(-1).clamp(max=logp.shape[-1] - 1)
+        own = torch.arange(old.shape[1]) >= at.repeat_interleave(group)[:, None]
+        problems = [problem for problem in rollouts.problems for _ in range(group)]
+        made = replace(self.rows(problems, 1, which, torch.where(own, new, old)), group=group)
+        mask = made.mask & own
+        return replace(made, mask=mask, logp_old=torch.where(mask, made.logp_old, 0))
 
 
 class Cards:

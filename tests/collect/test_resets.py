@@ -12,27 +12,10 @@ from rlft.collect.resets import cuts, resets
 from rlft.methods.dr_po import dr_po
 from rlft.methods.ppo import ppo
 from rlft.methods.rloo import rloo
-from rlft.noise import branch_keys, uniform
 from rlft.runtime.local import Local
 from rlft.trainer import Trainer
 from rlft.types import Resumable, Rollouts, Teachable, UserError
 from tests.fakes import Cards, Table, agreement
-
-
-class Resumed(Table):
-    """A table that can go on from the middle of a row."""
-
-    def resume(self, rollouts, at, group, seed):
-        rows = torch.arange(len(rollouts)).repeat_interleave(group)
-        which, old = rollouts.trace["which"][rows], rollouts.trace["actions"][rows]
-        logp = self.logits[which].log_softmax(-1)[:, : old.shape[1]]
-        u = uniform(branch_keys(rollouts.problems, at, group, seed), old.shape[1])
-        new = (logp.exp().cumsum(-1) < u[..., None]).sum(-1).clamp(max=logp.shape[-1] - 1)
-        own = torch.arange(old.shape[1]) >= at.repeat_interleave(group)[:, None]
-        problems = [problem for problem in rollouts.problems for _ in range(group)]
-        made = replace(self.rows(problems, 1, which, torch.where(own, new, old)), group=group)
-        mask = made.mask & own
-        return replace(made, mask=mask, logp_old=torch.where(mask, made.logp_old, 0))
 
 
 class Part(Local):
@@ -49,7 +32,7 @@ class Part(Local):
 
 def trainer(collect, decisions=6, inputs=4, choices=5, method=None, **settings):
     method = replace(method or rloo(), collect=collect)
-    policy = settings.pop("policy", None) or Resumed(inputs, decisions, choices, stop=-1)
+    policy = settings.pop("policy", None) or Table(inputs, decisions, choices, stop=-1)
     cards = Cards(inputs=inputs, decisions=decisions, choices=choices)
     wanted = {"prompts": 8, "group": 3, "seed": 3, "lr": 0.05, **settings}
     return Trainer(policy, method, cards, wanted.pop("reward", agreement), **wanted)
@@ -112,7 +95,7 @@ def test_too_few_groups_for_the_processes_are_refused():
 def taught(count, decisions=6, visit=0):
     task = Cards(size=None, decisions=decisions)
     problems = [replace(task.at(index), visit=visit) for index in range(count)]
-    return Resumed(4, decisions, 5, stop=-1).demonstrate(problems, seed=0)
+    return Table(4, decisions, 5, stop=-1).demonstrate(problems, seed=0)
 
 
 def test_cuts_are_uniform_inside_the_demonstration():
@@ -130,7 +113,7 @@ def test_cuts_are_uniform_inside_the_demonstration():
 
 def test_a_demonstration_has_its_own_length():
     """The cut is inside the decisions it has; one decision alone has no inside."""
-    policy = Resumed(4, 6, 5, stop=0)
+    policy = Table(4, 6, 5, stop=0)
     task = Cards(size=None, decisions=6)
     problems = [replace(task.at(i), answer=[1] * (i % 4) + [0] + [1] * (5 - i % 4)) for i in range(400)]
     rows = policy.demonstrate(problems, seed=0)
@@ -149,7 +132,7 @@ def test_a_lock_opens_far_more_often_from_inside(choices, decisions):
 
     D decisions are demonstrated and at least the first is kept, so H is the most that can be left to guess.
     """
-    policy = Resumed(4, decisions, choices, stop=-1)
+    policy = Table(4, decisions, choices, stop=-1)
     with torch.no_grad():
         policy.logits.zero_()
 
@@ -187,7 +170,7 @@ def test_the_method_is_ppo_elsewhere():
 def test_the_demonstrator_s_decisions_teach_nothing():
     """Neither actor nor critic has a gradient there, and no credit flows over them."""
     method = dr_po(beta=0.1, epochs=1)
-    t = Trainer(Resumed(4, 6, 5, stop=-1), method, Cards(decisions=6), agreement, prompts=4, group=3, seed=3)
+    t = Trainer(Table(4, 6, 5, stop=-1), method, Cards(decisions=6), agreement, prompts=4, group=3, seed=3)
     t.advance()
     batch = t.pending
     assert not batch.advantages[~batch.mask].any() and not batch.returns[~batch.mask].any()

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.methods import names
-from tests.contracts.test_methods import trainer, weights
+from tests.contracts.test_methods import NAMES, trainer, weights
 from tests.runtime.sharded import build
 from tests.runtime.worker import sgd
 
@@ -30,7 +29,7 @@ def torchrun(processes: int, *command: str, cwd: Path = ROOT) -> None:
 def test_world_size_is_not_a_hyperparameter(processes, tmp_path):
     torchrun(processes, "tests/runtime/worker.py", str(tmp_path))
     pages = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(processes)]
-    for name in names():
+    for name in NAMES:
         t = trainer(name, prompts=5, optimizer=sgd)
         start = weights(t).clone()
         log = list(t.run(3))

@@ -4,9 +4,8 @@ import sys
 
 import torch
 
-from rlft.methods import names
 from rlft.runtime.torchrun import Torchrun
-from tests.contracts.test_methods import trainer, weights
+from tests.contracts.test_methods import NAMES, trainer, weights
 
 
 def sgd(parameters, lr):
@@ -17,7 +16,7 @@ def main(folder: str) -> None:
     torch.set_num_threads(1)
     runtime = Torchrun(minutes=1)
     done = {}
-    for name in names():
+    for name in NAMES:
         t = trainer(name, runtime=runtime, prompts=5, optimizer=sgd)
         log = list(t.run(3))
         done[name] = (weights(t), log)
