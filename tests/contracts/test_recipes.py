@@ -16,6 +16,10 @@ SMOKE = {
     "point_mass": {},
     "loop": {"pretraining": 20, "problems": 8},
     "lite_ppo": {"imitation": 25},
+    "dr_po": {"imitation": 25},
+    "deepvideo_r1": {"imitation": 25},
+    "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
+    "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
 }
 

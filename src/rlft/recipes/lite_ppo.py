@@ -187,30 +187,33 @@ def _arms() -> dict[str, Arm]:
     return arms
 
 
-def _statements() -> list[Statement]:
+def _of_setting(s: str) -> list[Statement]:
     lite, grpo = "hybrid-token", "group-sequence"
-    found = []
-    for s in ("easy", "hard"):
-        found += [
-            Statement(f"Lite PPO beats GRPO, {s}", "reward", f"{s}-{lite}", f"{s}-{grpo}", least=0.01),
-            Statement(f"Lite PPO beats DAPO, {s}", "reward", f"{s}-{lite}", f"{s}-dapo", least=0.01),
-            Statement(f"clip-higher does nothing for a base, {s}", "reward", f"{s}-higher", f"{s}-{lite}", -0.02, 0.02),
-            Statement(
-                f"by the batch's or by no deviation is the same up to a step's scale, {s}",
-                "reward", f"{s}-{lite}", f"{s}-none-token", -0.02, 0.02, claimed=False,
-            ),
-            Statement(
-                f"DAPO's lead is its rows: with as many Lite PPO is as good, {s}",
-                "reward", f"{s}-more", f"{s}-dapo", least=-0.01, claimed=False,
-            ),
-            Statement(
-                f"without dynamic sampling DAPO has no lead, {s}",
-                "reward", f"{s}-static", f"{s}-{lite}", -0.02, 0.02, claimed=False,
-            ),
-            Statement(
-                f"the filter costs nothing, {s}", "reward", f"{s}-filter", f"{s}-{lite}", least=-0.02, claimed=False
-            ),
-        ]  # fmt: skip
+    return [
+        Statement(f"Lite PPO beats GRPO, {s}", "reward", f"{s}-{lite}", f"{s}-{grpo}", least=0.01),
+        Statement(f"Lite PPO beats DAPO, {s}", "reward", f"{s}-{lite}", f"{s}-dapo", least=0.01),
+        Statement(f"clip-higher does nothing for a base, {s}", "reward", f"{s}-higher", f"{s}-{lite}", -0.02, 0.02),
+        Statement(
+            f"by the batch's or by no deviation is the same up to a step's scale, {s}",
+            "reward", f"{s}-{lite}", f"{s}-none-token", -0.02, 0.02, claimed=False,
+        ),
+        Statement(
+            f"DAPO's lead is its rows: with as many Lite PPO is as good, {s}",
+            "reward", f"{s}-more", f"{s}-dapo", least=-0.01, claimed=False,
+        ),
+        Statement(
+            f"without dynamic sampling DAPO has no lead, {s}",
+            "reward", f"{s}-static", f"{s}-{lite}", -0.02, 0.02, claimed=False,
+        ),
+        Statement(
+            f"the filter costs nothing, {s}", "reward", f"{s}-filter", f"{s}-{lite}", least=-0.02, claimed=False
+        ),
+    ]  # fmt: skip
+
+
+def _statements() -> list[Statement]:
+    lite = "hybrid-token"
+    found = [statement for setting in ("easy", "hard") for statement in _of_setting(setting)]
     return [
         *found,
         Statement(
