@@ -73,6 +73,12 @@ class Table(nn.Module):
         return replace(made, mask=mask, logp_old=torch.where(mask, made.logp_old, 0))
 
 
+class Final(Table):
+    """A table that cannot go on from the middle of a row."""
+
+    resume = None
+
+
 class Cards:
     """Problems 0..size-1; problem i conditions on `i % inputs` and its answer is a row of decisions."""
 

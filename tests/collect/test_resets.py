@@ -15,7 +15,7 @@ from rlft.methods.rloo import rloo
 from rlft.runtime.local import Local
 from rlft.trainer import Trainer
 from rlft.types import Resumable, Rollouts, Teachable, UserError
-from tests.fakes import Cards, Table, agreement
+from tests.fakes import Cards, Final, Table, agreement
 
 
 class Part(Local):
@@ -164,7 +164,7 @@ def test_the_method_is_ppo_elsewhere():
     assert torch.equal(one.policy.logits, other.policy.logits)
     assert torch.equal(one.policy.critic, other.policy.critic)
     with pytest.raises(UserError, match="dr_po needs a policy that can go on from the middle of a row"):
-        Trainer(Table(4, 6, 5), dr_po(), Cards(decisions=6), agreement)
+        Trainer(Final(4, 6, 5), dr_po(), Cards(decisions=6), agreement)
 
 
 def test_the_demonstrator_s_decisions_teach_nothing():

@@ -9,7 +9,7 @@ from rlft.collect.vines import vines
 from rlft.methods.poly_ppo import poly_ppo
 from rlft.trainer import Trainer
 from rlft.types import UserError
-from tests.fakes import Cards, Table, agreement
+from tests.fakes import Cards, Final, Table, agreement
 
 
 class Vine(Table):
@@ -71,12 +71,12 @@ def test_what_it_costs_is_counted():
 
 
 def test_one_point_is_one_batch():
-    plain = Table(decisions=7, stop=-1)
+    plain = Final(decisions=7, stop=-1)
     batch = trainer(points=1, policy=plain).collect()
     assert len(batch) == 24
     assert batch.mask.all()
     assert poly_ppo(points=1).needs == ()
-    with pytest.raises(UserError, match=r"needs a policy that can go on from the middle of a row.*Table is not one"):
+    with pytest.raises(UserError, match=r"needs a policy that can go on from the middle of a row.*Final is not one"):
         trainer(points=2, policy=plain)
 
 
