@@ -16,7 +16,7 @@ SMOKE = {
     "point_mass": {},
     "loop": {"pretraining": 20, "problems": 8},
     "lite_ppo": {"imitation": 25},
-    "dr_po": {"imitation": 25},
+    "dr_po": {"imitation": 100, "length": 2, "prompts": 32, "group": 16},
     "deepvideo_r1": {"imitation": 25},
     "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
     "prdp": {"pretraining": 20, "problems": 8},
