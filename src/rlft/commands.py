@@ -19,6 +19,7 @@ def eval_(
     model: str,
     data: str,
     reward: tuple[str, ...] = (),
+    mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     problems: int | None = None,
     samples: int = 1,
     batch: int = 64,
@@ -43,6 +44,8 @@ def eval_(
         model: a folder, a hub id, or a run folder, whose trained model is taken.
         data: a file of problems, or a task: arithmetic, reasoning_gym:NAME.
         reward: as for rlft train; a task that has its own needs none.
+        mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
+            distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several. See rlft sample.
         problems: how many, by default all of a file.
         samples: completions of each.
         batch: problems sampled at once; memory, not results.
@@ -61,18 +64,18 @@ def eval_(
         json: print one JSON object instead of a table.
         seed: of the sampling noise.
     """
-    from rlft import tasks
+    from rlft import steering, tasks
     from rlft.evaluate import evaluate
     from rlft.measure.text import text_measures
-    from rlft.policies.language import Language
     from rlft.recipes.train import reward_of
 
     if out is not None and out.exists():
         raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
     scored = reward_of(reward, (), task)
-    policy = Language.load(
-        runs.model_folder(model),
+    policy = steering.loaded(
+        model,
+        mix,
         dtype=dtype,
         device=device,
         max_new_tokens=max_new_tokens,
@@ -96,7 +99,7 @@ def eval_(
             measures=[text_measures],
             progress=progress,
         )
-    numbers = {"model": model, "data": data, **result.numbers()}
+    numbers = {"model": model, **({"mix": list(mix)} if mix else {}), "data": data, **result.numbers()}
     if out is not None:
         _write_rows(out, result.rows)
     _show(numbers, json)
@@ -107,6 +110,7 @@ def sample(
     model: str,
     prompt: str,
     n: int = 1,
+    mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     max_new_tokens: int = 128,
     temperature: float = 1.0,
     top_p: float = 1.0,
@@ -121,10 +125,17 @@ def sample(
 ) -> int:
     """Print completions of a prompt.
 
+    With --mix, of a model with other models laid over it. A tune further than it was trained, or half as far:
+    --mix TUNED:1.5, --mix TUNED:0.5. Two tunes of the model: --mix ONE:0.7 --mix OTHER:0.3. A small model's tuning on a
+    large base, --model LARGE: --mix SMALL-TUNED:SMALL:1. Away from a weaker model: --mix WEAKER:-0.5. All of them must
+    share one tokenizer, whose prompts, ends and chat template are those of --model.
+
     Args:
         model: a folder, a hub id, or a run folder, whose trained model is taken.
         prompt: the text to continue, or with --chat the user's message.
         n: completions.
+        mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
+            distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several.
         max_new_tokens: tokens in a completion at most.
         temperature: 0 is greedy.
         top_p: nucleus that is sampled.
@@ -137,10 +148,11 @@ def sample(
         json: print one JSON object a completion.
         seed: of the sampling noise.
     """
-    from rlft.policies.language import Language
+    from rlft import steering
 
-    policy = Language.load(
-        runs.model_folder(model),
+    policy = steering.loaded(
+        model,
+        mix,
         dtype=dtype,
         device=device,
         max_new_tokens=max_new_tokens,

@@ -14,6 +14,8 @@ SMOKE = {
     "tensorbleu": {"imitation": 2},
     "digits": {"denoising_steps": 3},
     "point_mass": {},
+    "eft": {"imitation": 2, "tuning": 1, "problems": 8},
+    "rlg": {"imitation": 2, "tuning": 1, "problems": 1},
     "loop": {"pretraining": 20, "problems": 8},
     "lite_ppo": {"imitation": 25},
     "dr_po": {"imitation": 100, "length": 2, "prompts": 32, "group": 16},

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
-
 from jaxtyping import Int
 from torch import Tensor
 
 from rlft.collect.sources import one_batch
 from rlft.noise import hashed, row_keys, uniform
 from rlft.types import Collect, Rollouts, Source, UserError
-
-
-class _Trainer(Source, Protocol):
-    """A source that says for which groups and with which seed it draws."""
-
-    group: int
-    seed: int
 
 
 def resets(share: float) -> Collect:
@@ -34,17 +25,17 @@ def resets(share: float) -> Collect:
         raise UserError(f"share must lie between 0, no resets, and 1, resets only; got {share}")
 
     def collect(source: Source) -> Rollouts:
-        count, group, seed = round(share * source.prompts), cast(_Trainer, source).group, cast(_Trainer, source).seed
+        count = round(share * source.prompts)
         source.notes["groups/reset"] = count
         if not count:
             return one_batch(source)
         _check(count, source.prompts - count, source.runtime.world)
         taught = source.demonstrate(count)
-        reset = source.resume(taught, cuts(taught, seed), group)
+        reset = source.resume(taught, cuts(taught, source.seed), source.group)
         if count == source.prompts:
             return reset
         drawn = source.draw(source.prompts - count)
-        return Rollouts.concat([reset, drawn.place(drawn.position + count * group)])
+        return Rollouts.concat([reset, drawn.place(drawn.position + count * source.group)])
 
     return collect
 

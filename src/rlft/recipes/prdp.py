@@ -181,7 +181,7 @@ def blobs(pretraining: int, critic: bool = False, steps: int = 20) -> Diffusion:
 class Target:
     """p_ref(x) exp(r/beta) / Z: 65536 of the base's own points, and their weights. A `Sampler` that draws from them."""
 
-    def __init__(self, reference: Diffusion, reward: Reward, beta: float, name: str):
+    def __init__(self, reference: Sampler, reward: Reward, beta: float, name: str):
         self.reward, self.beta = reward, beta
         self.points: Float[Tensor, "M 2"] = _sampled(reference, name)
         log_weights = reward([], self.points).double() / beta
@@ -191,7 +191,8 @@ class Target:
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """Points of the base's sample, each as often as its weight says; no decision is the policy's."""
-        place = torch.searchsorted(self.weights.cumsum(0), uniform(row_keys(problems, group, seed), 1).flatten())
+        u = uniform(row_keys(problems, group, seed), 1)[:, 0].contiguous()
+        place = torch.searchsorted(self.weights.cumsum(0), u)
         points = self.points[place.clamp(max=len(self.points) - 1)]
         nothing = torch.zeros(len(points), 1)
         everyone = tuple(problem for problem in problems for _ in range(group))
@@ -223,7 +224,7 @@ def _weighted(points: Float[Tensor, "M 2"], weights: Float[Tensor, "M"]) -> Floa
     return torch.zeros(len(grid(_LOW, _HIGH, _CELLS)), dtype=torch.float64).index_add(0, flat, weights[inside])
 
 
-def _sampled(reference: Diffusion, name: str, count: int = 2**16) -> Float[Tensor, "M 2"]:
+def _sampled(reference: Sampler, name: str, count: int = 2**16) -> Float[Tensor, "M 2"]:
     """Points of the base, drawn once with noise that is no run's, and then read from the cache."""
     from safetensors.torch import load_file, save_file
 
