@@ -35,6 +35,9 @@ CLAIM = Claim(
 DIFFERENCES = {"reproduced": (0.75, 0.75), "not reproduced": (0.125, 0.125), "inconclusive": (0.25, 2.0)}
 
 
+def run(lr=1e-3, seed=0): ...
+
+
 class Planted:
     """Recipes and results of a test, in folders of its own."""
 
@@ -51,6 +54,7 @@ class Planted:
         (self.recipes / f"{key}.py").write_text("CLAIM = 1\n" if claim else "def run(): ...\n")
         module = ModuleType(key)
         module.CLAIM = claim  # type: ignore[attr-defined]
+        setattr(module, key, run)
         self.monkeypatch.setitem(sys.modules, f"rlft.recipes.{key}", module)
         (declared.cache_dir() / "claims.json").unlink(missing_ok=True)  # as if the sources had changed
 
@@ -59,7 +63,8 @@ class Planted:
             "old": {0: {"score": 1.0}, 1: {"score": 1.5}},
             "new": {seed: {"score": 1.0 + seed / 2 + by} for seed, by in enumerate(DIFFERENCES[outcome])},
         }
-        made = {"key": key, "date": "2026-11-22", "revision": "abc1234", **concluded(claim, runs)}
+        made = {"key": key, "date": "2026-11-22", "revision": "abc1234", "digest": claim.digest(run)}
+        made |= concluded(claim, runs)
         assert made["verdict"] == outcome
         results.write(self.results / f"{key}.json", made)
 
@@ -220,7 +225,7 @@ def test_a_digest_is_asked_once_for_the_same_sources(planted, monkeypatch):
     asked = []
 
     class Asked:
-        def digest(self):
+        def digest(self, recipe):
             asked.append(1)
             return f"digest {len(asked)}"
 

@@ -43,7 +43,9 @@ def test_a_committed_result_is_what_its_numbers_say(name):
         for arm, data in result["arms"].items()
     }
     drawn = concluded(claim, found)
-    assert result["digest"] == claim.digest(), "the claim has changed since: rlft reproduce KEY --publish"
+    assert result["digest"] == claim.digest(recipes.named(name)), (
+        "the claim has changed since: rlft reproduce KEY --publish"
+    )
     assert drawn["verdict"] == result["verdict"]
     outcomes = [(s["metric"], s["arm"], s["outcome"]) for s in result["statements"]]
     assert outcomes == [(s["metric"], s["arm"], s["outcome"]) for s in drawn["statements"]]

@@ -100,6 +100,16 @@ def test_the_digest_is_that_of_what_decides_and_not_of_words():
     assert len({claim().digest(), *(c.digest() for c in other)}) == 5
 
 
+def test_the_digest_is_also_that_of_what_arms_do_not_say():
+    def recipe(method=grpo(clip=0.2), steps=4, seed=0, runtime=None): ...
+    def other_rows(method=grpo(clip=0.2), steps=5, seed=0, runtime=None): ...
+    def other_clip(method=grpo(clip=0.3), steps=4, seed=0, runtime=None): ...
+    def other_seed(method=grpo(clip=0.2), steps=4, seed=1, runtime=None): ...
+
+    assert claim().digest(other_seed) == claim().digest(recipe)
+    assert len({claim().digest(f) for f in (recipe, other_rows, other_clip, None)}) == 4
+
+
 def test_arguments_that_a_result_could_not_keep_are_refused():
     with pytest.raises(UserError, match="plain values and methods"):
         claim(arms={"a": Arm("a", {"reward": len}), "b": Arm("b")}).digest()

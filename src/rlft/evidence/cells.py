@@ -19,7 +19,7 @@ from typing import Any
 from rlft import methods, recipes, report, runs
 from rlft.errors import UserError
 from rlft.evidence import results
-from rlft.evidence.claim import Claim, as_plain, digest_of
+from rlft.evidence.claim import Claim, as_plain, defaults_of, digest_of
 from rlft.runlog import facts_of
 
 COUNTS = ("rows/drawn", "decisions/drawn", "rows/demonstrated", "updates")
@@ -56,7 +56,8 @@ class Cell:
     def folder(self, root: Path) -> Path:
         """Where it runs: other arguments, another folder, so that an arm that has changed is run anew."""
         stem = Path(self.recipe).stem
-        digest = digest_of([stem, as_plain(self.arguments())])[:6]
+        defaults = defaults_of(recipes.named(self.recipe))
+        digest = digest_of([stem, {**defaults, **as_plain(self.arguments())}])[:6]
         return root / f"{self.arm or stem}-{self.seed}-{digest}"
 
 

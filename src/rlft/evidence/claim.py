@@ -7,6 +7,7 @@ an arm runs is what `rlft run KEY --arm NAME` runs. Nothing here runs or judges.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlft.types import Method, UserError
+
+# Arguments of a recipe that differ from run to run.
+_OF_A_RUN = ("seed", "runtime")
 
 Numbers = Mapping[str, float]
 Lines = Sequence[Mapping[str, Any]]
@@ -134,8 +138,11 @@ class Claim:
             "curve": self.curve,
         }
 
-    def digest(self) -> str:
-        """A hash of everything that decides the numbers and how they are judged; wording may be mended."""
+    def digest(self, recipe: Callable[..., Any] | None = None) -> str:
+        """A hash of everything that decides the numbers and how they are judged; wording may be mended.
+
+        With the recipe's function, also of its defaults: they are what an arm does not say.
+        """
         words = {"text", "sentence", "source", "budget", "scaled_down", "real", "table"}
 
         def bare(value: Any) -> Any:
@@ -143,7 +150,13 @@ class Claim:
                 return {key: bare(item) for key, item in value.items() if key not in words}
             return [bare(item) for item in value] if isinstance(value, list) else value
 
-        return digest_of(bare(self.declared()))
+        return digest_of([bare(self.declared()), {} if recipe is None else defaults_of(recipe)])
+
+
+def defaults_of(recipe: Callable[..., Any]) -> dict[str, Any]:
+    """What a recipe's function takes when it is not told, as plain values; without the seed and the runtime."""
+    taken = inspect.signature(recipe).parameters.values()
+    return {p.name: as_plain(p.default) for p in taken if p.default is not p.empty and p.name not in _OF_A_RUN}
 
 
 def as_plain(value: Any) -> Any:

@@ -41,7 +41,8 @@ def digest(key: str) -> str | None:
         return None
     kept = _kept()
     if key not in kept:
-        kept[key] = importlib.import_module(f"rlft.recipes.{key}").CLAIM.digest()
+        module = importlib.import_module(f"rlft.recipes.{key}")
+        kept[key] = module.CLAIM.digest(getattr(module, key))
         _keep(kept)
     return kept[key]
 

@@ -57,7 +57,8 @@ def reproduce(
     for cell, measured in zip(cells, numbers, strict=True):
         found[str(cell.arm)][cell.seed] = {k: math.nan if v is None else v for k, v in measured.items()}
     folders = {(str(cell.arm), cell.seed): cell.folder(root / "runs") for cell in cells}
-    result = {"key": Path(name).stem, "smoke": smoke, **concluded(claim, found)}
+    digest = claim.digest(recipes.named(name))
+    result = {"key": Path(name).stem, "smoke": smoke, "digest": digest, **concluded(claim, found)}
     seconds = sum(run["cost/seconds"] for arm in found.values() for run in arm.values())
     result |= {"seeds": count, "tuning": tuning, "cpu_seconds": round(seconds + sum(_tuning_seconds(tuning)), 1)}
     result |= _circumstances(list(folders.values()))
@@ -82,7 +83,6 @@ def concluded(claim: Claim, found: Runs) -> dict[str, Any]:
     return {
         "verdict": INCONCLUSIVE if unequal else verdict(outcomes),
         "uneven": unequal,
-        "digest": claim.digest(),
         "claim": claim.declared(),
         "statements": statements,
         "means": {
