@@ -1,7 +1,8 @@
 """Language models in folders: what is loaded from where, and what is written so that others load it.
 
-A folder holds a whole model, which `transformers` reads, or a PEFT adapter that names its base; beside either stand
-the tokenizer and, for a policy with a critic, `value_head.safetensors`. Nothing here runs remote code or unpickles.
+A folder holds a whole model, which `transformers` reads, a PEFT adapter that names its base, or a mix of such folders
+(`_mixed_causal`); beside it stand the tokenizer and, for a policy with a critic, `value_head.safetensors`. Nothing
+here runs remote code or unpickles.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from rlft.policies._scoring import Causal
 from rlft.types import UserError
 
 VALUE_HEAD = "value_head.safetensors"
+MIX = "mix.json"
 _ADAPTER = "adapter_config.json"
 
 
 def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
-    """The model of a folder or a hub id, or the base with the adapter of an adapter folder; on the CPU."""
+    """The model of a folder or a hub id, the base with the adapter of an adapter folder, or a mix; on the CPU."""
     source = located(path)
+    if (Path(source) / MIX).is_file():
+        from rlft.policies._mixed_causal import load_mixed
+
+        return load_mixed(Path(source), dtype, trust_remote_code)
     if not (Path(source) / _ADAPTER).is_file():
         return _pretrained("AutoModelForCausalLM", source, dtype=_dtype(dtype), trust_remote_code=trust_remote_code)
     base = json.loads((Path(source) / _ADAPTER).read_text())["base_model_name_or_path"]
@@ -49,7 +55,7 @@ def located(path: str | Path) -> str:
     """A folder that exists and holds a model, or a hub id; UserError otherwise."""
     folder = Path(path).expanduser()
     if folder.is_dir():
-        if not any((folder / name).is_file() for name in ("config.json", _ADAPTER)):
+        if not any((folder / name).is_file() for name in ("config.json", _ADAPTER, MIX)):
             raise UserError(f"{folder} is not a model: it has neither config.json nor {_ADAPTER}")
         return str(folder)
     if isinstance(path, Path) or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:

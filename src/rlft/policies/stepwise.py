@@ -1,4 +1,4 @@
-"""What policies that refine a state step by step share: diffusion, flow. Not for language models,
+"""What policies that refine a state step by step share: diffusion, flow, masked diffusion. Not for language models,
 which have their own engine.
 
 Such a policy says three things: where a row starts, how the next state is distributed given this one, and what the
