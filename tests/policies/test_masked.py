@@ -248,7 +248,7 @@ def test_loss_on_belongs_to_the_row():
 def test_imitation_learns_the_answers():
     policy = small(length=4, steps=4, block=16)
     optimiser = torch.optim.Adam(policy.parameters(), lr=1e-2)
-    task = answers("ACGT", "ACGT", "TTGA", "ACGT") * 4
+    task = answers(*["ACGT", "ACGT", "TTGA", "ACGT"] * 4)
     for step in range(60):
         optimiser.zero_grad()
         policy.loss_on(policy.demonstrate(task, seed=step)).mean().backward()

@@ -19,6 +19,9 @@ from typing import Any, Literal
 from torch import nn
 
 from rlft.evidence.claim import Arm, Claim, Statement
+from rlft.guidance.samplers import BestOf, Guided, best_of, smc, svdd_r
+from rlft.guidance.samplers import svdd as decoding
+from rlft.guidance.values import Predicted, Value, fit
 from rlft.measure.images import diversity_within, frechet_to, judge_accuracy
 from rlft.methods.loop import loop
 from rlft.models.denoiser import StateCritic, digits_base
@@ -26,12 +29,9 @@ from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, V
 from rlft.models.token_denoiser import TokenCritic, strings_base
 from rlft.policies.diffusion import Diffusion
-from rlft.policies.guided import BestOf, Guided, best_of, smc, svdd_r
-from rlft.policies.guided import svdd as decoding
 from rlft.policies.masked import Masked
 from rlft.policies.noise_rules import ddim
 from rlft.policies.reveal_rules import in_random_order
-from rlft.policies.values import Predicted, Value, fit
 from rlft.rewards.images import ink
 from rlft.rewards.strings import motif, random_network, unforeseeable
 from rlft.runs import Run
@@ -315,7 +315,7 @@ CLAIM = Claim(
     budget="About as many calls of networks for each row as 9 or 8 rows of the base cost (base and plain SMC: one).",
     scaled_down="Images of 8x8 pixels and strings of 16 letters instead of Stable Diffusion, DNA and molecules; some "
     "groups of 16 rows. α is 0.06 of the reward's deviation, which is nearly the best candidate, as in the paper.",
-    real="rlft.policies.guided.svdd(policy, Predicted(reward), alpha=0.01, candidates=20) on any step-wise policy.",
+    real="rlft.guidance.samplers.svdd(policy, Predicted(reward), alpha=0.01, candidates=20) on any step-wise policy.",
     table=("calls", "calls/reward", "frechet", "diversity", "judge/accuracy", "source/log_prob", "distinct"),
     shared=(),
     smoke={"problems": 1, "samples": 2, "width": 2, "iterations": 2, "fitting": 2},

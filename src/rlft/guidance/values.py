@@ -1,4 +1,4 @@
-"""What a half-made sample is worth: the values that steer `policies.guided`. Nothing here draws a sample.
+"""What a half-made sample is worth: the values that steer `guidance.samplers`. Nothing here draws a sample.
 
 The value that would steer perfectly is v(x) = α·log E[exp(r/α) | x] (arXiv:2408.08252, Eq. 3). Two stand-ins:
 

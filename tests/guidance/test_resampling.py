@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.policies.resampling import effective, pick, systematic, weights_of
+from rlft.guidance.resampling import effective, pick, systematic, weights_of
 
 
 def grid(count):
@@ -41,12 +41,8 @@ def test_pick_has_the_chances_of_the_weights():
     weights = torch.tensor([0.2, 0.0, 0.5, 0.3], dtype=torch.float64)
     found = pick(weights.expand(1000, 4), grid(1000))
     assert torch.bincount(found, minlength=4).tolist() == [200, 0, 500, 300]
-    assert pick(
-        torch.tensor([[0.0, 1.0], [1.0, 0.0]]).double(), torch.tensor([1e-17, 1 - 1e-16]).double()
-    ).tolist() == [
-        1,
-        0,
-    ]
+    certain = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+    assert pick(certain, torch.tensor([1e-17, 1 - 1e-16], dtype=torch.float64)).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("count", [4, 3, 10])

@@ -27,10 +27,10 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from rlft.guidance.resampling import effective, pick, systematic, weights_of
+from rlft.guidance.values import Halfway, Spent, Value
 from rlft.noise import hashed, uniform
-from rlft.policies.resampling import effective, pick, systematic, weights_of
 from rlft.policies.stepwise import Ahead, Foresees
-from rlft.policies.values import Halfway, Spent, Value
 from rlft.score import score
 from rlft.types import Problem, Reward, Rollouts, Sampler, UserError
 

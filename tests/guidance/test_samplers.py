@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from rlft.guidance.samplers import BestOf, Guided, _Swarm, best_of, smc, svdd, svdd_r
+from rlft.guidance.values import Halfway, Predicted, Regressed, Spent, Value, fit
 from rlft.models.denoiser import ResidualMLP
 from rlft.models.schedules import EPS, VELOCITY, Cosine, RectifiedFlow
 from rlft.models.token_denoiser import TokenCritic
 from rlft.policies.diffusion import Diffusion
-from rlft.policies.guided import BestOf, Guided, _Swarm, best_of, smc, svdd, svdd_r
 from rlft.policies.noise_rules import dance_sde, ddim, ddpm
-from rlft.policies.values import Halfway, Predicted, Regressed, Spent, Value, fit
 from rlft.types import Policy, Sampler, UserError
 from tests.fakes import Cards, Table, share
 from tests.policies.exact_strings import ExactValue, apart, blanks, exact_policy, frequencies, rewards_by, some_law
@@ -206,7 +206,7 @@ def test_an_infinite_alpha_is_the_policys_law():
 def test_alpha_zero_takes_the_best_candidate():
     policy, rewards, _, _ = case(letters=3, length=1)
     value = Predicted(rewards_by(policy, rewards))
-    best = svdd(policy, value, alpha=0, candidates=3).sample(blanks(500), 1, 0)
+    best = svdd(policy, value, alpha=0.0, candidates=3).sample(blanks(500), 1, 0)
     almost = svdd(policy, value, alpha=1e-6, candidates=3).sample(blanks(500), 1, 0)
     assert torch.equal(best.trace["data"], almost.trace["data"])
     # the law of the best of 3
@@ -214,7 +214,7 @@ def test_alpha_zero_takes_the_best_candidate():
     below = torch.cat([torch.zeros(1).double(), law[order].cumsum(0)]) ** 3
     assert apart(frequencies(policy, best.trace["data"])[order], below.diff()) < 0.05
     with pytest.raises(UserError, match="alpha=0 leaves one particle"):
-        smc(policy, value, alpha=0)
+        smc(policy, value, alpha=0.0)
 
 
 def test_best_of_has_the_law_of_the_best():
@@ -483,9 +483,10 @@ def test_predicted_letters_are_the_likeliest():
 
 def test_a_fitted_critic_says_what_is_to_be_expected():
     policy, rewards, _, _ = case()
+    rewards = 3 * rewards
     reward = rewards_by(policy, rewards)
     before = torch.get_rng_state()
-    value = fit(TokenCritic(2, 3, width=16), policy, blanks(1000), 1, reward, iterations=300, batch=64, lr=1e-2, seed=5)
+    value = fit(TokenCritic(2, 3, width=16), policy, blanks(6000), 1, reward, iterations=600, batch=64, lr=1e-2, seed=5)
     assert torch.equal(before, torch.get_rng_state())
     x = torch.tensor([[3, 3], [0, 3], [1, 3], [2, 3], [3, 0], [3, 1], [3, 2]])
     weight = policy.denoiser.fits(x) * policy.denoiser.law
@@ -493,9 +494,9 @@ def test_a_fitted_critic_says_what_is_to_be_expected():
     spent = Spent()
     found, ahead = value(Halfway(policy, blanks(7), x, 0, torch.zeros(7, dtype=torch.long), spent))
     assert ahead is None and spent.critic == 7 and spent.network == spent.reward == 0
-    # 1000 rollouts and a small network
+    # a mean of some 1000 rewards whose deviation is 1.7
     assert_close(found.double(), expected, atol=0.15, rtol=0)
-    assert expected.std() > 0.3
+    assert expected.std() > 0.6
     last, _ = value(Halfway(policy, blanks(9), policy.denoiser.strings, 2, torch.zeros(9, dtype=torch.long), spent))
     assert_close(last.double(), rewards, atol=1e-6, rtol=0)
     assert not any(p.requires_grad for p in value.critic.parameters())
