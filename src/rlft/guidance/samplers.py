@@ -181,7 +181,7 @@ class _Swarm:
 
     def _scaled(self, values: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         """v/α; so low where there is no value that the particle lives on only if all others have none either."""
-        return (values.double() / max(self.guided.alpha, 1e-300)).nan_to_num(nan=-1e6)
+        return (values.double() / max(self.guided.alpha, 1e-300)).nan_to_num(nan=-1e9)
 
     def _weigh(self, values: Float[Tensor, "B M"], kept: Int[Tensor, "B"]) -> None:
         """Multiply each weight with mean_m exp(v_m/α) / exp(v/α)."""

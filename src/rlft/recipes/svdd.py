@@ -292,7 +292,7 @@ CLAIM = Claim(
             "source/log_prob",
             "strings_r",
             "strings_best",
-            most=-1.0,
+            most=-0.3,
             claimed=False,
         ),
         Statement(
