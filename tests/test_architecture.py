@@ -30,6 +30,7 @@ LAYERS = {
     "measure": CORE | {"models", "environments"},
     "runtime": CORE,
     "score": CORE,
+    "guidance": CORE | {"policies", "rewards", "score"},
     "ledger": CORE,
     "pending": CORE,
     "trainer": CORE | {"collect", "ledger", "pending", "runtime", "score", "tasks"},

@@ -140,7 +140,15 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
 
 
 def _resume(folder: Path) -> int:
-    """Build the run again from the words it was started with, in the directory where they meant something."""
+    from rlft import runs
+
+    run, folder = built(folder), folder.resolve()
+    return _drive(run, folder, runs.Cadence(**runs.facts_of(folder)["cadence"]))
+
+
+def built(folder: Path) -> Any:
+    """The run of a folder, built again from the words it was started with, in the directory where they meant
+    something; its weights are those it started from."""
     from rlft import recipes, runs
 
     facts = runs.facts_of(folder)
@@ -148,15 +156,14 @@ def _resume(folder: Path) -> int:
         raise UserError(
             f"{folder} was started from Python: call rlft.train again with the same arguments and resume=True"
         )
-    here, folder = Path.cwd(), folder.resolve()
+    here = Path.cwd()
     os.chdir(facts["directory"])
     try:
         recipe = recipes.named(facts["recipe"])
         arguments = _arguments(facts["recipe"], facts["words"], "rlft train")
-        run = recipe(**arguments, **_with_runtime(recipe, _runtime()))
+        return recipe(**arguments, **_with_runtime(recipe, _runtime()))
     finally:
         os.chdir(here)
-    return _drive(run, folder, runs.Cadence(**facts["cadence"]))
 
 
 def _arguments(name: str, words: list[str], program: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The engine's promises on three small policies, in seconds: what `rlft doctor` runs on the user's own machine.
+"""The engine's promises on four small policies, in seconds: what `rlft doctor` runs on the user's own machine.
 
 `FAMILIES` builds a Trainer of each family around any method; the project's contract tests use the same ones.
 """
@@ -76,8 +76,33 @@ def language(method: Method, dtype: torch.dtype = torch.float32, rows: int | Non
     return Trainer(policy, method, Arithmetic(), reward, prompts=4, group=4, rows=rows, watch_kl=True)
 
 
+def masked(method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None) -> Trainer:
+    """Strings of eight letters, two revealed at a time."""
+    from rlft.models.token_denoiser import TokenDenoiser
+    from rlft.policies.masked import Masked
+    from rlft.policies.reveal_rules import in_random_order
+    from rlft.rewards.strings import random_network
+    from rlft.tasks.strings import Strings
+
+    policy = Masked(
+        TokenDenoiser(8, letters=4, width=16, layers=1),
+        alphabet="ACGT",
+        length=8,
+        steps=4,
+        rule=in_random_order(),
+        critic=method.critic,
+    ).to(dtype)
+    reward = random_network(alphabet="ACGT", length=8)
+    return Trainer(policy, method, Strings(length=8), reward, prompts=4, group=4, rows=rows, watch_kl=True)
+
+
 # The first ratio of a float32 policy: step-wise ones score as they sample; a cached decoder sums in another order.
-FAMILIES = {"control": (control, 1e-6), "diffusion": (diffusion, 1e-6), "language": (language, 5e-5)}
+FAMILIES = {
+    "control": (control, 1e-6),
+    "diffusion": (diffusion, 1e-6),
+    "masked": (masked, 1e-6),
+    "language": (language, 5e-5),
+}
 
 
 def run() -> Iterator[tuple[str, str | None]]:

@@ -23,6 +23,7 @@ SMOKE = {
     "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
     "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
+    "svdd": {"setting": "strings", "iterations": 20, "width": 2},
 }
 
 

@@ -14,6 +14,7 @@ from rlft.types import Resumable, Rollouts, UserError
 COLUMNS = {
     "control": ("observations", "actions", "executed", "clock", "world"),
     "diffusion": ("states",),
+    "masked": ("states",),
     "language": ("completion",),
 }
 GROUP = 3

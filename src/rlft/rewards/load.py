@@ -85,12 +85,17 @@ def parse_call(spec: str) -> Call:
 
 def called(make: Callable[..., Any], call: Call) -> Any:
     """`make` with the call's arguments; wrong ones are a `UserError` that shows the right."""
+    check_arguments(make, call)
+    return make(*call.arguments, **call.settings)
+
+
+def check_arguments(make: Callable[..., Any], call: Call) -> None:
+    """UserError, with what `make` takes, if it does not take the call's arguments."""
     try:
         inspect.signature(make).bind(*call.arguments, **call.settings)
     except TypeError as error:
         shown = re.sub(r" -> .*", "", str(inspect.signature(make)).replace("'", "").replace("*, ", ""))
         raise UserError(f"{call.name}: {error}; it is {call.name}{shown}") from None
-    return make(*call.arguments, **call.settings)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
