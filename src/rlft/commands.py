@@ -17,11 +17,13 @@ from rlft.types import Reward, Task, UserError
 
 def eval_(
     model: str,
-    data: str,
+    data: str | None = None,
     reward: tuple[str, ...] = (),
     mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    guide: str | None = None,
+    guide_reward: tuple[str, ...] = (),
     problems: int | None = None,
-    samples: int = 1,
+    samples: int | None = None,
     batch: int = 64,
     max_new_tokens: int = 128,
     temperature: float = 1.0,
@@ -38,16 +40,23 @@ def eval_(
     json: bool = False,
     seed: int = 0,
 ) -> int:
-    """Evaluate a language model on problems: mean reward with its 95 % interval over problems, pass@k.
+    """Evaluate a model on problems: mean reward with its 95 % interval over problems, pass@k.
+
+    A language model is evaluated on --data; without it, the run folder of any recipe on its own held-out problems, with
+    its own reward, in whatever way it is sampled there.
 
     Args:
         model: a folder, a hub id, or a run folder, whose trained model is taken.
-        data: a file of problems, or a task: arithmetic, reasoning_gym:NAME.
+        data: a file of problems, or a task: arithmetic, reasoning_gym:NAME. None for the run folder's own.
         reward: as for rlft train; a task that has its own needs none.
         mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
             distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several. See rlft sample.
+        guide: sample by looking ahead: "best_of(8)", and for policies that refine a state "svdd(alpha=0.01)", "smc(…)",
+            "svdd_r(…)". See rlft.guidance.
+        guide_reward: what it is led by, as --reward; by default the reward of the evaluation, which is cheating unless
+            you have it when you use the model.
         problems: how many, by default all of a file.
-        samples: completions of each.
+        samples: completions of each; by default 1, of a run folder its recipe's number.
         batch: problems sampled at once; memory, not results.
         max_new_tokens: tokens in a completion at most.
         temperature: 0 is greedy.
@@ -64,11 +73,15 @@ def eval_(
         json: print one JSON object instead of a table.
         seed: of the sampling noise.
     """
-    from rlft import steering, tasks
+    from rlft import guiding, steering, tasks
     from rlft.evaluate import evaluate
     from rlft.measure.text import text_measures
     from rlft.recipes.train import reward_of
 
+    if data is None:
+        _check_run(model, reward=reward, mix=mix, out=out)
+        found = guiding.evaluated(Path(model), guide, guide_reward, problems=problems, samples=samples, seed=seed)
+        return _show(found, json)
     if out is not None and out.exists():
         raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
@@ -87,23 +100,17 @@ def eval_(
     )
     count = problems if problems is not None else task.size
     policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
+    sampler = guiding.guided(policy, guide, guide_reward, scored)
     with _counting(not json) as progress:
-        result = evaluate(
-            policy,
-            task,
-            scored,
-            problems=problems,
-            samples=samples,
-            seed=seed,
-            batch=batch,
-            measures=[text_measures],
-            progress=progress,
-        )
-    numbers = {"model": model, **({"mix": list(mix)} if mix else {}), "data": data, **result.numbers()}
+        told = {"problems": problems, "samples": samples or 1, "seed": seed, "batch": batch, "progress": progress}
+        result = evaluate(sampler, task, scored, measures=[text_measures], **told)
     if out is not None:
         _write_rows(out, result.rows)
-    _show(numbers, json)
-    return 0
+    spent = sampler.spent.per_row() if isinstance(sampler, guiding.Led) else {}
+    said = {"mix": list(mix), "guide": guide}
+    return _show(
+        {"model": model, **{n: v for n, v in said.items() if v}, "data": data, **result.numbers(), **spent}, json
+    )
 
 
 def sample(
@@ -111,6 +118,8 @@ def sample(
     prompt: str,
     n: int = 1,
     mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    guide: str | None = None,
+    reward: tuple[str, ...] = (),
     max_new_tokens: int = 128,
     temperature: float = 1.0,
     top_p: float = 1.0,
@@ -130,12 +139,16 @@ def sample(
     large base, --model LARGE: --mix SMALL-TUNED:SMALL:1. Away from a weaker model: --mix WEAKER:-0.5. All of them must
     share one tokenizer, whose prompts, ends and chat template are those of --model.
 
+    With --guide "best_of(8)" --reward NAME, each completion is the best of eight by that reward.
+
     Args:
         model: a folder, a hub id, or a run folder, whose trained model is taken.
         prompt: the text to continue, or with --chat the user's message.
         n: completions.
         mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
             distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several.
+        guide: sample by looking ahead: "best_of(8)". See rlft.guidance.
+        reward: what --guide is led by, as for rlft train.
         max_new_tokens: tokens in a completion at most.
         temperature: 0 is greedy.
         top_p: nucleus that is sampled.
@@ -148,7 +161,7 @@ def sample(
         json: print one JSON object a completion.
         seed: of the sampling noise.
     """
-    from rlft import steering
+    from rlft import guiding, steering
 
     policy = steering.loaded(
         model,
@@ -163,7 +176,8 @@ def sample(
         system=system,
     )
     asked: Any = [{"role": "user", "content": prompt}] if chat else prompt
-    rollouts = policy.sample([Problem(0, asked, task="prompt", split="sample")], n, seed)
+    sampler = guiding.guided(policy, guide, reward)
+    rollouts = sampler.sample([Problem(0, asked, task="prompt", split="sample")], n, seed)
     for number, (text, logp) in enumerate(zip(rollouts.outputs, rollouts.logp_old.sum(1).tolist(), strict=True), 1):
         if json:
             _show({"text": str(text), "tokens": len(text.tokens), "truncated": text.truncated, "logp": logp}, True)
@@ -236,7 +250,7 @@ def report(folders: tyro.conf.Positional[tuple[Path, ...]], out: Path | None = N
 
 
 def doctor() -> int:
-    """Say what this machine has, which extras work, and prove the engine on three small policies in ten seconds."""
+    """Say what this machine has, which extras work, and prove the engine on four small policies in ten seconds."""
     import torch
 
     from rlft import selftest
@@ -286,14 +300,27 @@ def _short(value: Any, width: int = 48) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _show(numbers: dict[str, Any], as_json: bool) -> None:
+def _show(numbers: dict[str, Any], as_json: bool) -> int:
+    """Print them, and say that all went well."""
     if as_json:
         print(json.dumps(numbers))
-        return
+        return 0
     for name, value in numbers.items():
-        if isinstance(value, list):
-            value = "[" + ", ".join(f"{item:.4f}" for item in value) + "]"
-        print(f"  {name:<12} {f'{value:.4f}' if isinstance(value, float) else value}")
+        written = f"[{', '.join(map(_number, value))}]" if isinstance(value, list) else _number(value)
+        print(f"  {name:<12} {written}")
+    return 0
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _check_run(model: str, reward: Sequence[str], mix: Sequence[str], out: Path | None) -> None:
+    """Without --data it is a run folder that is evaluated, by its recipe."""
+    if not (Path(model) / "run.json").is_file():
+        raise UserError(f"--data is needed: {model} is not the run folder of a recipe, which has problems of its own")
+    if reward or mix or out is not None:
+        raise UserError("--reward, --mix and --out are for --data: a run folder is evaluated as its recipe says")
 
 
 def _write_rows(path: Path, rows: Sequence[tuple[Problem, Any, float]]) -> None:

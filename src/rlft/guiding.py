@@ -22,6 +22,8 @@ from rlft.rewards.load import Call, check_arguments, nearest, parse_call
 from rlft.runs import Run
 from rlft.types import Reward, Sampler, UserError
 
+Led = BestOf | Guided
+
 
 def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: Reward | None = None) -> Sampler:
     """The policy led as `words` say, or itself if they are None.
@@ -88,7 +90,7 @@ def evaluated(
         seed=seed,
         measures=run.measures,
     )
-    spent = sampler.spent.per_row() if words and isinstance(sampler, BestOf | Guided) else {}
+    spent = sampler.spent.per_row() if words and isinstance(sampler, Led) else {}
     return {"model": str(folder), "guide": words, **found.numbers(), **spent}
 
 

@@ -87,6 +87,29 @@ def test_sample(place, capsys):
     assert "1 of 3" in capsys.readouterr().out
 
 
+def test_eval_steered_and_led(place, capsys):
+    """The base as it is, laid half under its tune, and the best of eight: each earns more."""
+    words = ["eval", "--model", place / "model", "--data", place / "data.jsonl", "--prompt-field", "question", "--json"]
+    words += ["--reward", f"{place}/reward.py:many_a", "--max-new-tokens", 6, "--samples", 4]
+    earned = []
+    for more in ([], ["--mix", f"{place}/run:0.5"], ["--mix", f"{place}/run:0.5", "--guide", "best_of(8)"]):
+        assert tool(*words, *more) == 0
+        earned.append(json.loads(capsys.readouterr().out))
+    first, steered, led = (found["reward"] for found in earned)
+    assert first + 0.05 < steered < led - 0.05
+    assert (earned[2]["mix"], earned[2]["guide"], earned[2]["calls/reward"]) == ([f"{place}/run:0.5"], "best_of(8)", 8)
+
+
+def test_eval_of_a_run_folder_needs_no_data(place, capsys):
+    assert tool("eval", "--model", place / "run") == 0
+    after = json.loads((place / "run" / "evaluations.jsonl").read_text().splitlines()[-1])
+    assert f"{after['reward']:.4f}" in capsys.readouterr().out
+    assert tool("eval", "--model", place / "model") == 2
+    assert "--data is needed" in capsys.readouterr().err
+    assert tool("eval", "--model", place / "run", "--mix", f"{place}/run:0.5") == 2
+    assert "are for --data" in capsys.readouterr().err
+
+
 def test_check_reward(place, capsys):
     words = ["--data", place / "data.jsonl", "--prompt-field", "question", "--rows", 2, "--max-new-tokens", 6]
     assert tool("check-reward", *words, "--model", place / "model", "--reward", "exact") == 0
