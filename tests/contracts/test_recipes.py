@@ -21,6 +21,7 @@ SMOKE = {
     "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
     "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
+    "cory": {"imitation": 2, "problems": 4, "samples": 4},
 }
 
 
@@ -52,7 +53,11 @@ def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
     assert metrics["reward_std"] > 0
     assert any(bool((a != b).any()) for a, b in zip(before, run.trainer.policy.parameters(), strict=True))
     found = evaluate(
-        run.trainer.policy, run.held_out, run.reward or run.trainer.reward, problems=4, measures=run.measures
+        run.deploy or run.trainer.policy,
+        run.held_out,
+        run.reward or run.trainer.reward,
+        problems=4,
+        measures=run.measures,
     )
     assert found.measures
     assert found.mean == found.mean

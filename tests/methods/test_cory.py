@@ -169,9 +169,10 @@ def test_roles_are_exchanged_every_so_often():
 
 
 def test_both_members_learn():
-    """The share of right decisions of pioneer and of observer rises from a fifth."""
-    method = cory(beta=0.02, epochs=1)
-    trainer = table_trainer(method=method, reward=both(share), prompts=8, group=8, lr=0.2, watch_kl=False)
+    """The share of right decisions of pioneer and of observer rises from a seventh; the observer knows the question."""
+    pair = Pair(Table(), Table(decisions=4, seed=1), lambda problem, output: problem)
+    settings = {"method": cory(beta=0.02, epochs=1), "reward": both(share), "lr": 0.2, "watch_kl": False}
+    trainer = table_trainer(policy=pair, prompts=8, group=8, **settings)
     log = list(trainer.run(20))
     for role in ("pioneer", "observer"):
         early, late = (sum(m[f"reward/{role}"] for m in part) / 5 for part in (log[:5], log[-5:]))

@@ -118,6 +118,8 @@ def test_a_reference_stays():
     moved = (pair.log_prob(rows).detach() - rows.logp_old).abs()
     assert moved[:, 3:].max() > 0.1
     assert moved[:, :3].max() == 0
+    pair.exchange()
+    assert (reference.first, pair.reference().first) == (0, 1)
 
 
 def test_a_critic_for_both_or_none():

@@ -135,7 +135,9 @@ class Pair(nn.Module):
             else cast(nn.Module, copy.deepcopy(member)).requires_grad_(False)
             for member in self.members
         )
-        return Pair(cast(Policy, one), cast(Policy, two), self.merge)
+        lent = Pair(cast(Policy, one), cast(Policy, two), self.merge)
+        lent.exchanged.copy_(self.exchanged)
+        return lent
 
     def save(self, folder: Path) -> None:
         """The members that can be saved, in `one` and `two`: each is a policy alone, as which it is deployed."""
