@@ -10,12 +10,14 @@ from rlft.advantages import gae, leave_one_out, per_group
 from rlft.advantages.turns import each_turn
 from rlft.collect.exchange import exchange
 from rlft.methods.cory import cory
+from rlft.methods.ppo import ppo
 from rlft.policies.pair import Pair
-from rlft.rewards.pairs import both
+from rlft.rewards.pairs import both, own
 from rlft.runtime.local import Local
+from rlft.trainer import Trainer
 from rlft.types import Problem, Rollouts, UserError
-from tests.fakes import Table, share
-from tests.pairs import LIVELY, table_trainer, tables
+from tests.fakes import Cards, Table, agreement, share
+from tests.pairs import LIVELY, table_trainer, tables, weights
 
 MOVES = 4
 R1 = torch.tensor([0.3, -1.0, 0.7, 2.0], dtype=torch.float64)
@@ -182,3 +184,24 @@ def test_both_members_learn():
 def test_a_policy_alone_is_refused():
     with pytest.raises(UserError, match=r"method cory needs a policy that is a pair.*`policies.pair.Pair`.*Table"):
         table_trainer(policy=Table())
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_apart_it_is_ppo_twice(member):
+    """Nothing seen, own rewards, no exchange: who acts first has the weights of PPO alone, whatever the other does."""
+
+    def made(number):
+        return Table(decisions=3 + number, seed=number)
+
+    settings = {"epochs": 2, "minibatches": 2, "clip": 0.05, "beta": 0.3}
+    pair = Pair(made(0), made(1), lambda problem, output: problem)
+    if member:
+        pair.exchange()
+    both_of_them = table_trainer(policy=pair, method=cory(every=0, **settings), reward=own(agreement))
+    shared = {"prompts": 4, "group": 4, "lr": 0.05, "seed": 3, "max_grad_norm": 1e9}
+    alone = Trainer(made(member), ppo(**settings), Cards(), agreement, **shared)
+    log, single = list(both_of_them.run(3)), list(alone.run(3))
+    assert_close(weights(pair.members[member]), weights(alone.policy), atol=1e-12, rtol=0)
+    assert (weights(alone.policy) - weights(made(member))).abs().max() > 0.1
+    assert [line["reward/pioneer"] for line in log] == pytest.approx([line["reward"] for line in single], abs=1e-6)
+    assert (weights(pair.members[1 - member]) - weights(made(1 - member))).abs().max() > 0.1

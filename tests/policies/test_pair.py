@@ -1,6 +1,7 @@
 """A pair on two tables: which columns are whose, before and after an exchange, and what is refused."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -55,6 +56,15 @@ def test_the_observer_draws_for_the_merged_problem():
         picked = chances[range(ended), expected[:ended]].log().detach()
         assert_close(rows.logp_old[row, 3 : 3 + ended], picked, atol=1e-12, rtol=0)
     assert len({tuple(second) for _, second in rows.outputs[:3]}) > 1
+
+
+def test_outputs_say_where_they_end():
+    rows = tables().sample(PROBLEMS, 4, seed=4)
+    for output, (first, second) in zip(rows.outputs, (o.ends for o in rows.outputs), strict=True):
+        assert (first, second) == (len(output[0]) - 1, 3 + len(output[1]) - 1)
+    assert len({output.ends for output in rows.outputs}) > 3
+    kept = pickle.loads(pickle.dumps(rows.outputs[1]))
+    assert kept == rows.outputs[1] and kept.ends == rows.outputs[1].ends
 
 
 def test_twice_exchanged_is_as_before():

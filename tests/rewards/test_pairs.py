@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rlft.rewards.adapt import combine, each
-from rlft.rewards.pairs import both
+from rlft.rewards.pairs import both, own
+from rlft.rollouts import Turns
 from rlft.score import score
 from rlft.types import Parts, Problem, UserError
 
@@ -74,3 +75,15 @@ def test_what_the_reward_remembers_is_kept():
     assert reward(PROBLEMS, [(1, 2), (3, 4)])["observer"].tolist() == [4.0, 4.0]
     again.load_state_dict(reward.state_dict())
     assert again(PROBLEMS, [(1, 2), (3, 4)])["pioneer"].tolist() == [6.0, 6.0]
+
+
+def test_to_each_its_own_where_it_ends():
+    pairs = [Turns((1, 2), (0, 3)), Turns((3, 4), (1, 2))]
+    found = score(own(each(near)), PROBLEMS, pairs, decisions=5)
+    assert found.at.tolist() == [[11, 0, 0, 12, 0], [0, 23, 24, 0, 0]]
+    assert found.total.tolist() == [23.0, 47.0]
+    assert {name: part.tolist() for name, part in found.parts.items()} == {"pioneer": [11, 23], "observer": [12, 24]}
+    spoilt = score(own(each(near)), PROBLEMS, [Turns((1, -2), (0, 3)), pairs[1]], decisions=5)
+    assert spoilt.total.isnan().tolist() == [True, False]
+    with pytest.raises(UserError, match="know where they end"):
+        own(each(near))(PROBLEMS, [(1, 2), (3, 4)])

@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.types import HasReference, HasValue, Policy, Problem, Rollouts, Savable, UserError
+from rlft.rollouts import Turns
+from rlft.types import HasReference, HasValue, Policy, Problem, Rollouts, Savable, Showable, UserError
 
 Merge = Callable[[Problem, Any], Problem]
 """`(problem, the pioneer's output) -> problem`, what the observer is asked."""
@@ -34,7 +35,7 @@ class Pair(nn.Module):
     `one` is the pioneer until `exchange` is called. Who is first is part of the state, and of every row: rows drawn
     before and after an exchange are scored side by side, each decision by the member that made it.
 
-    outputs    a tuple (pioneer's, observer's) for each row
+    outputs    `Turns` (pioneer's, observer's) for each row
     mask …     [N, D1 + D2]: the decisions of the pioneer, then those of the observer; the column `turn` is 0 and 1
     trace      each member's own, its names after `one/` or `two/`, with its `mask`; and `begins` [N 2], the columns
                where the decisions of one and of two begin
@@ -93,7 +94,10 @@ class Pair(nn.Module):
         return Rollouts(
             problems=pioneer.problems,
             group=pioneer.group,
-            outputs=[(pioneer.outputs[row], observer.outputs[row]) for row in range(len(pioneer))],
+            outputs=[
+                Turns((pioneer.outputs[row], observer.outputs[row]), (first, width + second))
+                for row, (first, second) in enumerate(zip(_ends(pioneer), _ends(observer), strict=True))
+            ],
             trace={**trace, "begins": begins},
             mask=both,
             logp_old=torch.cat([pioneer.logp_old, observer.logp_old.to(pioneer.logp_old)], dim=1),
@@ -139,6 +143,13 @@ class Pair(nn.Module):
         lent.exchanged.copy_(self.exchanged)
         return lent
 
+    def show(self, output: tuple[Any, Any]) -> dict[str, Any]:
+        """What the pioneer made and what the observer made, as they show it; nothing of a member that cannot."""
+        acted = zip(("pioneer", "observer"), (self.first, 1 - self.first), output, strict=True)
+        members = {role: (self.members[number], made) for role, number, made in acted}
+        shown = {role: m.show(made) if isinstance(m, Showable) else None for role, (m, made) in members.items()}
+        return {"kind": "turns", **shown}
+
     def save(self, folder: Path) -> None:
         """The members that can be saved, in `one` and `two`: each is a policy alone, as which it is deployed."""
         for name, member in zip(MEMBERS, self.members, strict=True):
@@ -161,6 +172,12 @@ class Pair(nn.Module):
             # a sum: padding beyond a row's last column falls on that column, with zeros
             whole = whole.to(values.dtype).scatter_add(1, _columns(number, rollouts), values)
         return whole
+
+
+def _ends(rollouts: Rollouts) -> list[int]:
+    """The column of each row's last decision; 0 where nothing was decided."""
+    places = torch.arange(rollouts.mask.shape[1], device=rollouts.mask.device)
+    return torch.where(rollouts.mask, places, 0).amax(1).tolist()
 
 
 def _trained(policy: Policy) -> set[int]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from rlft import rewards, tasks
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.language import Language
+from rlft.policies.pair import Pair
+from rlft.policies.second_turn import asked_again
+from rlft.rewards.pairs import both
 from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
-from rlft.types import Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types import Exchanging, Method, Policy, Problem, Reward, Runtime, Task, Text, UserError
 
 
 def train(
@@ -46,6 +50,8 @@ def train(
     eval_samples: int = 1,
     kl: bool = True,
     shard: bool = False,
+    observer: str | None = None,
+    observer_asked: str = "{prompt}",
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -83,13 +89,15 @@ def train(
         eval_samples: completions of each.
         kl: measure the KL to the start at every step, also where the method does not need it.
         shard: share the weights of the layers out over torchrun's processes (FSDP2), for models too large for one.
+        observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
+        observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
         seed: of everything random.
     """
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
     held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
     chosen = reward_of(reward, reward_weights, task)
-    policy = Language.load(
-        model_folder(model),
+    load = partial(
+        Language.load,
         lora=lora,
         critic=method.critic,
         dtype=dtype,
@@ -103,7 +111,12 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    _check(policy, method, filter(None, (task, held_out)))
+    alone = load(model_folder(model))
+    _check(alone, method, filter(None, (task, held_out)))
+    pair = Exchanging in method.needs
+    if observer is not None and not pair:
+        raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
+    policy = Pair(alone, load(model_folder(observer or model)), asked_again(observer_asked)) if pair else alone
     reference = frozen(policy) if method.reference or kl else None
     if shard:
         _shard(policy, reference, runtime or Local())
@@ -111,7 +124,7 @@ def train(
         policy,
         method,
         task,
-        chosen,
+        both(chosen) if pair else chosen,
         prompts=prompts,
         group=group,
         rows=rows,
@@ -120,10 +133,16 @@ def train(
         max_grad_norm=max_grad_norm,
         seed=seed,
         reference=reference,
-        measures=[text_measures],
+        measures=[_of_the_first if pair else text_measures],
         runtime=runtime,
     )
-    return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
+    evaluated = {"problems": eval_problems, "samples": eval_samples, "measures": [text_measures]}
+    return Run(trainer, steps, held_out, reward=chosen, deploy=alone, **evaluated)
+
+
+def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:
+    """The measures of the answers that were given first, of which there are several to a question."""
+    return text_measures(problems, [first for first, _ in outputs])
 
 
 def _check(policy: Language, method: Method, sources: Iterable[Task]) -> None:
@@ -134,7 +153,9 @@ def _check(policy: Language, method: Method, sources: Iterable[Task]) -> None:
         policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
 
 
-def _shard(policy: Language, reference: Policy | None, runtime: Runtime) -> None:
+def _shard(policy: Policy, reference: Policy | None, runtime: Runtime) -> None:
+    if not isinstance(policy, Language):
+        raise UserError("--shard is for one model; train two with --lora, or on a device that holds both")
     runtime.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
 
 

@@ -1,33 +1,34 @@
-"""Rewards of pairs of outputs, from rewards of single ones."""
+"""Rewards of pairs of outputs, from rewards of single ones: one that both members earn, or to each its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.rollouts import Turns
 from rlft.types import Parts, Problem, Reward, Stateful, UserError
 
 ROLES = ("pioneer", "observer")
 
 
-class _Both:
-    """Remembers what its reward remembers."""
+class _OfEach:
+    """A reward of both outputs, one after the other. Remembers what its reward remembers."""
 
-    def __init__(self, reward: Reward):
-        self.reward = reward
+    def __init__(self, reward: Reward, paid: Callable[[Tensor, int, Sequence[Any]], Tensor]):
+        self.reward, self.paid = reward, paid
 
     def __call__(self, problems: Sequence[Problem], outputs: Sequence[tuple[Any, Any]]) -> Parts:
         parts: dict[str, Tensor] = {}
         watch: dict[str, Tensor] = {}
-        for role, single in zip(ROLES, zip(*outputs, strict=True), strict=True):
-            stacked = torch.stack(single) if isinstance(single[0], Tensor) else list(single)
-            result = self.reward(problems, stacked)
+        for turn, role in enumerate(ROLES):
+            single = [pair[turn] for pair in outputs]
+            result = self.reward(problems, torch.stack(single) if isinstance(single[0], Tensor) else single)
             named = {f"{role}/{n}": v for n, v in result.items()} if isinstance(result, Mapping) else {role: result}
-            parts |= {name: _totals(values, len(problems)) for name, values in named.items()}
+            parts |= {name: self.paid(_totals(v, len(problems)), turn, outputs) for name, v in named.items()}
             watch |= {f"{role}/{n}": v for n, v in result.watch.items()} if isinstance(result, Parts) else {}
         return Parts(parts, watch)
 
@@ -46,7 +47,25 @@ def both(reward: Reward) -> Reward:
     same problem q, whatever the observer was asked. NaN if one of them cannot be scored. Rewards of decisions are added
     up over the output: both members earn both sums, which belong to no decision of theirs.
     """
-    return _Both(reward)
+    return _OfEach(reward, lambda totals, turn, outputs: totals)
+
+
+def own(reward: Reward) -> Reward:
+    """The same parts and sum as `both`, but each output's reward is that of its own last decision: no one shares.
+
+    With a merge that ignores the pioneer and without exchange, the members are two independent learners. A row of which
+    one output cannot be scored teaches neither.
+    """
+    return _OfEach(reward, _at_the_end)
+
+
+def _at_the_end(totals: Float[Tensor, "N"], turn: int, outputs: Sequence[Any]) -> Float[Tensor, "N D"]:
+    if not all(isinstance(output, Turns) for output in outputs):
+        raise UserError("the reward of each turn needs outputs that know where they end; policies.pair.Pair makes them")
+    ends = [output.ends[turn] for output in outputs]
+    paid = torch.zeros(len(outputs), max(ends) + 1)
+    paid[torch.arange(len(outputs)), torch.tensor(ends)] = totals
+    return paid
 
 
 def _totals(values: Any, rows: int) -> Float[Tensor, "N"]:
