@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language import Language
+from rlft.runs import model_folder
 from tests.tool.test_commands import tool
 from tests.tool.test_runs import last_weights, same
 
@@ -63,7 +64,9 @@ def test_each_is_a_model_of_its_own(run, place):
     for name, start in (("one", "small"), ("two", "large")):
         trained, untrained = (load_file(f / "model.safetensors") for f in (run / "model" / name, place / start))
         assert not torch.equal(*(state["model.embed_tokens.weight"] for state in (trained, untrained)))
-    assert tool("sample", "--model", run / "model" / "two", "--prompt", "say a", "--max-new-tokens", 4) == 0
+    for model in (run, run / "model" / "two"):
+        assert tool("sample", "--model", model, "--prompt", "say a", "--max-new-tokens", 4) == 0
+    assert model_folder(str(run)) == str(run / "model" / "one")
 
 
 def test_two_copies_stopped_and_resumed(place):
@@ -83,4 +86,9 @@ def test_what_cannot_be_is_said(place, capsys):
     assert "trains one model" in capsys.readouterr().err
     assert tool(*options(place, "no", "--shard", *CORY)) == 2
     assert "--shard is for one model" in capsys.readouterr().err
+    # the question twice, a break and two answers of 20 tokens do not fit in 64; the question and one answer do
+    words = ("--data", place / "longer.jsonl", "--max-new-tokens", 20, *CORY)
+    (place / "longer.jsonl").write_text(json.dumps({"prompt": "say something"}) + "\n")
+    assert tool(*options(place, "no", *words)) == 2
+    assert "its prompt of 28 tokens and 40 new ones do not fit" in capsys.readouterr().err
     assert not (place / "no").exists()

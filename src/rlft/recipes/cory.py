@@ -325,7 +325,7 @@ CLAIM = Claim(
     budget="2560 answers of 8 letters: one learner has all of them, each of two has 1280; 80 optimiser steps for each",
     scaled_down="60 thousand parameters for GPT-2 and Llama-2, letters for sentiment; a constant KL coefficient, where "
     "the paper's is steered. The paper matches the samples of each learner, as here the arm `independent` does",
-    real="rlft.policies.pair.Pair of two models, with rlft.methods.cory and rlft.rewards.pairs.both",
+    real="rlft train --model ONE --observer TWO --data TRAIN.jsonl --reward REWARD.py:score --method cory --lora 16",
     table=("reward", "kl", "excess", "entropy", "distinct", "roles/kl", "observer/reward", "observer/kl", "train/kl"),
     shared=("answers",),
     grid={"lr": (3e-4, 1e-3)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from rlft import rewards, tasks
@@ -111,15 +111,11 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    alone = load(model_folder(model))
-    _check(alone, method, filter(None, (task, held_out)))
+    alone, sources = load(model_folder(model)), [source for source in (task, held_out) if source is not None]
+    _check(alone, method, observer, sources)
     pair = Exchanging in method.needs
-    if observer is not None and not pair:
-        raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
-    policy = Pair(alone, load(model_folder(observer or model)), asked_again(observer_asked)) if pair else alone
-    reference = frozen(policy) if method.reference or kl else None
-    if shard:
-        _shard(policy, reference, runtime or Local())
+    policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else alone
+    reference = _reference(policy, method.reference or kl, (runtime or Local()) if shard else None)
     trainer = Trainer(
         policy,
         method,
@@ -136,8 +132,7 @@ def train(
         measures=[_of_the_first if pair else text_measures],
         runtime=runtime,
     )
-    evaluated = {"problems": eval_problems, "samples": eval_samples, "measures": [text_measures]}
-    return Run(trainer, steps, held_out, reward=chosen, deploy=alone, **evaluated)
+    return Run(trainer, steps, held_out, chosen, eval_problems, eval_samples, alone, [text_measures])
 
 
 def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:
@@ -145,18 +140,39 @@ def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Tex
     return text_measures(problems, [first for first, _ in outputs])
 
 
-def _check(policy: Language, method: Method, sources: Iterable[Task]) -> None:
-    """Before any work is done: greedy rows cannot be trained, and every problem must fit (of endless tasks, 256)."""
+def _check(policy: Language, method: Method, observer: str | None, sources: Iterable[Task]) -> None:
+    """Before any work is done: greedy rows cannot be trained, and every problem must fit."""
+    if observer is not None and Exchanging not in method.needs:
+        raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
     if policy.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     for source in sources:
-        policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+        policy.check(_asked(source))
 
 
-def _shard(policy: Policy, reference: Policy | None, runtime: Runtime) -> None:
-    if not isinstance(policy, Language):
-        raise UserError("--shard is for one model; train two with --lora, or on a device that holds both")
-    runtime.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:
+    """Two that learn together: either may have to read an answer of full length before it writes its own."""
+    pair = Pair(one, two, asked_again(again))
+    for source in sources:
+        for member in (one, two):
+            roomy = member.with_sampling(max_new_tokens=2 * member.sampling.max_new_tokens)
+            roomy.check(pair.merge(problem, Text("")) for problem in _asked(source))
+    return pair
+
+
+def _asked(source: Task) -> Iterator[Problem]:
+    """A task's problems; of an endless one 256."""
+    return (source.at(index) for index in range(source.size if source.size is not None else 256))
+
+
+def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Policy | None:
+    """What the KL is measured to, if it is; where the layers are to be shared out, the policy's and its own are."""
+    reference = frozen(policy) if wanted else None
+    if shared_by is not None:
+        if not isinstance(policy, Language):
+            raise UserError("--shard is for one model; train two with --lora, or on a device that holds both")
+        shared_by.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+    return reference
 
 
 def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
