@@ -21,7 +21,7 @@ SMOKE = {
     "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
     "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
-    "cory": {"imitation": 2, "problems": 4, "samples": 4},
+    "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
 }
 
 

@@ -64,6 +64,7 @@ def cory(
     imitation: int = 300,
     problems: int = 32,
     samples: int = 16,
+    prior: int = 8192,
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -81,6 +82,7 @@ def cory(
         imitation: supervised steps of the base model, 64 reviews each.
         problems: held-out questions.
         samples: answers to each.
+        prior: the base's answers to them, in all, by which the least KL for a reward is known.
         seed: of everything random but the base.
     """
     learner = base(keeps, imitation, critic=method.critic)
@@ -108,7 +110,7 @@ def cory(
         samples=samples,
         deploy=deployed(learner),
         measures=[text_measures],
-        probes=[apart(base(keeps, imitation), held_out, samples, seed)],
+        probes=[apart(base(keeps, imitation), held_out, samples, prior, seed)],
         every=every,
     )
 
@@ -137,7 +139,7 @@ def deployed(policy: Policy) -> Policy:
     return policy.members[0] if isinstance(policy, Pair) else policy
 
 
-def apart(start: Language, task: Reviews, samples: int, seed: int) -> Callable[[Any], Mapping[str, float]]:
+def apart(start: Language, task: Reviews, samples: int, prior: int, seed: int) -> Callable[[Any], Mapping[str, float]]:
     """How far what is deployed is from its start, in nats an answer, on held-out questions.
 
     kl, entropy      of its answers
@@ -148,13 +150,13 @@ def apart(start: Language, task: Reviews, samples: int, seed: int) -> Callable[[
     roles/…          reward, kl and excess: the mean over pioneer and observer; of one learner, its own
     """
     questions = [task.at(index) for index in range(task.size)]
-    likely = start.sample(questions, 8192 // task.size, seed=0)
-    prior = goodness(likely.problems, likely.outputs)
+    likely = start.sample(questions, prior // task.size, seed=0)
+    usual = goodness(likely.problems, likely.outputs)
 
     def found(rows: Rollouts, answers: Sequence[str]) -> dict[str, float]:
         reward = float(goodness(rows.problems, answers).mean())
         kl = float((rows.logp_old - start.log_prob(rows)).sum(1).mean())
-        return {"reward": reward, "kl": kl, "excess": kl - least_kl(torch.ones_like(prior), prior, reward)}
+        return {"reward": reward, "kl": kl, "excess": kl - least_kl(torch.ones_like(usual), usual, reward)}
 
     @torch.no_grad()
     def probe(policy: Any) -> dict[str, float]:
@@ -329,7 +331,7 @@ CLAIM = Claim(
     table=("reward", "kl", "excess", "entropy", "distinct", "roles/kl", "observer/reward", "observer/kl", "train/kl"),
     shared=("answers",),
     grid={"lr": (3e-4, 1e-3)},
-    smoke={"steps": 1, "imitation": 2, "problems": 4, "samples": 4, "prompts": 2, "group": 4, "every": 1},
+    smoke={"steps": 1, "imitation": 2, "problems": 4, "samples": 4, "prior": 512, "prompts": 2, "group": 4, "every": 1},
     more=answers,
     curve="objective",
 )
