@@ -9,7 +9,7 @@ import torch
 from rlft import recipes
 from rlft.policies.language import Language
 from rlft.policies.pair import Pair
-from rlft.recipes.cory import ANSWER, BAD, CLAIM, GOOD, PLAIN, Reviews, asked, goodness, review, second_line
+from rlft.recipes.cory import ANSWER, BAD, CLAIM, GOOD, PLAIN, Reviews, answers, asked, goodness, review, second_line
 from rlft.types import Problem
 
 
@@ -59,8 +59,8 @@ def test_questions_of_the_splits_have_noise_of_their_own():
 
 @pytest.mark.slow
 def test_arms_draw_alike_and_one_learner_is_deployed():
-    drawn = {}
-    for name in ("ppo", "cory", "no_transfer"):
+    spent = {}
+    for name in ("ppo", "independent", "cory", "no_transfer"):
         arm = {**CLAIM.arms[name].arguments, **CLAIM.smoke, "seed": 1001}
         run = recipes.named("cory")(**arm)
         deployed = run.deploy or run.trainer.policy
@@ -69,12 +69,19 @@ def test_arms_draw_alike_and_one_learner_is_deployed():
         before = run.probes[0](run.trainer.policy)
         assert before["kl"] == pytest.approx(0, abs=1e-4)
         assert before["excess"] >= 0 or before["excess"] == pytest.approx(0, abs=0.05)
-        drawn[name] = run.trainer.step()["decisions/drawn"]
+        run.trainer.advance()
+        assert run.trainer.pending.has("reward_at") == (name == "independent")
+        spent[name] = answers([run.trainer.step()], [])
         after = run.probes[0](run.trainer.policy)
         assert after["kl"] != before["kl"]
         assert after["objective"] == pytest.approx(after["reward"] - 0.03 * after["kl"])
         assert ("observer/saves" in after) == (name != "ppo")
-    assert max(drawn.values()) <= 1.5 * min(drawn.values())  # a base of two steps ends some answers early
+        for number in ("reward", "kl", "excess"):  # the pioneer of a pair draws what it would draw alone
+            observer = after.get(f"observer/{number}", after[number])
+            assert after[f"roles/{number}"] == pytest.approx((after[number] + observer) / 2, abs=1e-6)
+        assert name == "ppo" or after["observer/kl"] != pytest.approx(after["kl"], abs=1e-6)
+    assert {numbers["cost/answers"] for numbers in spent.values()} == {8.0}
+    assert {name: n["cost/answers/learner"] for name, n in spent.items()} == dict.fromkeys(spent, 4.0) | {"ppo": 8.0}
 
 
 def test_what_an_observer_was_asked():
