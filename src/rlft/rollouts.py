@@ -31,6 +31,20 @@ class Text(str):
         return str(self), self.tokens, self.truncated
 
 
+class Turns(tuple[Any, ...]):
+    """What the turns of one row made, in their order: a `tuple` that remembers where each of them ended.
+
+    `ends` are the columns of their last decisions, so that a reward of one turn can be given to its own decisions.
+    """
+
+    ends: tuple[int, ...]
+
+    def __new__(cls, outputs: Iterable[Any], ends: Iterable[int] = ()) -> Turns:
+        self = super().__new__(cls, outputs)
+        self.ends = tuple(ends)
+        return self
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a policy is asked: a prompt, a class, a start state. Its first five fields name its noise.

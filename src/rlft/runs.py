@@ -104,13 +104,14 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def model_folder(model: str) -> str:
-    """The trained model of a run folder, or what was given."""
+    """The trained model of a run folder, of two that learned together the one that was evaluated; or what was given."""
     path = Path(model)
     if not (path / "run.json").is_file():
         return model
     if not (path / "model").is_dir():
         raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
-    return str(path / "model")
+    first = path / "model" / "one"
+    return str(first if first.is_dir() else path / "model")
 
 
 def circumstances() -> dict[str, Any]:

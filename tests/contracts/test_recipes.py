@@ -24,6 +24,7 @@ SMOKE = {
     "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
+    "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
 }
 
 
@@ -55,7 +56,11 @@ def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
     assert metrics["reward_std"] > 0
     assert any(bool((a != b).any()) for a, b in zip(before, run.trainer.policy.parameters(), strict=True))
     found = evaluate(
-        run.trainer.policy, run.held_out, run.reward or run.trainer.reward, problems=4, measures=run.measures
+        run.deploy or run.trainer.policy,
+        run.held_out,
+        run.reward or run.trainer.reward,
+        problems=4,
+        measures=run.measures,
     )
     assert found.measures
     assert found.mean == found.mean

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from rlft import rewards, tasks
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.language import Language
+from rlft.policies.pair import Pair
+from rlft.policies.second_turn import asked_again
+from rlft.rewards.pairs import both
 from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
-from rlft.types import Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types import Exchanging, Method, Policy, Problem, Reward, Runtime, Task, Text, UserError
 
 
 def train(
@@ -46,6 +50,8 @@ def train(
     eval_samples: int = 1,
     kl: bool = True,
     shard: bool = False,
+    observer: str | None = None,
+    observer_asked: str = "{prompt}",
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -83,13 +89,15 @@ def train(
         eval_samples: completions of each.
         kl: measure the KL to the start at every step, also where the method does not need it.
         shard: share the weights of the layers out over torchrun's processes (FSDP2), for models too large for one.
+        observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
+        observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
         seed: of everything random.
     """
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
     held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
     chosen = reward_of(reward, reward_weights, task)
-    policy = Language.load(
-        model_folder(model),
+    load = partial(
+        Language.load,
         lora=lora,
         critic=method.critic,
         dtype=dtype,
@@ -103,15 +111,16 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    _check(policy, method, filter(None, (task, held_out)))
-    reference = frozen(policy) if method.reference or kl else None
-    if shard:
-        _shard(policy, reference, runtime or Local())
+    alone, sources = load(model_folder(model)), [source for source in (task, held_out) if source is not None]
+    _check(alone, method, observer, sources)
+    pair = Exchanging in method.needs
+    policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else alone
+    reference = _reference(policy, method.reference or kl, (runtime or Local()) if shard else None)
     trainer = Trainer(
         policy,
         method,
         task,
-        chosen,
+        both(chosen) if pair else chosen,
         prompts=prompts,
         group=group,
         rows=rows,
@@ -120,22 +129,50 @@ def train(
         max_grad_norm=max_grad_norm,
         seed=seed,
         reference=reference,
-        measures=[text_measures],
+        measures=[_of_the_first if pair else text_measures],
         runtime=runtime,
     )
-    return Run(trainer, steps, held_out, problems=eval_problems, samples=eval_samples, measures=[text_measures])
+    return Run(trainer, steps, held_out, chosen, eval_problems, eval_samples, alone, [text_measures])
 
 
-def _check(policy: Language, method: Method, sources: Iterable[Task]) -> None:
-    """Before any work is done: greedy rows cannot be trained, and every problem must fit (of endless tasks, 256)."""
+def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:
+    """The measures of the answers that were given first, of which there are several to a question."""
+    return text_measures(problems, [first for first, _ in outputs])
+
+
+def _check(policy: Language, method: Method, observer: str | None, sources: Iterable[Task]) -> None:
+    """Before any work is done: greedy rows cannot be trained, and every problem must fit."""
+    if observer is not None and Exchanging not in method.needs:
+        raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
     if policy.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     for source in sources:
-        policy.check(source.at(index) for index in range(source.size if source.size is not None else 256))
+        policy.check(_asked(source))
 
 
-def _shard(policy: Language, reference: Policy | None, runtime: Runtime) -> None:
-    runtime.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:
+    """Two that learn together: either may have to read an answer of full length before it writes its own."""
+    pair = Pair(one, two, asked_again(again))
+    for source in sources:
+        for member in (one, two):
+            roomy = member.with_sampling(max_new_tokens=2 * member.sampling.max_new_tokens)
+            roomy.check(pair.merge(problem, Text("")) for problem in _asked(source))
+    return pair
+
+
+def _asked(source: Task) -> Iterator[Problem]:
+    """A task's problems; of an endless one 256."""
+    return (source.at(index) for index in range(source.size if source.size is not None else 256))
+
+
+def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Policy | None:
+    """What the KL is measured to, if it is; where the layers are to be shared out, the policy's and its own are."""
+    reference = frozen(policy) if wanted else None
+    if shared_by is not None:
+        if not isinstance(policy, Language):
+            raise UserError("--shard is for one model; train two with --lora, or on a device that holds both")
+        shared_by.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+    return reference
 
 
 def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
