@@ -139,6 +139,19 @@ def test_a_hole_splits_a_sequence(backend):
 
 
 @BACKENDS
+def test_flags_are_matches_of_every_prefix(backend):
+    rng, seen = np.random.default_rng(2), 0
+    for _ in range(30):
+        drawn = sample(rng, references=2, longest=14, vocabulary=3)
+        flags = backend.flags(counted(backend, drawn, 4)[0], 4).long().cumsum(-1)
+        for row, (text, targets) in enumerate(zip(drawn.texts, drawn.targets, strict=True)):
+            for size in range(1, len(text) + 1):
+                assert flags[row, :, size - 1].tolist() == clipped(text[:size], targets, 4)
+            seen += sum(clipped(text, targets, 4)[1:])
+    assert seen > 100
+
+
+@BACKENDS
 def test_holes_anywhere(backend):
     """As many sequences of their own: the definition, with tokens off the mask that occur nowhere else."""
     rng, seen = np.random.default_rng(4), 0

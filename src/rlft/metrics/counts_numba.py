@@ -195,7 +195,7 @@ def _raise(most, seen, used):
 @no_type_check
 def _take(at, names, size, most, used, row, n, flags):
     """Match the candidate's occurrences in order while references have more; those of no reference lose their name."""
-    most[0], found = 0, 0
+    found = 0
     for name in range(used + 1):
         # One more, so that what has been used up is still told from what never was.
         most[name] += most[name] > 0
