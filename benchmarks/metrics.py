@@ -1,6 +1,6 @@
 """Sentence BLEU side by side: rlft, NLTK, sacrebleu, torchmetrics and rxlm (TensorBLEU). Time, memory, agreement.
 
-    pip install nltk sacrebleu torchmetrics
+    pip install -c constraints.txt nltk sacrebleu torchmetrics numba
     pip install --no-deps --target /tmp/rxlm rxlm          # its own folder: its other dependencies are not needed
     python benchmarks/metrics.py --rxlm /tmp/rxlm
     python benchmarks/metrics.py --recipe --out benchmarks/results/metrics_recipe.json
@@ -8,8 +8,9 @@
 Every size is one process in which all implementations take turns on the same batch, one thread, so that a ratio is of
 neighbours in time; medians of ratios are given, of processor time (other programs on the machine do not count) and of
 the wall clock. What makes lists and strings of tensors is inside the timings, as a training loop has to do it. Memory
-is the peak above what was held before, in a process for each. Tokens are Zipf's, vocabulary 32 000; a reference is its
-candidate with 30 % of the tokens replaced; lengths are uniform in [L/2, L]; smoothing is `floor`, that all have.
+is the peak above what was held before, in a process for each. `rlft` is the back end that is taken by itself: the
+compiled one, where Numba is installed. Tokens are Zipf's, vocabulary 32 000; a reference is its candidate with 30 % of
+the tokens replaced; lengths are uniform in [L/2, L]; smoothing is `floor`, that all have.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +37,23 @@ import torch
 
 SIZES = ((32, 256), (128, 512), (256, 1024))
 OURS = "rlft"
+# How much of a reference is not its candidate's.
+KINDS = {"edited": 0.3, "copied": 0.0, "unrelated": 1.0, "uniform": 1.0}
 VOCABULARY = 32_000
-# Runs of an implementation at a size: as many as fit into this many seconds, at least three.
+# Runs of an implementation at a size: as many as fit into this many seconds, at least five.
 SECONDS = 12.0
 # Not run where one call takes longer than this many seconds by the size before it.
 SLOWEST = 30.0
 
 
-def batch(rows: int, length: int) -> dict[str, torch.Tensor]:
-    """Candidates and references with padding 0, and their masks."""
+def batch(rows: int, length: int, kind: str = "edited") -> dict[str, torch.Tensor]:
+    """Candidates and references with padding 0, and their masks; `kind` is one of KINDS."""
     rng = np.random.default_rng(rows * length)
     names = np.arange(1, VOCABULARY)
-    chance = 1 / names / (1 / names).sum()
+    chance = 1 / names / (1 / names).sum() if kind != "uniform" else None
     ours = rng.choice(names, (rows, length), p=chance)
     other = rng.choice(names, (rows, length), p=chance)
-    theirs = np.where(rng.random((rows, length)) < 0.3, other, ours)
+    theirs = np.where(rng.random((rows, length)) < KINDS[kind], other, ours)
     masks = [np.arange(length) < rng.integers(length // 2, length + 1, rows)[:, None] for _ in range(2)]
     tokens = [torch.tensor(values * mask) for values, mask in zip((ours, theirs), masks, strict=True)]
     return {
@@ -73,15 +78,12 @@ def texts(given: dict[str, torch.Tensor]) -> list[tuple[str, str]]:
 
 def implementations(rxlm: Path | None) -> dict[str, Callable[[dict[str, torch.Tensor]], list[float]]]:
     """By name, from a batch to scores."""
-    from rlft.metrics import TORCH, sentence_bleu
+    from rlft.metrics import NUMPY, TORCH, Backend, sentence_bleu
 
-    def ours(given):
-        return sentence_bleu(**given, preset="nltk", smoothing="floor").tolist()
+    def by(backend: Backend | None):
+        return lambda given: sentence_bleu(**given, preset="nltk", smoothing="floor", backend=backend).tolist()
 
-    def tensors(given):
-        return sentence_bleu(**given, preset="nltk", smoothing="floor", backend=TORCH).tolist()
-
-    found = {OURS: ours, "rlft, tensors": tensors, **_peers()}
+    found = {OURS: by(None), "rlft, NumPy": by(NUMPY), "rlft, tensors": by(TORCH), **_peers()}
     if rxlm is not None:
         sys.path.append(str(rxlm))
         from rxlm.metrics.tensorbleu import tensor_sentence_bleu
@@ -129,7 +131,7 @@ def compare(rows: int, length: int, rxlm: Path | None, leave: list[str]) -> dict
     times: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in chosen}
     for turn in range(rounds):
         for name, f in chosen.items():
-            if name == OURS or turn >= max(3, SECONDS / len(chosen) / once[name][0]):
+            if name == OURS or turn >= max(5, SECONDS / len(chosen) / once[name][0]):
                 continue
             times[name].append((*_timed(f, given), *_timed(chosen[OURS], given)))
     found = {}
@@ -154,6 +156,30 @@ def _timed(f: Callable, given: dict[str, torch.Tensor]) -> tuple[float, float]:
     cpu, wall = time.process_time(), time.perf_counter()
     f(given)
     return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def kinds(rows: int, length: int) -> dict[str, dict[str, float]]:
+    """Ours on other texts: processor milliseconds of each back end on the CPU, in turns."""
+    torch.set_num_threads(1)
+    found = {}
+    for kind in KINDS:
+        given, all_ = batch(rows, length, kind), implementations(None)
+        times: dict[str, list[float]] = {OURS: [], "rlft, NumPy": []}
+        for _ in range(25):
+            for name, taken in times.items():
+                taken.append(_timed(all_[name], given)[0])
+        found[kind] = {name: 1e3 * statistics.median(taken[1:]) for name, taken in times.items()}
+    return found
+
+
+def first() -> float:
+    """Processor seconds of a process's first call."""
+    from rlft.metrics import sentence_bleu
+
+    given = batch(2, 16)
+    start = time.process_time()
+    sentence_bleu(**given)
+    return time.process_time() - start
 
 
 def prefixes(rows: int, length: int, sampled: int) -> dict[str, float]:
@@ -205,10 +231,10 @@ def _status(field: str) -> int:
     return int(line.split()[1])
 
 
-def child(rxlm: Path | None, *task: object) -> dict | float:
+def child(rxlm: Path | None, *task: object, **environment: str) -> dict | float:
     """Run one task in a process of its own."""
     words = [sys.executable, __file__, *(["--rxlm", str(rxlm)] if rxlm else []), "--task", json.dumps(task)]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = subprocess.run(words, capture_output=True, text=True, env=os.environ | environment)
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
     return json.loads(done.stdout.splitlines()[-1])
@@ -219,6 +245,10 @@ def run_task(task: list, rxlm: Path | None) -> dict | float:
     match task:
         case ["compare", rows, length, leave]:
             return compare(rows, length, rxlm, leave)
+        case ["kinds", rows, length]:
+            return kinds(rows, length)
+        case ["first"]:
+            return first()
         case ["prefixes", rows, length, sampled]:
             return prefixes(rows, length, sampled)
         case ["peak", name, rows, length]:
@@ -228,7 +258,10 @@ def run_task(task: list, rxlm: Path | None) -> dict | float:
 
 def measure(rxlm: Path | None) -> dict:
     """Everything."""
-    results: dict = {"time": {}, "memory_mib": {}, "prefixes": {}}
+    results: dict = {"time": {}, "kinds": {}, "first_call_s": [], "memory_mib": {}, "prefixes": {}}
+    with tempfile.TemporaryDirectory() as cache:
+        results["first_call_s"] = [child(None, "first", NUMBA_CACHE_DIR=cache) for _ in range(2)]
+    print(f"first call, nothing kept yet and in another process: {results['first_call_s']} s")
     leave: list[str] = []
     for rows, length in SIZES:
         found = child(rxlm, "compare", rows, length, leave)
@@ -240,11 +273,14 @@ def measure(rxlm: Path | None) -> dict:
         for name, f in sorted(found.items(), key=lambda item: item[1]["cpu_ms"]):
             cpu, wall, off = f.get("ratio_cpu", 1.0), f.get("ratio_wall", 1.0), f["largest_difference_to_nltk"]
             print(f"  {name:14} {f['cpu_ms']:10.2f} ms  x{cpu:8.1f} (wall x{wall:.1f})   off NLTK by {off:.0e}")
+    for rows, length in SIZES[1:]:
+        results["kinds"][f"{rows}x{length}"] = found = child(None, "kinds", rows, length)
+        print(f"kinds {rows} x {length}: {found}")
     for rows, length, sampled in ((32, 256, 32), (64, 512, 4)):
         found = child(rxlm, "prefixes", rows, length, sampled)
         results["prefixes"][f"{rows}x{length}"] = found
         print(f"prefixes {rows} x {length}: {found}")
-    names = [OURS, "rlft, tensors", *(["rxlm"] if rxlm else [])]
+    names = [OURS, "rlft, NumPy", "rlft, tensors", *(["rxlm"] if rxlm else [])]
     for rows, length in ((64, 512), (128, 512), (256, 512), (256, 1024), (512, 1024)):
         for name in names:
             if name == "rxlm" and rows * length > 2**18:
@@ -269,12 +305,14 @@ def recipe(steps: int = 60, seeds: int = 3) -> dict:
     for seed in range(seeds):
         for credit in ("sentence", "prefix", "nltk"):
             run = tensorbleu(credit=credit, steps=steps, seed=seed)
-            start = time.process_time()
+            assert run.held_out is not None and run.reward is not None
+            judged = partial(evaluate, run.trainer.policy, run.held_out, run.reward, problems=256, samples=1, seed=seed)
+            before, start = judged().mean, time.process_time()
             logged = [run.trainer.step() for _ in range(steps)][1:]
             cpu = time.process_time() - start
-            assert run.held_out is not None and run.reward is not None
-            found = evaluate(run.trainer.policy, run.held_out, run.reward, problems=256, samples=1, seed=seed)
+            found = judged()
             results[f"{credit}-{seed}"] = {
+                "before": before,
                 "held_out": found.mean,
                 "interval": found.interval,
                 "reward_ms": 1e3 * statistics.median(step["seconds/reward"] for step in logged),
@@ -290,7 +328,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in ("rlft", "torch", "numpy", "nltk", "sacrebleu", "torchmetrics", "rxlm"):
+    for name in ("rlft", "torch", "numpy", "numba", "nltk", "sacrebleu", "torchmetrics", "rxlm"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

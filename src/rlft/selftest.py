@@ -18,6 +18,7 @@ EXTRAS = {
     "tasks": ("reasoning_gym", "math_verify", "pyarrow"),
     "digits": ("sklearn",),
     "control": ("gymnasium",),
+    "fast": ("numba",),
     "hub": ("datasets",),
 }
 

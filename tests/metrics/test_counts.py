@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -10,13 +11,22 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rlft.metrics import NUMPY, TORCH, sentence_bleu
+from rlft.metrics import NUMBA, NUMPY, TORCH, counts, sentence_bleu
 from rlft.metrics.batch import batch
 from rlft.types import UserError
 
 from .samples import clipped, sample
 
-BACKENDS = pytest.mark.parametrize("backend", [TORCH, NUMPY], ids=["torch", "numpy"])
+COMPILER = importlib.util.find_spec("numba") is not None
+NEEDS_COMPILER = pytest.mark.skipif(not COMPILER, reason="needs numba: pip install 'rlft[fast]'")
+BACKENDS = pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(TORCH, id="torch"),
+        pytest.param(NUMPY, id="numpy"),
+        pytest.param(NUMBA, id="numba", marks=NEEDS_COMPILER),
+    ],
+)
 
 
 def counted(backend, drawn, orders):
@@ -45,11 +55,11 @@ def test_counts_equal_the_definition(backend, vocabulary):
 @pytest.mark.slow
 def test_counts_equal_nltk_on_ten_thousand_batches():
     precision = pytest.importorskip("nltk.translate.bleu_score").modified_precision
-    rng = np.random.default_rng(1)
+    rng, backends = np.random.default_rng(1), (TORCH, NUMPY, NUMBA) if COMPILER else (TORCH, NUMPY)
     for _ in range(10_000):
         orders, references = int(rng.integers(1, 7)), int(rng.integers(1, 9))
         drawn = sample(rng, 2, references, 16, int(rng.choice([1, 2, 5, 30, 10**6])))
-        results = [counted(backend, drawn, orders)[1] for backend in (TORCH, NUMPY)]
+        results = [counted(backend, drawn, orders)[1] for backend in backends]
         for row, (text, targets) in enumerate(zip(drawn.texts, drawn.targets, strict=True)):
             for n in range(1, orders + 1):
                 exact = precision(targets, text, n)
@@ -76,6 +86,48 @@ def test_rows_longer_than_one_integer_holds(backend):
         assert matches.min() > 100
 
 
+@NEEDS_COMPILER
+def test_hashes_that_all_collide_change_nothing():
+    """Tokens made so that each belongs into the last slot of the table; all but one have to move on, and round."""
+    from rlft.metrics.counts_numba import _SPREAD
+
+    inverse = pow(int(_SPREAD), -1, 2**64)
+    names = np.array([(2**64 - 1 - j) * inverse % 2**64 for j in range(40)], np.uint64).view(np.int64)
+    assert len({int(name) * int(_SPREAD) % 2**64 >> 50 for name in names.tolist()}) == 1
+    rng = np.random.default_rng(9)
+    ours, theirs = (torch.tensor(names[rng.integers(0, 40, (3, 2, 60))]) for _ in range(2))
+    given = batch(ours[:, 0], theirs)
+    assert NUMBA.count(given, 3)[0].tolist() == NUMPY.count(given, 3)[0].tolist()
+    assert NUMBA.count(given, 3)[0].sum() > 60
+
+
+def test_without_a_compiler_numpy_counts(monkeypatch):
+    given = batch(torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long))
+    assert counts.fastest(given) is (NUMBA if COMPILER else NUMPY)
+    monkeypatch.setitem(sys.modules, "rlft.metrics.counts_numba", None)
+    monkeypatch.delattr("rlft.metrics.counts_numba", raising=False)
+    counts._fastest_on_cpu.cache_clear()
+    assert counts.fastest(given) is NUMPY
+    with pytest.raises(UserError, match=r"rlft\[fast\]"):
+        NUMBA.count(given, 2)
+    counts._fastest_on_cpu.cache_clear()
+
+
+@NEEDS_COMPILER
+def test_nowhere_to_keep_what_was_compiled(monkeypatch):
+    import numba
+
+    from rlft.metrics import counts_numba
+
+    def njit(function=None, *, cache=False):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return numba.njit(function)
+
+    monkeypatch.setattr(counts_numba, "njit", njit)
+    assert counts_numba._kept(lambda x: x + 1)(2) == 3
+
+
 @BACKENDS
 def test_a_hole_splits_a_sequence(backend):
     ours, theirs = torch.tensor([[1, 2, 9, 3, 4]]), torch.tensor([[1, 2, 9, 3, 4]])
@@ -84,6 +136,39 @@ def test_a_hole_splits_a_sequence(backend):
     matches, totals = backend.count(given, 3)
     assert matches.tolist() == [[4, 2, 0]]
     assert totals.tolist() == [[4, 2, 0]]
+
+
+@BACKENDS
+def test_flags_are_matches_of_every_prefix(backend):
+    rng, seen = np.random.default_rng(2), 0
+    for _ in range(30):
+        drawn = sample(rng, references=2, longest=14, vocabulary=3)
+        flags = backend.flags(counted(backend, drawn, 4)[0], 4).long().cumsum(-1)
+        for row, (text, targets) in enumerate(zip(drawn.texts, drawn.targets, strict=True)):
+            for size in range(1, len(text) + 1):
+                assert flags[row, :, size - 1].tolist() == clipped(text[:size], targets, 4)
+            seen += sum(clipped(text, targets, 4)[1:])
+    assert seen > 100
+
+
+@BACKENDS
+def test_holes_anywhere(backend):
+    """As many sequences of their own: the definition, with tokens off the mask that occur nowhere else."""
+    rng, seen = np.random.default_rng(4), 0
+    for _ in range(60):
+        ours, theirs = rng.integers(0, 3, (2, 15)), rng.integers(0, 3, (2, 2, 13))
+        mask, their_mask = rng.random(ours.shape) < 0.8, rng.random(theirs.shape) < 0.8
+        given = batch(*map(torch.tensor, (ours, theirs, mask, their_mask)))
+        matches, totals = backend.count(given, 4)
+        for row in range(2):
+            text = np.where(mask[row], ours[row], -1 - np.arange(15)).tolist()
+            targets = np.where(their_mask[row], theirs[row], -100 - np.arange(13)).tolist()
+            assert matches[row].tolist() == clipped(text, targets, 4)
+            whole = [sum(all(mask[row, i : i + n]) for i in range(16 - n)) for n in range(1, 5)]
+            assert totals[row].tolist() == whole
+        assert backend.flags(given, 4).sum(-1).tolist() == matches.tolist()
+        seen += int(matches[:, 3].sum())
+    assert seen > 50
 
 
 @BACKENDS

@@ -7,11 +7,12 @@
 from rlft.metrics.alignment import edit_distance, edit_similarity, rouge_l, wer
 from rlft.metrics.bleu import bleu_of_stats, bleu_stats, corpus_bleu, prefix_bleu, sentence_bleu
 from rlft.metrics.cider import cider_d
-from rlft.metrics.counts import NUMPY, TORCH, Backend
+from rlft.metrics.counts import NUMBA, NUMPY, TORCH, Backend
 from rlft.metrics.ngrams import PRF, chrf, distinct_n, gleu, repetition, rouge_n, self_bleu
 from rlft.metrics.text import characters, ids, mteval_13a, padded, text_chrf, whitespace
 
 __all__ = [
+    "NUMBA",
     "NUMPY",
     "PRF",
     "TORCH",

@@ -194,7 +194,7 @@ def _window_ends(given: Batch, orders: int) -> Int[Tensor, "B L N"]:
 
 def _stats(given: Batch, orders: int, rule: ReferenceLength, backend: Backend | None) -> Int[Tensor, "B C"]:
     matches, totals = (backend or fastest(given)).count(given, orders)
-    lengths = given.candidate_lengths()
+    lengths = totals[:, 0]
     return _row(matches, totals, lengths, length_by_rule(lengths, given.reference_lengths(), rule))
 
 

@@ -68,7 +68,6 @@ def precisions(stats: Stats, convention: Convention, orders: int) -> Float[Tenso
     """p_n as in the table above."""
     m, d = stats.matches, stats.totals + stats.missing
     value, p, zero = convention.smoothing_value(), m / d.clamp(min=1), m == 0
-    halvings = torch.exp2(-zero[..., :orders].long().cumsum(-1).to(p.dtype))
     nth = p[..., :orders]
     match convention.smoothing:
         case "none":
@@ -78,19 +77,24 @@ def precisions(stats: Stats, convention: Convention, orders: int) -> Float[Tenso
         case "add-k":
             return torch.cat([p[..., :1], (m[..., 1:] + value) / (d[..., 1:] + value)], -1)[..., :orders]
         case "exp":
-            return torch.where(zero[..., :orders], halvings / d.clamp(min=1)[..., :orders], nth)
+            return torch.where(zero[..., :orders], _halvings(nth) / d.clamp(min=1)[..., :orders], nth)
         case "method4":
-            return _method4(stats, nth, halvings, value)
+            return _method4(stats, nth, value)
         case "method5":
             return _method5(nth, p)
         case "method7":
-            return _method5(_method4(stats, nth, halvings, value), p)
+            return _method5(_method4(stats, nth, value), p)
 
 
-def _method4(stats: Stats, p: Tensor, halvings: Tensor, value: float) -> Tensor:
+def _halvings(p: Tensor) -> Tensor:
+    """2^-j at and after the j-th order without a match."""
+    return torch.exp2(-(p == 0).long().cumsum(-1).to(p.dtype))
+
+
+def _method4(stats: Stats, p: Tensor, value: float) -> Tensor:
     length, orders = stats.candidate[..., None], p.shape[-1]
     d = (stats.totals + stats.missing)[..., :orders].clamp(min=1)
-    smoothed = halvings * length.clamp(min=1).log() / value / d
+    smoothed = _halvings(p) * length.clamp(min=1).log() / value / d
     return torch.where(stats.matches[..., :orders] == 0, smoothed, p)
 
 
@@ -204,6 +208,8 @@ def reference_length(
     candidate: Int[Tensor, "*S"], references: Int[Tensor, "*S R"], rule: ReferenceLength
 ) -> Int[Tensor, "*S"]:
     """r of the brevity penalty: the closest length, the shorter of two as close; absent references (0) do not count."""
+    if references.shape[-1] == 1:
+        return references[..., 0]
     absent, far = references == 0, 1 << 62
     if rule == "first-closest":
         nearest = (references - candidate[..., None]).abs().min(-1, keepdim=True).indices
