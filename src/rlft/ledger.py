@@ -68,9 +68,17 @@ class Ledger:
         self.lengths(rollouts)
         self.add("rows/demonstrated", float(len(rollouts)), 1.0)
 
+    def mismatch(self, rollouts: Rollouts) -> None:
+        """How far the engine that drew the rows is from the policy: k3 of KL(engine || policy), the largest ratio."""
+        log_ratio = torch.where(rollouts.mask, rollouts.logp_old - rollouts.column("logp_drawn"), 0)
+        self.add("mismatch", (log_ratio.exp() - 1 - log_ratio).sum(), rollouts.mask.sum())
+        self.peak("mismatch/largest", (log_ratio.exp() - 1).abs().amax())
+
     def rewards(self, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
         """Rewards, their spread, their parts, and the rows that could not be scored."""
         self.lengths(rollouts)
+        if rollouts.has("logp_drawn") and len(rollouts):
+            self.mismatch(rollouts)
         rewards = rollouts.rewards.double()
         for name, values in {"reward": rewards, **{f"reward/{name}": part for name, part in parts.items()}}.items():
             self.add(name, values.nansum(), values.isfinite().sum())

@@ -68,6 +68,7 @@ COLUMNS = {
     "position": "the Trainer, when it draws rollouts",
     "rewards": "the Trainer's reward stage",
     "reward_at": "a reward that returns [N, D]",
+    "logp_drawn": "a policy whose rows another engine drew",
     "logp_ref": "the Trainer, for a method with reference=True or a run that watches the KL",
     "values": "the Trainer, for a method with critic=True",
     "returns": "an advantage that also fits a critic, such as advantages.gae",

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rlft.noise import uniform
 from rlft.policies._sampling import Drawn, roll_out
 from rlft.policies._scoring import remembering, widened
 from rlft.policies._text import padded
@@ -77,7 +78,7 @@ class Begun:
         return torch.tensor(self.at, dtype=torch.long, device=device)[:, None] + torch.arange(count, device=device)
 
 
-def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, u: Float[Tensor, "N L"]) -> Drawn:
+def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
     """Tokens, log-probabilities and supports of the rows that go on, `policy.rows` of them at a time.
 
     A prompt is read with what was begun of it, and once for its group.
@@ -86,7 +87,7 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, u: Flo
         return _nothing(policy)
     tokens = [begun.tokens[i] for i in begun.going]
     reads = [prompts[i] + begun.tokens[i] for i in begun.going]
-    u, slices = begun.noise(u), []
+    u, slices = begun.noise(uniform(keys, begun.limit)), []
     for part in torch.arange(len(u)).split(policy.rows or len(u)):
         owners = (part // begun.group).tolist()
         some = reads[owners[0] : owners[-1] + 1]

@@ -140,3 +140,22 @@ def padded(rows: Sequence[Sequence[int]], device: torch.device | str) -> Int[Ten
     """Token lists as one tensor, padded at the end with zeros."""
     width = max(map(len, rows), default=0)
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=torch.long, device=device)
+
+
+def check_known(problem: Problem, tokens: Sequence[int], known: int) -> None:
+    """UserError for a token that the model has no embedding of."""
+    if max(tokens) >= known:
+        raise UserError(
+            f"{called(problem)}: its prompt has token {max(tokens)}, and the model knows {known}; "
+            "the tokenizer does not belong to the model"
+        )
+
+
+def check_room(problem: Problem, tokens: Sequence[int], room: int, config: Any) -> None:
+    """UserError for a prompt that does not fit, with `room` more tokens, in the context of the model's configuration."""
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if context and len(tokens) + room > context:
+        raise UserError(
+            f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
+            f"context of {context}; shorten the prompt or lower max_new_tokens"
+        )

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.noise import branch_keys, row_keys, uniform
+from rlft.noise import branch_keys, row_keys
 from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
 from rlft.policies._going_on import Begun, gone_on
 from rlft.policies._lent import Lent, untouched
@@ -34,8 +34,11 @@ from rlft.policies._scoring import (
     recomputing,
     splittable,
 )
-from rlft.policies._text import Codec, called, padded
+from rlft.policies._text import Codec, check_known, check_room, padded
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
+
+if TYPE_CHECKING:
+    from rlft.policies.served import Served, Server
 
 
 class Language(nn.Module):
@@ -85,6 +88,7 @@ class Language(nn.Module):
         self.sampling = Sampling(max_new_tokens, temperature, top_p, top_k)
         self.codec = Codec(tokenizer, stop, system)
         self.decoders = Decoders(self.causal)
+        self.server: Served | None = None
         self.value_trains_trunk = value_trains_trunk
         self.rows = rows
         self.gradient_checkpointing = gradient_checkpointing
@@ -174,6 +178,14 @@ class Language(nn.Module):
         view.sampling = replace(self.sampling, **{name: value for name, value in asked.items() if value is not None})
         return view
 
+    def served(self, server: Server) -> Language:
+        """The same weights, not a copy, whose rows another engine draws; see `policies.served`."""
+        from rlft.policies.served import Served
+
+        view = copy.copy(self)
+        view.server = Served(server)
+        return view
+
     @property
     def causal(self) -> Causal:
         """The `transformers` model, adapters inside it or not."""
@@ -245,7 +257,8 @@ class Language(nn.Module):
         """`group` rows for each prompt that go on from these tokens of it, which are not on the mask."""
         limit, ends = self.sampling.max_new_tokens, self.ends.tolist()
         begun = Begun(tokens, [self.codec.over(row, ends) for row in tokens], group, limit)
-        drawn = begun.whole(gone_on(self, prompts, begun, uniform(keys, limit)))
+        draw = gone_on if self.server is None else self.server.gone_on
+        drawn = begun.whole(draw(self, prompts, begun, keys))
         lengths, truncated = self.codec.lengths(drawn.tokens[:, :limit], self.ends)
         for i in set(range(len(prompts))) - set(begun.going):
             rows = slice(i * group, (i + 1) * group)
@@ -259,10 +272,11 @@ class Language(nn.Module):
             self.codec.text(row[:length], cut)
             for row, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
         ]
-        trace = {"completion": drawn.tokens * row, **support}
-        return self._rollouts(
-            problems, prompts, group, trace=trace, mask=mask, logp=drawn.logp.where(mask, 0), texts=texts
-        )
+        trace, logp = {"completion": drawn.tokens * row, **support}, drawn.logp.where(mask, 0)
+        made = self._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)
+        if self.server is None:
+            return made
+        return replace(made, logp_old=self.log_prob(made)).fill(logp_drawn=logp)
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """log p(token | prompt, tokens before it) under the distribution tokens are drawn from; 0 off the mask.
@@ -316,7 +330,8 @@ class Language(nn.Module):
         """
         if has_adapter(self.model):
             return Lent(self, self.model, untouched(self.model))
-        return copy.deepcopy(self, {id(self.codec): self.codec}).requires_grad_(False)
+        shared = {id(part): part for part in (self.codec, self.server)}
+        return copy.deepcopy(self, shared).requires_grad_(False)
 
     @property
     def ends(self) -> Int[Tensor, "E"]:
@@ -367,21 +382,13 @@ class Language(nn.Module):
         """The prompt's tokens, if the model can read them and `room` more."""
         tokens = self.codec.encode(problem)
         self._fits(problem, tokens, room)
-        known = self.causal.get_input_embeddings().num_embeddings
-        if max(tokens) >= known:
-            raise UserError(
-                f"{called(problem)}: its prompt has token {max(tokens)}, and the model knows {known}; "
-                "the tokenizer does not belong to the model"
-            )
+        check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
         return tokens
 
     def _fits(self, problem: Problem, tokens: Sequence[int], room: int) -> None:
-        context = getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
-        if context and len(tokens) + room > context:
-            raise UserError(
-                f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
-                f"context of {context}; shorten the prompt or lower max_new_tokens"
-            )
+        check_room(
+            problem, tokens, room, getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
+        )
 
     def _first(self, lengths: list[int], width: int) -> Tensor:
         """[N width] True in the first `lengths` places."""

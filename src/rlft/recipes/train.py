@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rlft import rewards, tasks
+from rlft.advantages.correction import importance_corrected
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.language import Language
 from rlft.policies.pair import Pair
 from rlft.policies.second_turn import asked_again
+from rlft.policies.served import VLLM
 from rlft.rewards.pairs import both
 from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
@@ -50,6 +53,7 @@ def train(
     eval_samples: int = 1,
     kl: bool = True,
     shard: bool = False,
+    vllm: float | None = None,
     observer: str | None = None,
     observer_asked: str = "{prompt}",
     seed: int = 0,
@@ -89,6 +93,8 @@ def train(
         eval_samples: completions of each.
         kl: measure the KL to the start at every step, also where the method does not need it.
         shard: share the weights of the layers out over torchrun's processes (FSDP2), for models too large for one.
+        vllm: draw rows with vLLM, which may take this share of the GPU's memory; advantages are corrected for what its
+            log-probabilities differ by. Needs rlft[vllm].
         observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
         observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
         seed: of everything random.
@@ -113,9 +119,9 @@ def train(
     )
     alone, sources = load(model_folder(model)), [source for source in (task, held_out) if source is not None]
     _check(alone, method, observer, sources)
+    alone, method = _served(alone, method, vllm, dtype)
     pair = Exchanging in method.needs
     policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else alone
-    reference = _reference(policy, method.reference or kl, (runtime or Local()) if shard else None)
     trainer = Trainer(
         policy,
         method,
@@ -128,7 +134,7 @@ def train(
         schedule=lambda step: min(1.0, (step + 1) / (warmup + 1)),
         max_grad_norm=max_grad_norm,
         seed=seed,
-        reference=reference,
+        reference=_reference(policy, method.reference or kl, (runtime or Local()) if shard else None),
         measures=[_of_the_first if pair else text_measures],
         runtime=runtime,
     )
@@ -148,6 +154,14 @@ def _check(policy: Language, method: Method, observer: str | None, sources: Iter
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     for source in sources:
         policy.check(_asked(source))
+
+
+def _served(policy: Language, method: Method, memory: float | None, dtype: str) -> tuple[Language, Method]:
+    """With a share of memory: the policy whose rows vLLM draws, and the method that corrects for it."""
+    if memory is None:
+        return policy, method
+    engine = VLLM(policy.causal.config.name_or_path, memory=memory, dtype=dtype)
+    return policy.served(engine), replace(method, advantage=importance_corrected(method.advantage))
 
 
 def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:

@@ -1,0 +1,52 @@
+"""Weights for rows that another engine drew than the one that is trained. Not a ratio: it has no gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.types import Credit, Rollouts, Runtime, Stateful
+
+
+class _Corrected:
+    """Remembers what the credit inside it remembers."""
+
+    def __init__(self, credit: Credit, most: float):
+        self.credit, self.most = credit, most
+
+    def __call__(self, rollouts: Rollouts, runtime: Runtime) -> Tensor | Mapping[str, Tensor]:
+        columns = self.credit(rollouts, runtime)
+        if not rollouts.has("logp_drawn"):
+            return columns
+        columns = columns if isinstance(columns, Mapping) else {"advantages": columns}
+        advantages = columns["advantages"]
+        wide = advantages if advantages.ndim == 2 else advantages[:, None].expand_as(rollouts.mask)
+        return {**columns, "advantages": wide * weights(rollouts).clamp(max=self.most)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.credit.state_dict() if isinstance(self.credit, Stateful) else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if isinstance(self.credit, Stateful):
+            self.credit.load_state_dict(state)
+
+
+def importance_corrected(credit: Credit, most: float = 2.0) -> Credit:
+    """A credit whose advantages are multiplied by min(π_old / μ, most) for each decision.
+
+    μ drew the row (`logp_drawn`) and π_old is the policy with the same weights in its own arithmetic (`logp_old`), so
+    E_μ[w·A·∇log π] = E_π[A·∇log π] but for what the bound cuts off (truncated importance sampling: Ionides 2008, J.
+    Comput. Graph. Stat. 17). Exact for losses in which a positive factor of the advantage is one of the loss: policy
+    gradients, and PPO's clip. Returns and other columns stay as they are. Rows without `logp_drawn` came from the
+    policy itself, and their advantages are `credit`'s.
+    """
+    return _Corrected(credit, most)
+
+
+def weights(rollouts: Rollouts) -> Float[Tensor, "N D"]:
+    """π_old / μ of each decision; 1 off the mask."""
+    return torch.where(rollouts.mask, rollouts.logp_old - rollouts.column("logp_drawn"), 0).exp()
