@@ -152,7 +152,7 @@ def check_known(problem: Problem, tokens: Sequence[int], known: int) -> None:
 
 
 def check_room(problem: Problem, tokens: Sequence[int], room: int, config: Any) -> None:
-    """UserError for a prompt that does not fit, with `room` more tokens, in the context of the model's configuration."""
+    """UserError for a prompt that does not fit, with `room` more tokens, in the context of this configuration."""
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
     if context and len(tokens) + room > context:
         raise UserError(

@@ -386,9 +386,7 @@ class Language(nn.Module):
         return tokens
 
     def _fits(self, problem: Problem, tokens: Sequence[int], room: int) -> None:
-        check_room(
-            problem, tokens, room, getattr(self.causal.config.get_text_config(), "max_position_embeddings", None)
-        )
+        check_room(problem, tokens, room, self.causal.config)
 
     def _first(self, lengths: list[int], width: int) -> Tensor:
         """[N width] True in the first `lengths` places."""
