@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rlft.policies._fused import widened
 from rlft.policies._sampling import Drawn, roll_out
-from rlft.policies._scoring import remembering, widened
+from rlft.policies._scoring import remembering
 from rlft.policies._text import padded
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, u: Flo
         stopped = partial(policy.codec.any_stopped, [tokens[i] for i in owners]) if policy.codec.stop else None
         noise = u[part.to(u.device)]
         with remembering(policy.causal):
-            decoder = policy.decoders.new()
+            decoder = policy.engine.decoder()
             slices.append(roll_out(decoder, read, owner, noise, policy.sampling, policy.ends, room, stopped))
     drawn, logp, supports = zip(*slices, strict=True)
     return Drawn(torch.cat(drawn), torch.cat(logp), torch.cat(supports) if policy.sampling.truncates else None)

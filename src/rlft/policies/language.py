@@ -8,11 +8,11 @@ Not an inference server and not a trainer: it draws tokens, says how likely they
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -24,18 +24,12 @@ from rlft.policies._going_on import Begun, gone_on
 from rlft.policies._lent import Lent, untouched
 from rlft.policies._resume import copied, parents
 from rlft.policies._sampling import Sampling, finite, pack
-from rlft.policies._scoring import (
-    Causal,
-    hidden_states,
-    joined,
-    log_probs,
-    new_value_head,
-    quiet,
-    recomputing,
-    splittable,
-)
+from rlft.policies._scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
 from rlft.policies._text import Codec, called, padded
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
+
+if TYPE_CHECKING:
+    from rlft.policies.engines import Engine
 
 
 class Language(nn.Module):
@@ -54,6 +48,8 @@ class Language(nn.Module):
     rows            rows to a forward pass while sampling; None takes all at once
     gradient_checkpointing  recompute the model's activations in the backward pass
     logits_at_once  logits that exist at a time when rows are scored (float32: 4 bytes each)
+    engine          what runs the model, see `policies.engines`: `Lean`, our own code over its weights where that gives
+                    its numbers, is the default; `Plain` is its own code always
 
     The model stays in eval mode: with dropout the first ratio would not be 1. Problems are strings or chat messages.
     The trace is `prompt` [N L] and `completion` [N D], token ids padded at the end, `prompt_length` [N] and, where
@@ -76,15 +72,16 @@ class Language(nn.Module):
         rows: int | None = None,
         gradient_checkpointing: bool = False,
         logits_at_once: int = 2**25,
+        engine: Callable[[Causal], Engine] | None = None,
     ):
         super().__init__()
-        from rlft.policies._decode import Decoders
+        from rlft.policies.engines import Lean
 
         self.model = model
         splittable(self.causal)
         self.sampling = Sampling(max_new_tokens, temperature, top_p, top_k)
         self.codec = Codec(tokenizer, stop, system)
-        self.decoders = Decoders(self.causal)
+        self.engine = (engine or Lean)(self.causal)
         self.value_trains_trunk = value_trains_trunk
         self.rows = rows
         self.gradient_checkpointing = gradient_checkpointing
@@ -328,17 +325,17 @@ class Language(nn.Module):
     def _decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The hidden state [M H] before each decision on the mask, and their rows and places."""
         row, place = rollouts.mask.to(self.device).nonzero(as_tuple=True)
-        length = rollouts.trace["prompt_length"].to(self.device)
-        longest = int(place.max()) + 1 if len(place) else 1
-        prompt, completion = (rollouts.trace[name].to(self.device) for name in ("prompt", "completion"))
-        hidden = hidden_states(self.causal, joined(prompt, length, completion[:, :longest]))
-        return hidden[row, length[row] + place - 1], (row, place)
+        prompt, length, completion = (
+            rollouts.trace[name].to(self.device) for name in ("prompt", "prompt_length", "completion")
+        )
+        asked = Asked(prompt, length, completion, row, place)
+        return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)
 
     def _score(self, rollouts: Rollouts, temperature: float, support: Tensor | None) -> Tensor:
         hidden, at = self._decisions(rollouts)
         tokens = rollouts.trace["completion"].to(self.device)[at]
         support = None if support is None else support.to(self.device)[at]
-        logp = log_probs(self.causal, hidden, tokens, temperature, support, self.logits_at_once)
+        logp = self.engine.log_probs(hidden, tokens, temperature, support, self.logits_at_once)
         return logp.new_zeros(rollouts.mask.shape).index_put(at, logp)
 
     def _rollouts(
