@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear, silu
+from torch.nn.functional import rms_norm as torch_rms_norm
 
 from rlft.policies._sampling import unpack
 
@@ -27,26 +28,28 @@ def widened(numbers: Tensor) -> Tensor:
     return numbers.float() if numbers.dtype in (torch.bfloat16, torch.float16) else numbers
 
 
-def _normal(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def _normed(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    if x.dtype == torch.float32:
+        return torch_rms_norm(x, weight.shape, weight, eps)
     # In float32 whatever is given, as `transformers` does it.
-    wide = x.float()
-    scale = wide.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
-    return (wide * scale).to(x.dtype), scale
+    return weight * torch_rms_norm(x.float(), weight.shape, None, eps).to(x.dtype)
 
 
 class _Normed(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        normal, scale = _normal(x, eps)
-        ctx.save_for_backward(x, weight, scale)
-        return normal * weight
+        ctx.save_for_backward(x, weight)
+        ctx.eps = eps
+        return _normed(x, weight, eps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        x, weight, scale = ctx.saved_tensors
+        x, weight = ctx.saved_tensors
         # In float64 for float64, so that gradients of several rows add up before or behind it.
-        grad, normal = widened(grads[0]), widened(x) * scale
+        grad, wide = widened(grads[0]), widened(x)
+        scale = wide.square().mean(-1, keepdim=True).add_(ctx.eps).rsqrt_()
+        normal = wide * scale
         to_weight = (grad * normal).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
         inner = grad * widened(weight)
         turned = inner.sub_(normal.mul_((inner * normal).mean(-1, keepdim=True)))
@@ -55,7 +58,7 @@ class _Normed(Function):
 
 def rms_norm(x: Float[Tensor, "*n H"], weight: Float[Tensor, "H"], eps: float) -> Float[Tensor, "*n H"]:
     """weight · x / sqrt(mean x² + eps) over the last axis (Zhang and Sennrich 2019, arXiv:1910.07467)."""
-    return _Normed.apply(x, weight, eps) if torch.is_grad_enabled() else _normal(x, eps)[0] * weight
+    return _Normed.apply(x, weight, eps) if torch.is_grad_enabled() else _normed(x, weight, eps)
 
 
 class _Gated(Function):

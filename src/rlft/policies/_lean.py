@@ -1,6 +1,6 @@
 """Llama-shaped decoders run from the weights that `transformers` has loaded, none copied. Not a model of its own.
 
-`read` looks whether a model is built of the parts of Llama: RMS norms, rotary positions, grouped-query attention to
+`built_like_llama` looks whether a model is built of the parts of Llama: RMS norms, rotary positions, grouped-query attention to
 everything, a gated MLP (Llama, Qwen2, Qwen3, Mistral without a window and their like). `Trunk` then does what the
 model's own code does, without its overhead. Linear layers are called as the modules they are, so adapters act. That
 a model is built of these parts does not say that it puts them together like this: `engines` tries that.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -33,15 +32,22 @@ _MLP = {"gate_proj", "up_proj", "down_proj", "act_fn"}
 Keys = list[tuple[Tensor, Tensor]]
 
 
-@dataclass(frozen=True)
-class Block:
-    """The modules of one layer."""
+class Block(NamedTuple):
+    """The modules of one layer that are called, and those around them that are not."""
 
-    layer: Any
-    attention: Any
-    mlp: Any
-    normed: tuple[Any, Any]  # of each query and key head, or None
-    gate: Callable[[Tensor, Tensor], Tensor]
+    first: Any
+    query: Any
+    key: Any
+    value: Any
+    query_norm: Any  # None where queries and keys have none
+    key_norm: Any
+    out: Any
+    second: Any
+    gate: Any
+    up: Any
+    down: Any
+    act: Callable[[Tensor, Tensor], Tensor]
+    around: tuple[nn.Module, ...]
 
 
 class Angles(NamedTuple):
@@ -51,15 +57,13 @@ class Angles(NamedTuple):
     sin: Float[Tensor, "n 1 E"]
 
 
-def read(model: Any) -> Trunk | None:
-    """The parts of this causal model, if they are those of Llama."""
+def built_like_llama(model: Any) -> bool:
+    """Whether the parts of this causal model are those of Llama."""
     trunk = model.base_model
     if _children(trunk) != _TRUNK or not all(map(_llama_like, trunk.layers)):
-        return None
+        return False
     # These change all angles, of earlier tokens too, when a row grows long.
-    if trunk.rotary_emb.rope_type in ("dynamic", "longrope"):
-        return None
-    return Trunk(trunk, model.config)
+    return trunk.rotary_emb.rope_type not in ("dynamic", "longrope")
 
 
 def _children(module: nn.Module) -> set[str]:
@@ -84,21 +88,19 @@ def norm(module: Any, x: Tensor) -> Tensor:
 class Trunk:
     """The decoder without its head: tokens to hidden states."""
 
-    def __init__(self, trunk: Any, config: Any):
-        self.trunk = trunk
-        self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
+    def __init__(self, model: Any):
+        self.trunk = trunk = model.base_model
+        self.heads, self.key_heads = model.config.num_attention_heads, model.config.num_key_value_heads
         self.blocks = [_block(layer) for layer in trunk.layers]
-        self.width = self.blocks[0].attention.head_dim
-        self.scaling = self.blocks[0].attention.scaling
+        self.width, self.scaling = trunk.layers[0].self_attn.head_dim, trunk.layers[0].self_attn.scaling
 
     def bypassed(self) -> Iterator[nn.Module]:
         """The modules whose `forward` is not called: whoever hooks onto one of them must be served otherwise."""
         yield self.trunk
         yield self.trunk.norm
         for block in self.blocks:
-            yield from (block.layer, block.attention, block.mlp)
-            yield from (block.layer.input_layernorm, block.layer.post_attention_layernorm, block.mlp.act_fn)
-            yield from (module for module in block.normed if module is not None)
+            yield from (*block.around, block.first, block.second)
+            yield from (module for module in (block.query_norm, block.key_norm) if module is not None)
 
     def angles(self, position: Int[Tensor, "n"]) -> Angles:
         """As the model's own rotary module has them."""
@@ -137,20 +139,18 @@ class Trunk:
 
     def projected(self, block: Block, x: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [n H E], keys and values [n h E] of each token, at its position."""
-        x = norm(block.layer.input_layernorm, x)
-        made = block.attention.q_proj(x), block.attention.k_proj(x), block.attention.v_proj(x)
+        x = norm(block.first, x)
+        made = block.query(x), block.key(x), block.value(x)
         queries, keys, values = (part.view(len(x), -1, self.width) for part in made)
-        for_queries, for_keys = block.normed
-        queries = queries if for_queries is None else norm(for_queries, queries)
-        keys = keys if for_keys is None else norm(for_keys, keys)
+        queries = queries if block.query_norm is None else norm(block.query_norm, queries)
+        keys = keys if block.key_norm is None else norm(block.key_norm, keys)
         return turned(queries, *angles), turned(keys, *angles), values
 
     def after(self, block: Block, x: Tensor, attended: Tensor) -> Tensor:
         """The rest of the layer, for what attention gave [n H·E]."""
-        x = x + block.attention.o_proj(attended)
-        inner = norm(block.layer.post_attention_layernorm, x)
-        mlp = block.mlp
-        return x + mlp.down_proj(block.gate(mlp.gate_proj(inner), mlp.up_proj(inner)))
+        x = x + block.out(attended)
+        inner = norm(block.second, x)
+        return x + block.down(block.act(block.gate(inner), block.up(inner)))
 
     def _attended(
         self, layout: Layout, seen: Tensor | None, queries: Tensor, new: Tensor, values: Tensor, keys: Keys | None
@@ -178,7 +178,12 @@ class Trunk:
     def attended(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Float[Tensor, "n C"]:
         """One query [n H E] of each row to keys and values [n h S E] that stand before it; `seen` [n 1 1 S]."""
         grouped = q.view(len(q), self.key_heads, -1, self.width)
-        return scaled_dot_product_attention(grouped, k, v, attn_mask=seen, scale=self.scaling).flatten(1)
+        if q.dtype in (torch.bfloat16, torch.float16):  # keeps its scores in float32
+            return scaled_dot_product_attention(grouped, k, v, attn_mask=seen, scale=self.scaling).flatten(1)
+        scores = torch.bmm((grouped * self.scaling).flatten(0, 1), k.flatten(0, 1).transpose(1, 2))
+        if seen is not None:
+            scores = (scores.view(*grouped.shape[:3], -1) + seen).flatten(0, 1)
+        return torch.bmm(scores.softmax(-1), v.flatten(0, 1)).view(len(q), -1)
 
     def masked(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Float[Tensor, "N D H E"]:
         """Attention of queries [N D H E] to keys and values [N S h E]; `seen` is that of `added`, or everything is.
@@ -196,9 +201,21 @@ class Trunk:
 
 
 def _block(layer: Any) -> Block:
-    attention = layer.self_attn
-    named = dict(attention.named_children())
-    smooth = "silu" in type(layer.mlp.act_fn).__name__.lower()
-    act = layer.mlp.act_fn
-    gate = gated if smooth else lambda gate, up: act(gate) * up
-    return Block(layer, attention, layer.mlp, (named.get("q_norm"), named.get("k_norm")), gate)
+    attention, mlp = layer.self_attn, layer.mlp
+    norms, act = dict(attention.named_children()), mlp.act_fn
+    smooth = "silu" in type(act).__name__.lower()
+    return Block(
+        first=layer.input_layernorm,
+        query=attention.q_proj,
+        key=attention.k_proj,
+        value=attention.v_proj,
+        query_norm=norms.get("q_norm"),
+        key_norm=norms.get("k_norm"),
+        out=attention.o_proj,
+        second=layer.post_attention_layernorm,
+        gate=mlp.gate_proj,
+        up=mlp.up_proj,
+        down=mlp.down_proj,
+        act=gated if smooth else lambda gate, up: act(gate) * up,
+        around=(layer, attention, mlp, act),
+    )

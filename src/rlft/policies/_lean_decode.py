@@ -26,7 +26,7 @@ class LeanDecoder:
         self.trunk, self.head = trunk, head
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
-        count, width = tokens.shape
+        width = tokens.shape[1]
         device = tokens.device
         length = torch.tensor(lengths, device=device)
         none = torch.zeros(0, dtype=torch.long, device=device)
@@ -35,13 +35,13 @@ class LeanDecoder:
         hidden = self.trunk.hidden(layout, keys=keys)
         self.used, self.slots, self.position = width, width + room, length
         self.angles = self.trunk.angles(torch.arange(self.slots, device=device))
-        self.held = [torch.stack(pair) for pair in keys]  # [2, P, h, L, E] a layer
+        # [2, P, h, L, E] a layer; slots for what follows come with the first `keep`
+        self.held = [torch.stack(pair) for pair in keys]
         self.seen = None
         if min(lengths) < width:
             place = torch.arange(self.slots, device=device)
             gap = (place >= length[:, None]) & (place < width)
             self.seen = torch.zeros(gap.shape, dtype=hidden.dtype, device=device).masked_fill_(gap, -math.inf)
-        self.keep(torch.arange(count, device=device))  # the slots behind the prompts
         return self._logits(hidden[length.cumsum(0) - 1])
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:

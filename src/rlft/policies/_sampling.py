@@ -57,7 +57,7 @@ class Decoder(Protocol):
         ...
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, in this order; a row may be named several times."""
+        """Go on with these rows, in this order; a row may be named several times. Once at least before any `step`."""
         ...
 
     def step(self, tokens: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def draw(
     """
     if sampling.temperature == 0:
         return logits.argmax(-1), torch.zeros_like(logits[:, 0]), None
-    scores, support = logits / sampling.temperature, None
+    scores, support = logits if sampling.temperature == 1 else logits / sampling.temperature, None
     if sampling.truncates:
         kept = support_of(scores, sampling.top_k, sampling.top_p)
         scores, support = scores.masked_fill(~kept, -math.inf), pack(kept)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rlft.policies._decode import Decoders, attends_to_everything, trial
 from rlft.policies._fused import chosen_log_probs
-from rlft.policies._lean import Trunk, read
+from rlft.policies._lean import Trunk, built_like_llama
 from rlft.policies._lean_decode import LeanDecoder
 from rlft.policies._packed import Layout, runs
 from rlft.policies._sampling import Decoder, finite
@@ -73,7 +73,7 @@ class Lean:
 
     def __init__(self, model: Causal):
         self.model, self.plain = model, Plain(model)
-        self.trunk = read(model) if attends_to_everything(model) else None
+        self.fits = attends_to_everything(model) and built_like_llama(model)
         self.exact: bool | None = None
 
     def decoder(self) -> Decoder:
@@ -97,11 +97,14 @@ class Lean:
         return chosen_log_probs(hidden, head.weight, head.bias, tokens, temperature, support, size)
 
     def _usable(self) -> Trunk | None:
-        if self.trunk is None or any(map(_hooked, self.trunk.bypassed())):
+        if not self.fits or self.exact is False:
+            return None
+        trunk = Trunk(self.model)  # anew each time: adapters may have taken the place of modules
+        if any(map(_hooked, trunk.bypassed())):
             return None
         if self.exact is None:
-            self.exact = _agrees(self.model, self.trunk)
-        return self.trunk if self.exact else None
+            self.exact = _agrees(self.model, trunk)
+        return trunk if self.exact else None
 
 
 def laid_out(asked: Asked, start: int = 0) -> Layout:
