@@ -1,9 +1,9 @@
 """Llama-shaped decoders run from the weights that `transformers` has loaded, none copied. Not a model of its own.
 
-`built_like_llama` looks whether a model is built of the parts of Llama: RMS norms, rotary positions, grouped-query attention to
-everything, a gated MLP (Llama, Qwen2, Qwen3, Mistral without a window and their like). `Trunk` then does what the
+`built_like_llama` looks whether a model has the parts of Llama: RMS norms, rotary positions, grouped-query attention
+to everything, a gated MLP (Llama, Qwen2, Qwen3, Mistral without a window and their like). `Trunk` then does what the
 model's own code does, without its overhead. Linear layers are called as the modules they are, so adapters act. That
-a model is built of these parts does not say that it puts them together like this: `engines` tries that.
+a model has these parts does not say that it puts them together like this: `engines` tries that.
 
 Tokens are rows of a matrix and have no batch: nothing is padded but the queries and keys of attention. A prompt that
 several completions follow is one prefix, whose keys and values all of them attend to, and whose gradient is the sum.

@@ -8,6 +8,7 @@ An engine decodes and scores; what is drawn from the logits, and with which nois
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,7 @@ from rlft.policies._fused import chosen_log_probs
 from rlft.policies._lean import Trunk, built_like_llama
 from rlft.policies._lean_decode import LeanDecoder
 from rlft.policies._packed import Layout, runs
+from rlft.policies._passes import Row, padded, shared
 from rlft.policies._sampling import Decoder, finite
 from rlft.policies._scoring import Asked, Causal, hidden_states, joined, log_probs, states_before
 
@@ -32,6 +34,10 @@ class Engine(Protocol):
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         """What the head sees before each decision; `recompute` keeps no activations inside layers."""
+        ...
+
+    def cost(self) -> Callable[[Sequence[Row]], int]:
+        """How many tokens it takes to score rows together."""
         ...
 
     def log_probs(
@@ -57,6 +63,9 @@ class Plain:
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         return states_before(self.model, asked)
+
+    def cost(self) -> Callable[[Sequence[Row]], int]:
+        return padded
 
     def log_probs(
         self, hidden: Tensor, tokens: Tensor, temperature: float, support: Tensor | None, at_once: int
@@ -86,6 +95,9 @@ class Lean:
             return self.plain.hidden(asked, recompute)
         layout = laid_out(asked)
         return trunk.hidden(layout, recompute).index_select(0, layout.before(asked.row, asked.place))
+
+    def cost(self) -> Callable[[Sequence[Row]], int]:
+        return self.plain.cost() if self._usable() is None else shared
 
     def log_probs(
         self, hidden: Tensor, tokens: Tensor, temperature: float, support: Tensor | None, at_once: int

@@ -22,6 +22,7 @@ from rlft.noise import branch_keys, row_keys, uniform
 from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
 from rlft.policies._going_on import Begun, gone_on
 from rlft.policies._lent import Lent, untouched
+from rlft.policies._passes import Row, passes
 from rlft.policies._resume import copied, parents
 from rlft.policies._sampling import Sampling, finite, pack
 from rlft.policies._scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
@@ -281,6 +282,14 @@ class Language(nn.Module):
     def value_parameters(self) -> Iterable[nn.Parameter]:
         """The value head's parameters; none without `critic=True`."""
         return () if self.value_head is None else self.value_head.parameters()
+
+    def packed(self, rollouts: Rollouts, budget: int, together: bool) -> list[list[int]]:
+        """Forward passes of at most `budget` tokens; see `types.Packing`. How tokens count is the engine's affair."""
+        places = torch.arange(1, rollouts.mask.shape[1] + 1, device=rollouts.mask.device)
+        own = (rollouts.mask * places).amax(1).tolist() if len(rollouts) else []
+        lengths = zip(rollouts.trace["prompt_length"].tolist(), own, strict=True)
+        rows = [Row(i, i // rollouts.group, prompt, count) for i, (prompt, count) in enumerate(lengths)]
+        return passes(rows, budget, together, self.engine.cost())
 
     @torch.no_grad()
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
