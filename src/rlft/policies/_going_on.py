@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -96,7 +97,7 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, u: Flo
         room = [begun.limit - len(tokens[i]) for i in owners]
         stopped = partial(policy.codec.any_stopped, [tokens[i] for i in owners]) if policy.codec.stop else None
         noise = u[part.to(u.device)]
-        with remembering(policy.causal):
+        with remembering(policy.causal) if policy.gradient_checkpointing else nullcontext():
             decoder = policy.engine.decoder()
             slices.append(roll_out(decoder, read, owner, noise, policy.sampling, policy.ends, room, stopped))
     drawn, logp, supports = zip(*slices, strict=True)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from rlft.policies._decode import Decoders, attends_to_everything, trial
+from rlft.policies._decode import Decoders, Decodes, attends_to_everything, trial
 from rlft.policies._fused import chosen_log_probs
 from rlft.policies._lean import Trunk, built_like_llama
 from rlft.policies._lean_decode import LeanDecoder
@@ -82,7 +82,8 @@ class Lean:
 
     def __init__(self, model: Causal):
         self.model, self.plain = model, Plain(model)
-        self.fits = attends_to_everything(model) and built_like_llama(model)
+        own = isinstance(model, Decodes)
+        self.fits = not own and built_like_llama(model) and attends_to_everything(model)
         self.exact: bool | None = None
 
     def decoder(self) -> Decoder:
