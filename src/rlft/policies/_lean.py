@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from rlft.policies._fused import gated, rms_norm, turned
@@ -33,7 +34,7 @@ Keys = list[tuple[Tensor, Tensor]]
 
 
 class Block(NamedTuple):
-    """The modules of one layer that are called, and those around them that are not."""
+    """What is called of one layer, norms and linear layers, and the modules around them that are not."""
 
     first: Any
     query: Any
@@ -200,22 +201,34 @@ class Trunk:
         return attended.reshape(count, times, self.heads, width)
 
 
+def hooked(module: Any) -> bool:
+    """Whether somebody wants to know when this module is called."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+
+
+def _direct(module: Any) -> Callable[[Tensor], Tensor]:
+    """A plain linear layer without the module around it, which costs as much as a small product."""
+    if type(module) is not nn.Linear or hooked(module):
+        return module
+    return partial(linear, weight=module.weight, bias=module.bias)
+
+
 def _block(layer: Any) -> Block:
     attention, mlp = layer.self_attn, layer.mlp
     norms, act = dict(attention.named_children()), mlp.act_fn
     smooth = "silu" in type(act).__name__.lower()
     return Block(
         first=layer.input_layernorm,
-        query=attention.q_proj,
-        key=attention.k_proj,
-        value=attention.v_proj,
+        query=_direct(attention.q_proj),
+        key=_direct(attention.k_proj),
+        value=_direct(attention.v_proj),
         query_norm=norms.get("q_norm"),
         key_norm=norms.get("k_norm"),
-        out=attention.o_proj,
+        out=_direct(attention.o_proj),
         second=layer.post_attention_layernorm,
-        gate=mlp.gate_proj,
-        up=mlp.up_proj,
-        down=mlp.down_proj,
+        gate=_direct(mlp.gate_proj),
+        up=_direct(mlp.up_proj),
+        down=_direct(mlp.down_proj),
         act=gated if smooth else lambda gate, up: act(gate) * up,
         around=(layer, attention, mlp, act),
     )

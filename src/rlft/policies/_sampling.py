@@ -179,7 +179,8 @@ def roll_out(
     last, full = torch.tensor(room, device=u.device), set(room)
     for t in range(u.shape[1]):
         token = page.write(t, logits)
-        page.ended[page.live] |= torch.isin(token, ends) | (last[page.live] == t + 1)
+        over = (token[:, None] == ends).any(1)
+        page.ended[page.live] |= over | (last[page.live] == t + 1) if t + 1 in full else over
         if stopped is not None and (t + 1) % _PATIENCE == 0:
             page.ended[page.live] |= stopped(page.live, page.tokens[page.live, : t + 1])
         if (t + 1) % patience == 0 or t + 1 in full:

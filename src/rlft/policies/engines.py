@@ -9,7 +9,7 @@ An engine decodes and scores; what is drawn from the logits, and with which nois
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rlft.policies._decode import Decoders, Decodes, attends_to_everything, trial
 from rlft.policies._fused import chosen_log_probs
-from rlft.policies._lean import Trunk, built_like_llama
+from rlft.policies._lean import Trunk, built_like_llama, hooked
 from rlft.policies._lean_decode import LeanDecoder
 from rlft.policies._packed import Layout, runs
 from rlft.policies._passes import Row, padded, shared
@@ -104,7 +104,7 @@ class Lean:
         self, hidden: Tensor, tokens: Tensor, temperature: float, support: Tensor | None, at_once: int
     ) -> Float[Tensor, "M"]:
         head = self.model.get_output_embeddings()
-        if type(head) is not nn.Linear or self._usable() is None or _hooked(head):
+        if type(head) is not nn.Linear or self._usable() is None or hooked(head):
             return self.plain.log_probs(hidden, tokens, temperature, support, at_once)
         size = max(1, at_once // len(head.weight))
         return chosen_log_probs(hidden, head.weight, head.bias, tokens, temperature, support, size)
@@ -113,7 +113,7 @@ class Lean:
         if not self.fits or self.exact is False:
             return None
         trunk = Trunk(self.model)  # anew each time: adapters may have taken the place of modules
-        if any(map(_hooked, trunk.bypassed())):
+        if any(map(hooked, trunk.bypassed())):
             return None
         if self.exact is None:
             self.exact = _agrees(self.model, trunk)
@@ -127,10 +127,6 @@ def laid_out(asked: Asked, start: int = 0) -> Layout:
     reach = torch.zeros_like(asked.length).scatter_reduce(0, asked.row, asked.place, "amax")
     prompt, length = asked.prompt[first], asked.length[first]
     return Layout(prompt[:, : int(length.max())], length, asked.completion, owner, reach, start)
-
-
-def _hooked(module: Any) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 @torch.no_grad()
