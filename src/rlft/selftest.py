@@ -63,7 +63,9 @@ def diffusion(method: Method, dtype: torch.dtype = torch.float32, rows: int | No
     return Trainer(policy, method, Mixture(), near((0.5, 0.5)), prompts=4, group=4, rows=rows, watch_kl=True)
 
 
-def language(method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None) -> Trainer:
+def language(
+    method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None, budget: int | None = None
+) -> Trainer:
     """A character model that answers sums."""
     from rlft.models.small_language import character_tokenizer, small_llama
     from rlft.policies.language import Language
@@ -74,7 +76,7 @@ def language(method: Method, dtype: torch.dtype = torch.float32, rows: int | Non
     model = small_llama(len(tokenizer), width=32, layers=2, heads=2, context=32)
     policy = Language(model, tokenizer, max_new_tokens=6, critic=method.critic).to(dtype)
     reward = length(target=3, unit="characters")
-    return Trainer(policy, method, Arithmetic(), reward, prompts=4, group=4, rows=rows, watch_kl=True)
+    return Trainer(policy, method, Arithmetic(), reward, prompts=4, group=4, rows=rows, budget=budget, watch_kl=True)
 
 
 def masked(method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None) -> Trainer:

@@ -28,6 +28,7 @@ from rlft.types import (
     HasReference,
     HasValue,
     Method,
+    Packing,
     Policy,
     Problem,
     Resumable,
@@ -52,6 +53,7 @@ class Trainer:
     policy, method, task, reward   see `rlft.types`
     prompts, group                 P problems a step, G rollouts of each
     rows                           rows in one forward pass of an update; None is all: memory, not results
+    budget                         tokens in one, instead of `rows`: rows of like length go together (`types.Packing`)
     lr, schedule                   learning rate, times `schedule(step)`
     reference                      what the KL is measured to; by default the policy as it is now, if it is needed
     watch_kl                       keep a reference even if the method needs none, to log `kl`
@@ -69,6 +71,7 @@ class Trainer:
         prompts: int = 16,
         group: int = 8,
         rows: int | None = None,
+        budget: int | None = None,
         lr: float = 1e-3,
         schedule: Callable[[int], float] = lambda step: 1.0,
         optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw,
@@ -81,7 +84,7 @@ class Trainer:
         runtime: Runtime | None = None,
     ):
         self.policy, self.method, self.task, self.reward = policy, method, task, reward
-        self.prompts, self.group, self.rows = prompts, group, rows
+        self.prompts, self.group, self.rows, self.budget = prompts, group, rows, budget
         self.lr, self.schedule, self.max_grad_norm, self.seed = lr, schedule, max_grad_norm, seed
         self.measures, self.seen = measures, seen
         self.runtime: Runtime = runtime or Local()
@@ -193,8 +196,12 @@ class Trainer:
 
     def forward(self, column: Callable[[Rollouts], Tensor], rollouts: Rollouts) -> Tensor:
         """A column computed a few rows at a time, without gradient."""
-        parts = [column(batch) for batch in self.passes(rollouts)]
-        return torch.cat(parts)[: len(rollouts)] if parts else torch.zeros_like(rollouts.logp_old)
+        cuts = self.cuts(rollouts)
+        parts = [column(batch) for batch in self.passes(rollouts, cuts)]
+        if not parts:
+            return torch.zeros_like(rollouts.logp_old)
+        order = torch.tensor([row for cut in cuts for row in cut], dtype=torch.long).argsort()
+        return torch.cat(parts)[order.to(parts[0].device)]
 
     def minibatch(self, rollouts: Rollouts) -> Rollouts:
         """This process's rows of the update that is due: each epoch shuffles the groups and cuts them anew."""
@@ -206,15 +213,21 @@ class Trainer:
         chosen = order.tensor_split(self.method.minibatches)[part]
         return rollouts[torch.isin(rollouts.position.cpu() // rollouts.group, chosen).nonzero()[:, 0]]
 
-    def passes(self, rollouts: Rollouts) -> list[Rollouts]:
-        """The rows of each forward pass: whole groups where the method compares their rows.
-
-        Where the model is sharded every process takes as many passes as the busiest, with rows that decide nothing.
-        """
+    def cuts(self, rollouts: Rollouts) -> list[list[int]]:
+        """The rows of each forward pass: whole groups where the method compares their rows."""
+        if self.budget is not None:
+            return cast(Packing, self.policy).packed(rollouts, self.budget, self.method.whole_groups)
         size = self.rows or max(len(rollouts), 1)
         if self.method.whole_groups:
             size = max(size // rollouts.group, 1) * rollouts.group
-        passes = [rollouts[start : start + size] for start in range(0, len(rollouts), size)]
+        return [list(range(start, min(start + size, len(rollouts)))) for start in range(0, len(rollouts), size)]
+
+    def passes(self, rollouts: Rollouts, cuts: Sequence[Sequence[int]]) -> list[Rollouts]:
+        """These rows for each forward pass.
+
+        Where the model is sharded every process takes as many passes as the busiest, with rows that decide nothing.
+        """
+        passes = [rollouts[cut] for cut in cuts]
         if self.runtime.lockstep:
             most = int(self.runtime.gather(torch.tensor([len(passes)])).max())
             spare = self.pending if self.pending is not None else rollouts
@@ -227,7 +240,7 @@ class Trainer:
         optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
         optimizer.zero_grad(set_to_none=True)
         loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
-        for rows in self.passes(batch):
+        for rows in self.passes(batch, self.cuts(batch)):
             total = update.loss(self.policy, rows)
             total.sum.backward()
             loss, weight = loss + total.sum.detach(), weight + total.weight.detach()
@@ -307,7 +320,12 @@ def _check(trainer: Trainer) -> None:
         if not isinstance(policy, need) or without_critic:
             lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
             raise UserError(f"method {method.name} needs {lacks} {type(policy).__name__} is not one.")
-    for name, least in (("prompts", 1), ("group", 1), ("rows", 1)):
+    if trainer.budget is not None and (trainer.rows is not None or not isinstance(policy, Packing)):
+        raise UserError(
+            f"budget={trainer.budget} tokens a forward pass needs a policy that counts them, and no rows beside it; "
+            f"{type(policy).__name__} has rows={trainer.rows}: give one of the two"
+        )
+    for name, least in (("prompts", 1), ("group", 1), ("rows", 1), ("budget", 1)):
         value = getattr(trainer, name)
         if value is not None and value < least:
             raise UserError(f"{name} must be at least {least}; got {value}")

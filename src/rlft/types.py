@@ -38,6 +38,7 @@ __all__ = [
     "HasValue",
     "Loss",
     "Method",
+    "Packing",
     "Parts",
     "Policy",
     "Problem",
@@ -154,6 +155,18 @@ class Exchanging(Protocol):
 
     def exchange(self) -> None:
         """Who acted first acts second from the next sample on. Rows that are drawn already keep their roles."""
+        ...
+
+
+@runtime_checkable
+class Packing(Protocol):
+    """The policy knows how long its rows are; if it does not, give `rows` to a forward pass, and no `budget`."""
+
+    def packed(self, rollouts: Rollouts, budget: int, together: bool) -> list[list[int]]:
+        """All rows, each once, in forward passes that read at most `budget` tokens, or one row that has more.
+
+        With `together` no group is split, and a whole one may have more.
+        """
         ...
 
 

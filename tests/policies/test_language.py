@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import row_keys, uniform
 from rlft.policies._sampling import Sampling, draw, pack, support_of, unpack
+from rlft.policies.engines import Lean, Plain
 from rlft.policies.language import Language
 from rlft.types import HasReference, Policy, Problem, Teachable, UserError
 
@@ -235,12 +236,13 @@ def sizes_of_forwards(policy: Language, group: int) -> list[tuple[int, int]]:
     return [tuple(shape) for shape in seen]
 
 
-def test_prompts_are_read_once_and_ended_rows_are_dropped():
-    policy = build()
-    policy.sample(PROMPTS, 1, 0)  # the trial of the caches is over
+@pytest.mark.parametrize(("engine", "prompts"), [(Plain, (4, 8)), (Lean, (4 + 2 + 8 + 3,))])
+def test_prompts_are_read_once_and_ended_rows_are_dropped(engine, prompts):
+    policy = build(engine=engine)
+    policy.sample(PROMPTS, 1, 0)  # the trial is over
     shapes = sizes_of_forwards(policy, group=6)
-    assert shapes[0] == (4, 8)
-    counts = [n for n, width in shapes[1:] if width == 1]
+    assert shapes[0] == prompts  # Lean reads them without padding
+    counts = [n for n, *width in shapes[1:] if width in ([], [1])]
     assert counts[0] > 15
     assert counts[-1] < 12
     assert counts == sorted(counts, reverse=True)

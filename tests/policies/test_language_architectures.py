@@ -6,6 +6,8 @@ from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer
 from rlft.policies import _decode
+from rlft.policies._lean_decode import LeanDecoder
+from rlft.policies.engines import Plain
 from rlft.policies.language import Language
 from rlft.types import Problem, UserError
 
@@ -25,7 +27,12 @@ USUAL = {
 }
 RECURRENT = {key: USUAL[key] for key in ("vocab_size", "hidden_size", "num_hidden_layers", "eos_token_id")}
 ARCHITECTURES = {
-    "qwen2": (USUAL, "slots, broad"),
+    "qwen2": (USUAL, "lean"),
+    "qwen3": ({**USUAL, "head_dim": 16}, "lean"),
+    "llama": ({**USUAL, "hidden_act": "gelu", "num_hidden_layers": 3}, "lean"),
+    "phi": (USUAL, "slots, broad"),
+    "phi3": (USUAL, "slots, broad"),
+    "gemma": ({**USUAL, "head_dim": 8}, "lean"),
     "gpt2": ({"vocab_size": 11, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}, "slots, broad"),
     "granite": ({**USUAL, "logits_scaling": 0.3}, "slots, broad"),
     "opt": (
@@ -41,7 +48,8 @@ ARCHITECTURES = {
         {**USUAL, "head_dim": 8, "sliding_window": 5, "query_pre_attn_scalar": 8, "final_logit_softcapping": 2.0},
         "slots",
     ),
-    "mistral": ({**USUAL, "sliding_window": 4}, "slots"),
+    "mistral": ({**USUAL, "sliding_window": None}, "lean"),
+    "mistral, window": ({**USUAL, "sliding_window": 4}, "slots"),
     "bloom": ({"vocab_size": 11, "hidden_size": 32, "n_layer": 2, "n_head": 4}, "slots"),
     "mamba": ({**RECURRENT, "state_size": 8}, "slots"),
     "rwkv": ({**RECURRENT, "context_length": 64}, "full"),
@@ -54,7 +62,8 @@ def build(kind: str, **told) -> Language:
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **ARCHITECTURES[kind][0]))
+        config = AutoConfig.for_model(kind.split(",")[0], **ARCHITECTURES[kind][0])
+        model = AutoModelForCausalLM.from_config(config)
         with torch.no_grad():
             for weight in model.parameters():
                 weight.mul_(6 if weight.dim() > 1 and weight.std() < 0.1 else 1)
@@ -62,7 +71,9 @@ def build(kind: str, **told) -> Language:
 
 
 def way_of(policy: Language) -> str:
-    made = policy.decoders.new()
+    made = policy.engine.decoder()
+    if isinstance(made, LeanDecoder):
+        return "lean"
     if isinstance(made, _decode.Uncached):
         return "full"
     assert isinstance(made, _decode.Cached)
@@ -97,7 +108,7 @@ def test_scores_are_those_of_the_plain_model(kind):
 
 
 def test_a_cache_that_lies_is_not_used(monkeypatch):
-    policy = build("qwen2")
+    policy = build("qwen2", engine=Plain)
     honest = policy.sample(PROMPTS, group=2, seed=1)
 
     class Forgetful(_decode.Slots):
@@ -105,7 +116,7 @@ def test_a_cache_that_lies_is_not_used(monkeypatch):
             super().reorder_cache(beam_idx.flip(0))
 
     monkeypatch.setattr(_decode, "Slots", Forgetful)
-    other = build("qwen2")
+    other = build("qwen2", engine=Plain)
     other.sample(PROMPTS, group=2, seed=1)
     assert way_of(other) == "own"
     assert [text.tokens for text in other.sample(PROMPTS, 2, 1).outputs] == [text.tokens for text in honest.outputs]

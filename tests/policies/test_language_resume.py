@@ -79,7 +79,7 @@ def test_prompt_and_kept_tokens_are_read_once_for_their_group(monkeypatch):
     policy, read = build(), []
     rows = policy.sample(PROMPTS[:2], group=1, seed=3)
     policy.resume(rows, torch.tensor([2, 1]), 5, seed=1)
-    new = policy.decoders.new
+    new = policy.engine.decoder
 
     def spied():
         decoder = new()
@@ -89,7 +89,7 @@ def test_prompt_and_kept_tokens_are_read_once_for_their_group(monkeypatch):
         )
         return decoder
 
-    monkeypatch.setattr(policy.decoders, "new", spied)
+    monkeypatch.setattr(policy.engine, "decoder", spied)
     policy.resume(rows, torch.tensor([2, 1]), 5, seed=1)
     kept = [list(row.tokens[:at]) for row, at in zip(rows.outputs, (2, 1), strict=True)]
     prompts = [policy.tokenizer(problem.input)["input_ids"] for problem in PROMPTS[:2]]

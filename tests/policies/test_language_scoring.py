@@ -14,6 +14,7 @@ from rlft.policies._sampling import unpack
 from rlft.policies.language import Language
 from rlft.policies.pretrain import imitate
 from rlft.types import HasValue, Problem, Rollouts, UserError
+from tests.policies.exact_norms import exactly
 
 PROMPTS = [Problem(i, text, answer=text[::-1]) for i, text in enumerate(["abc", "h", "gfedcba", "cc"])]
 CUT = {"temperature": 0.7, "top_p": 0.9, "top_k": 5}
@@ -21,7 +22,7 @@ CUT = {"temperature": 0.7, "top_p": 0.9, "top_k": 5}
 
 def build(dtype=torch.float64, letters="abcdefgh", width=32, **told) -> Language:
     tokenizer = character_tokenizer(letters)
-    model = small_llama(len(tokenizer), width=width, layers=2, heads=4, context=64).to(dtype)
+    model = exactly(small_llama(len(tokenizer), width=width, layers=2, heads=4, context=64).to(dtype))
     with torch.no_grad():
         model.lm_head.weight.mul_(10)
     return Language(model, tokenizer, **{"max_new_tokens": 12, **told})

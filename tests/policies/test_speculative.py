@@ -209,7 +209,7 @@ def test_a_model_without_such_a_cache_is_read_anew(monkeypatch):
     policy, draft = emulation(max_new_tokens=5)
     fast = Speculative(policy, draft, 2).sample(PROMPTS, 3, seed=0)
     assert reading(draft.causal).func is Cached
-    monkeypatch.setattr(_blocks, "_attends_to_everything", lambda model: False)
+    monkeypatch.setattr(_blocks, "attends_to_everything", lambda model: False)
     assert reading(draft.causal).func is Rereads
     slow = Speculative(policy, draft, 2).sample(PROMPTS, 3, seed=0)
     assert torch.equal(fast.trace["completion"], slow.trace["completion"])

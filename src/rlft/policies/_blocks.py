@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.policies._decode import _agree, _attends_to_everything, own_cache
+from rlft.policies._decode import _agree, attends_to_everything, own_cache
 from rlft.policies._sampling import finite
 from rlft.policies._scoring import Causal, widened
 
@@ -118,7 +118,7 @@ class Rereads:
 def reading(model: Causal) -> Callable[[], Reader]:
     """The faster way, if it gives the logits of the slower on a few tokens, as `_decode.Decoders` tries it."""
     weight, known = next(model.parameters()), model.get_input_embeddings().num_embeddings
-    if not _attends_to_everything(model):
+    if not attends_to_everything(model):
         return partial(Rereads, model)
     words = torch.arange(14, device=weight.device) % known
     tolerance = 0.1 if weight.dtype in (torch.bfloat16, torch.float16) else 1e-3

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from rlft.policies._fused import widened
 from rlft.policies._sampling import Decoder, finite
-from rlft.policies._scoring import Causal, widened
+from rlft.policies._scoring import Causal
 
 
 class Slots(DynamicLayer):
@@ -184,12 +185,10 @@ class Decoders:
 
     def _fastest(self) -> Callable[[], Decoder]:
         model = self.model
-        weight, vocabulary = next(model.parameters()), model.get_input_embeddings().num_embeddings
-        trial = partial(_trial, words=torch.arange(6, device=weight.device) % vocabulary)
-        expected = finite(trial(Uncached(model)))
-        tolerance = 0.1 if weight.dtype in (torch.bfloat16, torch.float16) else 1e-3
+        expected = finite(trial(None, model))
+        tolerance = 0.1 if next(model.parameters()).dtype in (torch.bfloat16, torch.float16) else 1e-3
         for way in _cached_ways(model):
-            if _agree(lambda way=way: trial(way()), expected, tolerance):
+            if _agree(lambda way=way: trial(way(), model), expected, tolerance):
                 return way
         warnings.warn(f"no cache reproduces {type(model).__name__}: every token costs a full forward", stacklevel=2)
         return partial(Uncached, model)
@@ -201,11 +200,11 @@ def _cached_ways(model: Causal) -> list[Callable[[], Decoder]]:
     takes = inspect.signature(model.forward).parameters
     if "past_key_values" not in takes and "cache_params" not in takes:
         return []
-    broad = [partial(Cached, model, slot_cache, broad=True)] if _attends_to_everything(model) else []
+    broad = [partial(Cached, model, slot_cache, broad=True)] if attends_to_everything(model) else []
     return [*broad, partial(Cached, model, slot_cache, broad=False), partial(Cached, model, own_cache, broad=False)]
 
 
-def _attends_to_everything(model: Causal) -> bool:
+def attends_to_everything(model: Causal) -> bool:
     """Every layer is plain attention, in an implementation that takes a mask to add."""
     if model.config._attn_implementation not in ("sdpa", "eager"):
         return False
@@ -224,7 +223,11 @@ def _agree(trial: Callable[[], Tensor], expected: Tensor, tolerance: float) -> b
 
 
 @torch.no_grad()
-def _trial(decoder: Decoder, words: Tensor) -> Tensor:
+def trial(decoder: Decoder | None, model: Causal) -> Tensor:
+    """The logits of a few steps on two prompts, one repeated and then dropped; without a decoder, of full forwards."""
+    decoder = decoder or Uncached(model)
+    device, vocabulary = next(model.parameters()).device, model.get_input_embeddings().num_embeddings
+    words = torch.arange(6, device=device) % vocabulary
     prompts = torch.stack([words[:3], words[3:]])
     logits = [decoder.start(prompts, [3, 1], room=3)]
     decoder.keep(torch.tensor([0, 1, 1], device=words.device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rlft.noise import uniform
+from rlft.policies._fused import widened
 from rlft.policies._sampling import Drawn, roll_out
-from rlft.policies._scoring import remembering, widened
+from rlft.policies._scoring import remembering
 from rlft.policies._text import padded
 
 if TYPE_CHECKING:
@@ -96,8 +98,8 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: 
         room = [begun.limit - len(tokens[i]) for i in owners]
         stopped = partial(policy.codec.any_stopped, [tokens[i] for i in owners]) if policy.codec.stop else None
         noise = u[part.to(u.device)]
-        with remembering(policy.causal):
-            decoder = policy.decoders.new()
+        with remembering(policy.causal) if policy.gradient_checkpointing else nullcontext():
+            decoder = policy.engine.decoder()
             slices.append(roll_out(decoder, read, owner, noise, policy.sampling, policy.ends, room, stopped))
     drawn, logp, supports = zip(*slices, strict=True)
     return Drawn(torch.cat(drawn), torch.cat(logp), torch.cat(supports) if policy.sampling.truncates else None)

@@ -55,7 +55,7 @@ class MixedCausal(nn.Module):
     """
 
     def __init__(self, models: Sequence[Causal], mix: Weighted, alone: OutsideTopP | None = None):
-        from rlft.policies._decode import Decoders
+        from rlft.policies.engines import Lean
 
         super().__init__()
         self.base_model = _SideBySide(models)
@@ -64,7 +64,7 @@ class MixedCausal(nn.Module):
         self.generation_config = members[0].generation_config
         self.config = _narrowest(members)
         self._no_split_modules = sorted({name for member in members for name in member._no_split_modules or ()})
-        self.decoders = [Decoders(member) for member in members]
+        self.engines = [Lean(member) for member in members]
         self.vocabulary = min(member.get_output_embeddings().weight.shape[0] for member in members)
 
     def mixed(self, scores: Sequence[Float[Tensor, "*B _"]]) -> Float[Tensor, "*B V"]:
@@ -81,7 +81,7 @@ class MixedCausal(nn.Module):
 
     def new_decoder(self) -> Decoder:
         """The members' decoders in step; see `_decode.Decodes`."""
-        return _Together([decoders.new() for decoders in self.decoders], self)
+        return _Together([engine.decoder() for engine in self.engines], self)
 
     def get_decoder(self) -> nn.Module:
         """The trunk."""

@@ -57,7 +57,7 @@ class Decoder(Protocol):
         ...
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, in this order; a row may be named several times."""
+        """Go on with these rows, in this order; a row may be named several times. Once at least before any `step`."""
         ...
 
     def step(self, tokens: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def draw(
     """
     if sampling.temperature == 0:
         return logits.argmax(-1), torch.zeros_like(logits[:, 0]), None
-    scores, support = logits / sampling.temperature, None
+    scores, support = logits if sampling.temperature == 1 else logits / sampling.temperature, None
     if sampling.truncates:
         kept = support_of(scores, sampling.top_k, sampling.top_p)
         scores, support = scores.masked_fill(~kept, -math.inf), pack(kept)
@@ -179,7 +179,8 @@ def roll_out(
     last, full = torch.tensor(room, device=u.device), set(room)
     for t in range(u.shape[1]):
         token = page.write(t, logits)
-        page.ended[page.live] |= torch.isin(token, ends) | (last[page.live] == t + 1)
+        over = (token[:, None] == ends).any(1)
+        page.ended[page.live] |= over | (last[page.live] == t + 1) if t + 1 in full else over
         if stopped is not None and (t + 1) % _PATIENCE == 0:
             page.ended[page.live] |= stopped(page.live, page.tokens[page.live, : t + 1])
         if (t + 1) % patience == 0 or t + 1 in full:

@@ -10,13 +10,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from rlft.policies._fused import widened
 from rlft.policies._sampling import unpack
 from rlft.types import UserError
 
@@ -24,14 +25,29 @@ from rlft.types import UserError
 Causal = Any
 
 
-def widened(logits: Tensor) -> Tensor:
-    """Half-precision logits as float32: log-probabilities are never computed in less."""
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+class Asked(NamedTuple):
+    """Rows, and M decisions of them: prompt [N L], its length [N], completion [N D], rows [M] and places [M]."""
+
+    prompt: Int[Tensor, "N L"]
+    length: Int[Tensor, "N"]
+    completion: Int[Tensor, "N D"]
+    row: Int[Tensor, "M"]
+    place: Int[Tensor, "M"]
 
 
-def hidden_states(model: Causal, tokens: Int[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+def states_before(model: Causal, asked: Asked) -> Float[Tensor, "M H"]:
+    """What the head sees before each decision."""
+    longest = int(asked.place.max()) + 1 if len(asked.place) else 1
+    hidden = hidden_states(model, joined(asked.prompt, asked.length, asked.completion[:, :longest]))
+    return hidden[asked.row, asked.length[asked.row] + asked.place - 1]
+
+
+def hidden_states(
+    model: Causal, tokens: Int[Tensor, "N S"], position: Int[Tensor, "N S"] | None = None
+) -> Float[Tensor, "N S H"]:
     """What the head sees at every position. Rows are padded at the end, which a causal model does not look at."""
-    return model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+    told = {} if position is None else {"position_ids": position}
+    return model.base_model(input_ids=tokens, use_cache=False, **told).last_hidden_state
 
 
 def joined(prompt: Int[Tensor, "N L"], length: Int[Tensor, "N"], completion: Int[Tensor, "N D"]) -> Int[Tensor, "N S"]:

@@ -92,6 +92,8 @@ class Codec:
         return not set(ends).isdisjoint(tokens) or self._holds(tokens)
 
     def _holds(self, tokens: Sequence[int]) -> bool:
+        if not self.stop:
+            return False
         texts = [self._decoded(tokens, skip) for skip in (True, False)]
         return any(word in text for word in self.stop for text in texts)
 

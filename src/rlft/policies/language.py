@@ -8,7 +8,7 @@ Not an inference server and not a trainer: it draws tokens, says how likely they
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -22,22 +22,15 @@ from rlft.noise import branch_keys, row_keys
 from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
 from rlft.policies._going_on import Begun, gone_on
 from rlft.policies._lent import Lent, untouched
+from rlft.policies._passes import Row, passes
 from rlft.policies._resume import copied, parents
 from rlft.policies._sampling import Sampling, finite, pack
-from rlft.policies._scoring import (
-    Causal,
-    hidden_states,
-    joined,
-    log_probs,
-    new_value_head,
-    quiet,
-    recomputing,
-    splittable,
-)
+from rlft.policies._scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
 from rlft.policies._text import Codec, check_known, check_room, padded
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
 
 if TYPE_CHECKING:
+    from rlft.policies.engines import Engine
     from rlft.policies.served import Served, Server
 
 
@@ -57,6 +50,8 @@ class Language(nn.Module):
     rows            rows to a forward pass while sampling; None takes all at once
     gradient_checkpointing  recompute the model's activations in the backward pass
     logits_at_once  logits that exist at a time when rows are scored (float32: 4 bytes each)
+    engine          what runs the model, see `policies.engines`: `Lean`, our own code over its weights where that gives
+                    its numbers, is the default; `Plain` is its own code always
 
     The model stays in eval mode: with dropout the first ratio would not be 1. Problems are strings or chat messages.
     The trace is `prompt` [N L] and `completion` [N D], token ids padded at the end, `prompt_length` [N] and, where
@@ -79,15 +74,16 @@ class Language(nn.Module):
         rows: int | None = None,
         gradient_checkpointing: bool = False,
         logits_at_once: int = 2**25,
+        engine: Callable[[Causal], Engine] | None = None,
     ):
         super().__init__()
-        from rlft.policies._decode import Decoders
+        from rlft.policies.engines import Lean
 
         self.model = model
         splittable(self.causal)
         self.sampling = Sampling(max_new_tokens, temperature, top_p, top_k)
         self.codec = Codec(tokenizer, stop, system)
-        self.decoders = Decoders(self.causal)
+        self.engine = (engine or Lean)(self.causal)
         self.server: Served | None = None
         self.value_trains_trunk = value_trains_trunk
         self.rows = rows
@@ -244,7 +240,7 @@ class Language(nn.Module):
             for name, counts in (("prompt", rollouts.trace["prompt_length"]), ("completion", at))
         )
         for problem, prompt in zip(rollouts.problems, prompts, strict=True):
-            self._fits(problem, prompt, self.sampling.max_new_tokens)
+            check_room(problem, prompt, self.sampling.max_new_tokens, self.causal.config)
         keys = branch_keys(rollouts.problems, at, group, seed, self.device)
         made = self._go_on(rollouts.problems, prompts, begun, group, keys)
         both = {"support"} & {*made.trace} & {*rows.trace}
@@ -299,6 +295,14 @@ class Language(nn.Module):
         """The value head's parameters; none without `critic=True`."""
         return () if self.value_head is None else self.value_head.parameters()
 
+    def packed(self, rollouts: Rollouts, budget: int, together: bool) -> list[list[int]]:
+        """Forward passes of at most `budget` tokens; see `types.Packing`. How tokens count is the engine's affair."""
+        places = torch.arange(1, rollouts.mask.shape[1] + 1, device=rollouts.mask.device)
+        own = (rollouts.mask * places).amax(1).tolist() if len(rollouts) else []
+        lengths = zip(rollouts.trace["prompt_length"].tolist(), own, strict=True)
+        rows = [Row(i, i // rollouts.group, prompt, count) for i, (prompt, count) in enumerate(lengths)]
+        return passes(rows, budget, together, self.engine.cost())
+
     @torch.no_grad()
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
         """One row for each problem whose completion is its answer and an end-of-sequence token; `seed` is not used.
@@ -343,17 +347,17 @@ class Language(nn.Module):
     def _decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The hidden state [M H] before each decision on the mask, and their rows and places."""
         row, place = rollouts.mask.to(self.device).nonzero(as_tuple=True)
-        length = rollouts.trace["prompt_length"].to(self.device)
-        longest = int(place.max()) + 1 if len(place) else 1
-        prompt, completion = (rollouts.trace[name].to(self.device) for name in ("prompt", "completion"))
-        hidden = hidden_states(self.causal, joined(prompt, length, completion[:, :longest]))
-        return hidden[row, length[row] + place - 1], (row, place)
+        prompt, length, completion = (
+            rollouts.trace[name].to(self.device) for name in ("prompt", "prompt_length", "completion")
+        )
+        asked = Asked(prompt, length, completion, row, place)
+        return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)
 
     def _score(self, rollouts: Rollouts, temperature: float, support: Tensor | None) -> Tensor:
         hidden, at = self._decisions(rollouts)
         tokens = rollouts.trace["completion"].to(self.device)[at]
         support = None if support is None else support.to(self.device)[at]
-        logp = log_probs(self.causal, hidden, tokens, temperature, support, self.logits_at_once)
+        logp = self.engine.log_probs(hidden, tokens, temperature, support, self.logits_at_once)
         return logp.new_zeros(rollouts.mask.shape).index_put(at, logp)
 
     def _rollouts(
@@ -381,12 +385,9 @@ class Language(nn.Module):
     def _prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
         tokens = self.codec.encode(problem)
-        self._fits(problem, tokens, room)
+        check_room(problem, tokens, room, self.causal.config)
         check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
         return tokens
-
-    def _fits(self, problem: Problem, tokens: Sequence[int], room: int) -> None:
-        check_room(problem, tokens, room, self.causal.config)
 
     def _first(self, lengths: list[int], width: int) -> Tensor:
         """[N width] True in the first `lengths` places."""
