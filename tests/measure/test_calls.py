@@ -34,8 +34,8 @@ def test_a_language_model_is_called_once_a_token():
     network = small_llama(len(tokenizer), width=16, layers=1, heads=2, context=16)
     policy = Language(network, tokenizer, max_new_tokens=5)
     prompt = Problem(0, "ab", task="prompt")
-    policy.sample([prompt], 1, seed=0)  # how it is decoded is tried out at the first use
     measure = calls_of({"model": policy.causal.base_model})
+    measure([], policy.sample([prompt], 1, seed=0).outputs)  # how it is decoded is tried out at the first use
     rows = policy.sample([prompt], 3, seed=1)
     lengths = rows.mask.sum(1)
     # one prompt for the group, and every token but the last of a row
