@@ -52,7 +52,7 @@ class Sampling:
 class Decoder(Protocol):
     """A model that has read some prompts and goes on one token at a time.
 
-    One that moves rows cheaply has a `share` near 1: once fewer of its rows than that are going, the others are dropped.
+    One that moves rows cheaply has a `share` near 1: once fewer of its rows are going, the others are dropped.
     """
 
     def start(self, tokens: Tensor, lengths: Sequence[int], room: int) -> Tensor:
