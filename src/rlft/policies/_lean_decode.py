@@ -22,6 +22,8 @@ from rlft.policies._packed import Layout
 class LeanDecoder:
     """Rows that are under way. `head` turns hidden states into logits."""
 
+    share = 0.97
+
     def __init__(self, trunk: Trunk, head: Any):
         self.trunk, self.head = trunk, head
 
@@ -45,13 +47,25 @@ class LeanDecoder:
         return self._logits(hidden[length.cumsum(0) - 1])
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:
+        count = len(rows)
+        moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
+        roomy = self.held[0].shape[3] == self.slots and count <= self.held[0].shape[1]
+        if roomy and bool((rows[moved] >= count).all()):
+            # Only places of dropped rows are written, so the storage stays.
+            for held in self.held:
+                held[:, moved, :, : self.used] = held[:, rows[moved], :, : self.used]
+            self.held = [held[:, :count] for held in self.held]
+        else:
+            self._copy(rows)
+        self.position = self.position[rows]
+        self.seen = None if self.seen is None else self.seen[rows]
+
+    def _copy(self, rows: Int[Tensor, "n"]) -> None:
         for layer, old in enumerate(self.held):
             shape = (2, len(rows), old.shape[2], self.slots, old.shape[4])
             new = old.new_empty(shape)
             new[:, :, :, : self.used] = old[:, rows, :, : self.used]
             self.held[layer] = new
-        self.position = self.position[rows]
-        self.seen = None if self.seen is None else self.seen[rows]
 
     def step(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
         trunk, slot = self.trunk, self.used

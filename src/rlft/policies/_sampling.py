@@ -50,7 +50,10 @@ class Sampling:
 
 @runtime_checkable
 class Decoder(Protocol):
-    """A model that has read some prompts and goes on one token at a time."""
+    """A model that has read some prompts and goes on one token at a time.
+
+    One that moves rows cheaply has a `share` near 1: once fewer of its rows are going, the others are dropped.
+    """
 
     def start(self, tokens: Tensor, lengths: Sequence[int], room: int) -> Tensor:
         """Read right-padded prompts [P L]; the logits [P V] after each. `room` is how many tokens may follow."""
@@ -140,12 +143,16 @@ class _Page:
     def drop(self, decoder: Decoder, token: Tensor, always: bool) -> Tensor:
         """Leave ended rows behind, where that pays or `always`; the tokens of those that stay."""
         going = (~self.ended[self.live]).nonzero()[:, 0]
-        if len(going) == len(self.live) or (not always and len(going) > max(0, _KEEP * len(self.live))):
+        share = getattr(decoder, "share", _KEEP)
+        if len(going) == len(self.live) or (not always and len(going) > max(0, share * len(self.live))):
             return token
-        self.live = self.live[going]
-        if len(going):
-            decoder.keep(going)
-        return token[going]
+        # The last rows take the places of those that have ended; the others stay where they are.
+        rows = torch.arange(len(going), device=going.device)
+        rows[self.ended[self.live[: len(going)]]] = going[going >= len(going)]
+        self.live = self.live[rows]
+        if len(rows):
+            decoder.keep(rows)
+        return token[rows]
 
 
 def finite(numbers: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ def train(
     prompts: int = 16,
     group: int = 8,
     rows: int | None = None,
+    budget: int | None = None,
     lr: float = 1e-5,
     warmup: int = 0,
     max_grad_norm: float = 1.0,
@@ -72,6 +73,7 @@ def train(
         prompts: problems in a step, over all processes.
         group: rollouts of each problem.
         rows: rows in one forward pass of an update; fewer need less memory and give the same result.
+        budget: tokens in one instead: rows of like length go together, and a prompt is read once for its group.
         lr: learning rate; 1e-6 to 1e-5 for all weights, about 1e-4 with LoRA, more for tiny models.
         warmup: steps over which the learning rate rises to its value.
         max_grad_norm: bound on the gradient's norm.
@@ -130,6 +132,7 @@ def train(
         prompts=prompts,
         group=group,
         rows=rows,
+        budget=budget,
         lr=lr,
         schedule=lambda step: min(1.0, (step + 1) / (warmup + 1)),
         max_grad_norm=max_grad_norm,
