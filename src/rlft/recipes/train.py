@@ -119,14 +119,13 @@ def train(
         system=system,
         gradient_checkpointing=gradient_checkpointing,
     )
-    alone, sources = load(model_folder(model)), [source for source in (task, held_out) if source is not None]
-    _check(alone, method, observer, sources)
-    alone, method = _served(alone, method, vllm, dtype)
+    alone = _served(load(model_folder(model)), vllm, dtype)
+    sources = _checked(alone, method, observer, [source for source in (task, held_out) if source is not None])
     pair = Exchanging in method.needs
     policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else alone
     trainer = Trainer(
         policy,
-        method,
+        method if vllm is None else _corrected(method),
         task,
         both(chosen) if pair else chosen,
         prompts=prompts,
@@ -149,22 +148,27 @@ def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Tex
     return text_measures(problems, [first for first, _ in outputs])
 
 
-def _check(policy: Language, method: Method, observer: str | None, sources: Iterable[Task]) -> None:
-    """Before any work is done: greedy rows cannot be trained, and every problem must fit."""
+def _checked(policy: Language, method: Method, observer: str | None, sources: list[Task]) -> list[Task]:
+    """The sources, before any work is done: greedy rows cannot be trained, and every problem must fit."""
     if observer is not None and Exchanging not in method.needs:
         raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
     if policy.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     for source in sources:
         policy.check(_asked(source))
+    return sources
 
 
-def _served(policy: Language, method: Method, memory: float | None, dtype: str) -> tuple[Language, Method]:
-    """With a share of memory: the policy whose rows vLLM draws, and the method that corrects for it."""
-    if memory is None:
-        return policy, method
-    engine = VLLM(policy.causal.config.name_or_path, memory=memory, dtype=dtype)
-    return policy.served(engine), replace(method, advantage=importance_corrected(method.advantage))
+def _served(policy: Language, memory: float | None, dtype: str) -> Language:
+    """With a share of memory, the policy whose rows vLLM draws."""
+    return (
+        policy if memory is None else policy.served(VLLM(policy.causal.config.name_or_path, memory=memory, dtype=dtype))
+    )
+
+
+def _corrected(method: Method) -> Method:
+    """The method for rows that another engine draws; others it leaves as they are."""
+    return replace(method, advantage=importance_corrected(method.advantage))
 
 
 def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:
