@@ -30,7 +30,7 @@ OF_LANGUAGE = {
 }
 OF_DIFFUSION = {"late": lambda a, b, c: mixed(guided(a, b, 1.6), trained=[b], alone=Early(0.6))}
 CASES = [
-    *((family, name) for family in ("diffusion", "language") for name in MIXES),
+    *((family, name) for family in ("diffusion", "language", "masked") for name in MIXES),
     *(("language", name) for name in OF_LANGUAGE),
     *(("diffusion", name) for name in OF_DIFFUSION),
 ]
@@ -64,7 +64,7 @@ def test_every_family_with_a_score_is_here():
     from rlft.policies.mixed import _composed
 
     members = {kind.__name__ for kind in _composed.registry if kind is not object}
-    assert members == {"Language", "Diffusion"}
+    assert members == {"Language", "Diffusion", "Masked"}
 
 
 def test_it_trains(case):
@@ -133,7 +133,7 @@ def test_a_resumed_run_is_the_straight_run(case):
     assert torch.equal(weights(straight), weights(resumed))
 
 
-@pytest.mark.parametrize("family", ["diffusion", "language"])
+@pytest.mark.parametrize("family", ["diffusion", "language", "masked"])
 def test_it_can_what_its_family_can(family):
     """But for a critic, which stays behind."""
     trainer, _ = composed(family, "guided", build("grpo"))

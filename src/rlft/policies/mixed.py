@@ -1,7 +1,8 @@
 """Policies made of other policies' scores, to be sampled, scored and trained like any other. The weights are `mix`'s.
 
-What is mixed is what a family's decisions are drawn from: a language model's logits, a denoiser's prediction after its
-own guidance. A mix of one family is a policy of that family, so nothing else learns that it is several models.
+What is mixed is what a family's decisions are drawn from: logits of a language model or of a denoiser of strings, another
+denoiser's prediction after its own guidance. A mix of one family is a policy of that family, so nothing else learns
+that it is several models.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from rlft.policies._mixed_causal import MixedCausal, OutsideTopP, same_vocabulary
 from rlft.policies.diffusion import Diffusion, said
 from rlft.policies.language import Language
+from rlft.policies.masked import Masked
 from rlft.policies.mix import Terms, Weighted, frozen_view, merged
 from rlft.types import Policy, UserError
 
@@ -46,8 +48,8 @@ def mixed(
     """The policy whose score is the weighted sum of these policies' scores.
 
     terms     policies of one family and weights, as the functions of `mix` make them. Weights of denoisers add up to
-              1: the sum is then a prediction again. Those of language models may add up to anything, which is an
-              inverse temperature
+              1: the sum is then a prediction again. Those of logits may add up to anything, which is an inverse
+              temperature
     trained   which of these policies learn when the mix is trained; the others are seen as they are at each moment
               (the same weights, not copies) and have no gradient. A critic and heads beside the score stay behind
     alone     where the first policy speaks alone: `OutsideTopP` for tokens, `Early` for denoisers
@@ -69,7 +71,7 @@ def mixed(
 
 @singledispatch
 def _composed(like: Any, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
-    raise UserError(f"{type(like).__name__} has no score to mix; language models and denoisers have")
+    raise UserError(f"{type(like).__name__} has no score to mix; language models, denoisers and masked diffusion have")
 
 
 @_composed.register
@@ -127,6 +129,27 @@ def _diffusion(like: Diffusion, policies: Sequence[Any], mix: Weighted, learn: S
     )
 
 
+@_composed.register
+def _masked(like: Masked, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
+    if alone is not None:
+        raise UserError(f"{alone} is no rule for masked strings: a mix of them is mixed everywhere")
+    for policy in policies:
+        for name in ("alphabet", "length", "classes"):
+            ours, theirs = getattr(like, name), getattr(policy, name)
+            if ours != theirs:
+                raise UserError(f"masked denoisers of different {name} do not add: {ours!r} and {theirs!r}")
+    members = [p.denoiser if own else frozen_view(p.denoiser) for p, own in zip(policies, learn, strict=True)]
+    return Masked(
+        MixedTokens(members, mix),
+        alphabet=like.alphabet,
+        length=like.length,
+        steps=like.steps,
+        rule=like.rule,
+        classes=like.classes,
+        block=like.block,
+    )
+
+
 class _Guided(nn.Module):
     """A policy's denoiser with its classifier-free guidance, as one denoiser."""
 
@@ -156,3 +179,14 @@ class MixedDenoiser(nn.Module):
             return first
         everyone = self.mix([first, *(member(x, t, label) for member in list(self.members)[1:])])
         return torch.where(early.view(-1, *[1] * (x.ndim - 1)), first, everyone)
+
+
+class MixedTokens(nn.Module):
+    """Logits Σ w·logits of the members, which are denoisers of strings."""
+
+    def __init__(self, members: Sequence[nn.Module], mix: Weighted):
+        super().__init__()
+        self.members, self.mix = nn.ModuleList(members), mix
+
+    def forward(self, tokens: Int[Tensor, "N L"], label: Int[Tensor, "N"]) -> Float[Tensor, "N L V"]:
+        return self.mix([member(tokens, label) for member in self.members])
