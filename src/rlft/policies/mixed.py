@@ -1,8 +1,8 @@
 """Policies made of other policies' scores, to be sampled, scored and trained like any other. The weights are `mix`'s.
 
-What is mixed is what a family's decisions are drawn from: logits of a language model or of a denoiser of strings, another
-denoiser's prediction after its own guidance. A mix of one family is a policy of that family, so nothing else learns
-that it is several models.
+What is mixed is what a family's decisions are drawn from: logits of a language model or of a denoiser of strings,
+another denoiser's prediction after its own guidance. A mix of one family is a policy of that family, so nothing else
+learns that it is several models.
 """
 
 from __future__ import annotations
