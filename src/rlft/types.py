@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.errors import UserError
-from rlft.rollouts import COLUMNS, Problem, Rollouts, Text
+from rlft.rollouts import COLUMNS, Message, Problem, Rollouts, Text, Transcript
 
 __all__ = [
     "COLUMNS",
@@ -37,6 +37,7 @@ __all__ = [
     "HasReference",
     "HasValue",
     "Loss",
+    "Message",
     "Method",
     "Parts",
     "Policy",
@@ -54,6 +55,7 @@ __all__ = [
     "Teachable",
     "Text",
     "Total",
+    "Transcript",
     "Update",
     "UserError",
     "actor_parameters",
