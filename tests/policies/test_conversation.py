@@ -1,5 +1,6 @@
 """Conversation: what a row of several turns holds, what it is drawn from and with, and that it is scored as drawn."""
 
+import io
 import pickle
 import re
 from dataclasses import replace
@@ -9,11 +10,14 @@ import torch
 from torch.testing import assert_close
 
 from rlft.environments.tools import Tools
+from rlft.methods.grpo import grpo
+from rlft.methods.ppo import ppo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import row_keys, uniform
 from rlft.policies.conversation import Conversation
 from rlft.policies.language import Language
 from rlft.rollouts import Message, Problem, Rollouts, Transcript
+from rlft.trainer import Trainer
 from rlft.types import HasReference, HasValue, Policy, Showable, Teachable, UserError
 from tests.environments import calculator
 
@@ -42,7 +46,7 @@ def stops(text):
 
 
 class Echo:
-    """Answers a turn that has an a, b, c or g in it with its first two letters, and from the second turn on says so twice."""
+    """Answers a turn that `asks` with its first two letters, and from the second turn on says them twice."""
 
     schemas, stop = (), tuple("fh")
 
@@ -422,3 +426,69 @@ def test_the_reference_scores_whole_rows():
         next(policy.parameters()).mul_(1.5)
     assert_close(reference.log_prob(rows), rows.logp_old, atol=1e-9, rtol=0)
     assert (policy.log_prob(rows) - rows.logp_old).abs().max() > 0.01
+
+
+class Asked:
+    """The prompts, again and again."""
+
+    name, split, size = "asked", "train", 4
+
+    def at(self, index):
+        return replace(PROMPTS[index], task=self.name)
+
+
+def letters_said(problems, outputs):
+    """Different for most rows, and of everything that was said."""
+    return [sum(len(set(message.content)) for message in output.messages) / 10 for output in outputs]
+
+
+def trainer(rows=None, method=None):
+    method = method or grpo(beta=0.1, epochs=2, minibatches=2)
+    policy = conversation(critic=method.critic)
+    descent = torch.optim.SGD
+    return Trainer(policy, method, Asked(), letters_said, prompts=4, group=4, rows=rows, lr=0.3, optimizer=descent)
+
+
+def weights(trainer):
+    return torch.cat([value.detach().flatten() for value in trainer.policy.parameters()])
+
+
+@pytest.mark.parametrize("method", [grpo(beta=0.1), ppo(epochs=1)], ids=["grpo", "ppo"])
+def test_micro_batches_change_nothing(method):
+    whole, one, five = (trainer(rows, method) for rows in (None, 1, 5))
+    start = weights(whole).clone()
+    logs = [[t.step() for _ in range(2)] for t in (whole, one, five)]
+    assert logs[0][0]["ratio/first"] < 1e-9 and logs[0][1]["length"] > 0
+    assert (weights(whole) - start).abs().max() > 1e-3
+    # a Llama's norm works in float32 whatever its weights are, and the passes differ in width
+    for other in (one, five):
+        assert_close(weights(other), weights(whole), atol=1e-6, rtol=0)
+
+
+def test_a_stopped_run_goes_on_bit_for_bit():
+    straight, states = trainer(), []
+    while straight.steps_done < 2:
+        file = io.BytesIO()
+        torch.save(straight.state_dict(), file)
+        states.append(file)
+        straight.advance()
+    assert len(states) == 10  # between steps, and inside the two passes over each batch
+    for file in states:
+        resumed = trainer()
+        file.seek(0)
+        resumed.load_state_dict(torch.load(file, weights_only=True))
+        list(resumed.run(2))
+        assert torch.equal(weights(resumed), weights(straight))
+
+
+def test_a_run_without_answers_is_a_run_of_language():
+    def finished(policy):
+        t = Trainer(
+            policy, grpo(beta=0.1), Asked(), lambda p, o: [len(set(x)) / 10 for x in o], prompts=4, group=4, lr=0.01
+        )
+        list(t.run(2))
+        return weights(t)
+
+    alone = finished(language())
+    assert torch.equal(alone, finished(Conversation(language(), Tools([]), turns=3)))
+    assert not torch.equal(alone, finished(language(seed=3)))
