@@ -173,7 +173,7 @@ class Showable(Protocol):
     """The policy can say how one of its outputs is to be drawn in a report."""
 
     def show(self, output: Any) -> dict[str, Any]:
-        """Plain values with a `kind`: `text`, `image`, `points` or `trajectory`; see `rlft.report.files`."""
+        """Plain values with a `kind`: `text`, `conversation`, `image`, `points` …; see `rlft.report.files`."""
         ...
 
 

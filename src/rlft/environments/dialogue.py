@@ -20,8 +20,11 @@ class Dialogue(Protocol):
     stop      strings that end a turn of the policy's in plain text, where no template marks its end
     """
 
-    schemas: Sequence[Mapping[str, Any]]
-    stop: Sequence[str]
+    @property
+    def schemas(self) -> Sequence[Mapping[str, Any]]: ...
+
+    @property
+    def stop(self) -> Sequence[str]: ...
 
     def respond(
         self, problems: Sequence[Problem], transcripts: Sequence[Sequence[Message]]
