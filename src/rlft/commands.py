@@ -11,7 +11,7 @@ from typing import Any
 import tyro
 
 from rlft import runs
-from rlft.rollouts import Problem, Text
+from rlft.rollouts import Problem, Text, Transcript
 from rlft.types import Reward, Task, UserError
 
 
@@ -31,6 +31,9 @@ def eval_(
     top_k: int = 0,
     stop: tuple[str, ...] = (),
     system: str | None = None,
+    tools: tuple[str, ...] = (),
+    turns: int = 8,
+    tool_seconds: float = 10.0,
     dtype: str = "float32",
     device: str | None = None,
     prompt_field: str | None = None,
@@ -64,6 +67,9 @@ def eval_(
         top_k: likeliest tokens that are sampled; 0 is all.
         stop: strings that end a completion.
         system: a system prompt for chat models.
+        tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
+        turns: with tools, turns of the model at most, each of max_new_tokens.
+        tool_seconds: with tools, how long one call may take.
         dtype: of the weights.
         device: cpu, cuda; a GPU where there is one.
         prompt_field: the data's column of prompts.
@@ -73,20 +79,20 @@ def eval_(
         json: print one JSON object instead of a table.
         seed: of the sampling noise.
     """
-    from rlft import guiding, steering, tasks
+    from rlft import conversing, guiding, steering, tasks
     from rlft.evaluate import evaluate
-    from rlft.measure.text import text_measures
+    from rlft.measure.text import text_measures, turn_measures
     from rlft.recipes.train import reward_of
 
     if data is None:
-        _check_run(model, reward=reward, mix=mix, out=out)
+        _check_run(model, reward, mix, tools, out)
         found = guiding.evaluated(Path(model), guide, guide_reward, problems=problems, samples=samples, seed=seed)
         return _show(found, json)
     if out is not None and out.exists():
         raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
     scored = reward_of(reward, (), task)
-    policy = steering.loaded(
+    language = steering.loaded(
         model,
         mix,
         dtype=dtype,
@@ -98,12 +104,14 @@ def eval_(
         stop=stop,
         system=system,
     )
+    policy = conversing.talking(language, tools, turns, tool_seconds)
     count = problems if problems is not None else task.size
     policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
     sampler = guiding.guided(policy, guide, guide_reward, scored)
     with _counting(not json) as progress:
         told = {"problems": problems, "samples": samples or 1, "seed": seed, "batch": batch, "progress": progress}
-        result = evaluate(sampler, task, scored, measures=[text_measures], **told)
+        watched = [text_measures, *([turn_measures] if tools else [])]
+        result = evaluate(sampler, task, scored, measures=watched, **told)
     if out is not None:
         _write_rows(out, result.rows)
     spent = sampler.spent.per_row() if isinstance(sampler, guiding.Led) else {}
@@ -127,6 +135,9 @@ def sample(
     stop: tuple[str, ...] = (),
     chat: bool = False,
     system: str | None = None,
+    tools: tuple[str, ...] = (),
+    turns: int = 8,
+    tool_seconds: float = 10.0,
     dtype: str = "float32",
     device: str | None = None,
     json: bool = False,
@@ -156,14 +167,17 @@ def sample(
         stop: strings that end a completion.
         chat: send the prompt through the model's chat template.
         system: a system prompt for chat models.
+        tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
+        turns: with tools, turns of the model at most, each of max_new_tokens.
+        tool_seconds: with tools, how long one call may take.
         dtype: of the weights.
         device: cpu, cuda; a GPU where there is one.
         json: print one JSON object a completion.
         seed: of the sampling noise.
     """
-    from rlft import guiding, steering
+    from rlft import conversing, guiding, steering
 
-    policy = steering.loaded(
+    language = steering.loaded(
         model,
         mix,
         dtype=dtype,
@@ -175,15 +189,17 @@ def sample(
         stop=stop,
         system=system,
     )
+    policy = conversing.talking(language, tools, turns, tool_seconds)
     asked: Any = [{"role": "user", "content": prompt}] if chat else prompt
     sampler = guiding.guided(policy, guide, reward)
     rollouts = sampler.sample([Problem(0, asked, task="prompt", split="sample")], n, seed)
     for number, (text, logp) in enumerate(zip(rollouts.outputs, rollouts.logp_old.sum(1).tolist(), strict=True), 1):
         if json:
-            _show({"text": str(text), "tokens": len(text.tokens), "truncated": text.truncated, "logp": logp}, True)
+            said = {"text": str(text), "tokens": len(text.tokens), "truncated": text.truncated, "logp": logp}
+            _show({**said, **_messages(text)}, True)
         else:
-            ended = "cut by the length limit" if text.truncated else "ended by the model"
-            print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{text}")
+            ended = "cut by a limit" if text.truncated else "ended by the model"
+            print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{_spoken(text)}")
     return 0
 
 
@@ -315,19 +331,36 @@ def _number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _check_run(model: str, reward: Sequence[str], mix: Sequence[str], out: Path | None) -> None:
+def _check_run(model: str, *told: Any) -> None:
     """Without --data it is a run folder that is evaluated, by its recipe."""
     if not (Path(model) / "run.json").is_file():
         raise UserError(f"--data is needed: {model} is not the run folder of a recipe, which has problems of its own")
-    if reward or mix or out is not None:
-        raise UserError("--reward, --mix and --out are for --data: a run folder is evaluated as its recipe says")
+    if any(told):
+        raise UserError(
+            "--reward, --mix, --tools and --out are for --data: a run folder is evaluated as its recipe says"
+        )
 
 
 def _write_rows(path: Path, rows: Sequence[tuple[Problem, Any, float]]) -> None:
     with path.open("x") as file:
         for problem, output, reward in rows:
             row = {"index": problem.index, "prompt": problem.input, "answer": problem.answer}
-            file.write(json.dumps({**row, "completion": str(output), "reward": reward}, default=str) + "\n")
+            said = {"completion": str(output), "reward": reward, **_messages(output)}
+            file.write(json.dumps({**row, **said}, default=str) + "\n")
+
+
+def _messages(output: Any) -> dict[str, Any]:
+    """What was said in a conversation, as chat messages; nothing of a plain completion."""
+    if not isinstance(output, Transcript):
+        return {}
+    return {"messages": [{"role": message.role, "content": message.content} for message in output.messages]}
+
+
+def _spoken(output: Text) -> str:
+    """A completion, or a conversation turn by turn."""
+    if not isinstance(output, Transcript):
+        return output
+    return "\n".join(m.content if m.own else f"  {m.role}: {m.content}" for m in output.messages)
 
 
 def _counting(shown: bool) -> Any:

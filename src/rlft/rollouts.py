@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +44,53 @@ class Turns(tuple[Any, ...]):
         self = super().__new__(cls, outputs)
         self.ends = tuple(ends)
         return self
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation: the policy's own, whose role is `assistant`, or one that answers it.
+
+    `content` is its text; of the policy's own as it was drawn, tags and stop strings included. `tokens` says how many
+    decisions of the row it took: an answer's are not the policy's, and several answers to one turn are counted with the
+    first of them. `failed` marks an answer that only says what went wrong.
+    """
+
+    role: str
+    content: str
+    tokens: int = 0
+    failed: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether the policy said it."""
+        return self.role == "assistant"
+
+
+class Transcript(Text):
+    """A conversation as rewards and people see it: the policy's last words, which remember everything that was said.
+
+    `tokens` are the policy's own, of all its turns; `truncated` says that a limit ended the conversation and not the
+    policy or what it spoke to. `messages` begin with the policy's first turn. So a reward of completions judges the
+    final answer, and one of conversations reads `messages`.
+    """
+
+    messages: tuple[Message, ...]
+
+    def __new__(
+        cls, text: str, tokens: Iterable[int] = (), truncated: bool = False, messages: Iterable[Message] = ()
+    ) -> Transcript:
+        self = str.__new__(cls, text)
+        self.tokens, self.truncated, self.messages = tuple(tokens), truncated, tuple(messages)
+        return self
+
+    def __getnewargs__(self) -> tuple[str, tuple[int, ...], bool, tuple[Message, ...]]:  # type: ignore[override]
+        return *super().__getnewargs__(), self.messages
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The column of the last decision of each of the policy's turns, for rewards of single turns."""
+        reached = itertools.accumulate(message.tokens for message in self.messages)
+        return tuple(end - 1 for end, message in zip(reached, self.messages, strict=True) if message.own)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.errors import UserError
-from rlft.rollouts import COLUMNS, Problem, Rollouts, Text
+from rlft.rollouts import COLUMNS, Message, Problem, Rollouts, Text, Transcript
 
 __all__ = [
     "COLUMNS",
@@ -37,6 +37,7 @@ __all__ = [
     "HasReference",
     "HasValue",
     "Loss",
+    "Message",
     "Method",
     "Packing",
     "Parts",
@@ -55,6 +56,7 @@ __all__ = [
     "Teachable",
     "Text",
     "Total",
+    "Transcript",
     "Update",
     "UserError",
     "actor_parameters",
@@ -184,7 +186,7 @@ class Showable(Protocol):
     """The policy can say how one of its outputs is to be drawn in a report."""
 
     def show(self, output: Any) -> dict[str, Any]:
-        """Plain values with a `kind`: `text`, `image`, `points` or `trajectory`; see `rlft.report.files`."""
+        """Plain values with a `kind`: `text`, `conversation`, `image`, `points` …; see `rlft.report.files`."""
         ...
 
 

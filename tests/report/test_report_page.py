@@ -217,6 +217,26 @@ def test_no_run_json_stops_the_page(tmp_path, info):
     assert "Run it again" in page.text
 
 
+def test_a_conversation_is_shown_turn_by_turn(tmp_path):
+    """What the policy said and what answered it, which is off the mask, are told apart."""
+    messages = [
+        {"role": "assistant", "text": "<tool_call>add</tool_call>", "own": True},
+        {"role": "tool", "text": "error: the call is not JSON", "own": False, "failed": True},
+        {"role": "tool", "text": "x" * 1000, "own": False},
+        {"role": "assistant", "text": HOSTILE, "own": True},
+    ]
+    row = {"kind": "conversation", "messages": messages, "truncated": True, "tokens": 12, "reward": 0.25}
+    broken = [{**row, "messages": "none"}, {**row, "messages": [5, {"role": [1]}]}, {**row, "messages": None}]
+    samples = [{"step": 1, "problem": {"input": "1+2"}, "rows": [row, *broken]}]
+    _, page = written(run_folders.folder(tmp_path, metrics=[{"step": 1}], samples=samples))
+    turns = [a["class"] for t, a in page.tags if t == "div" and str(a.get("class")).split()[0:1] == ["turn"]]
+    assert turns[:4] == ["turn", "turn answer-turn", "turn answer-turn", "turn"]
+    assert page.text.count("not the policy's") >= 2
+    for words in ("<tool_call>add</tool_call>", "failed", "40 more characters", "cut off at the limit", "tokens 12"):
+        assert words in page.text
+    assert "script" not in {tag for tag, _ in page.tags}
+
+
 def test_an_unknown_kind_is_shown_as_it_stands(tmp_path):
     rows = [{"kind": "audio", "seconds": 3.2, "reward": 0.25}]
     _, page = written(

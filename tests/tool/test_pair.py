@@ -1,5 +1,6 @@
 """Two checkpoints of one's own, trained with CORY from the command line."""
 
+import html
 import json
 
 import pytest
@@ -54,8 +55,10 @@ def test_both_learn_and_the_first_is_evaluated(run):
     before, after = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
     assert before["reward"] + 0.3 < after["reward"] <= 1  # of one answer, not of two
     row = json.loads((run / "samples.jsonl").read_text().splitlines()[-1])["rows"][0]
-    assert {row["kind"], row["pioneer"]["kind"], row["observer"]["kind"]} == {"turns", "text"}
-    assert row["pioneer"]["text"] in (run / "report.html").read_text()
+    assert row["kind"] == "conversation"
+    assert [(message["role"], message["own"]) for message in row["messages"]] == [("pioneer", True), ("observer", True)]
+    page = (run / "report.html").read_text()
+    assert all(html.escape(message["text"]) in page for message in row["messages"])
 
 
 def test_each_is_a_model_of_its_own(run, place):

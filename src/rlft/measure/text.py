@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlft.rollouts import Problem, Text
+from rlft.rollouts import Problem, Text, Transcript
 
 
 def text_measures(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
@@ -22,3 +22,16 @@ def text_measures(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[
         "truncated": sum(output.truncated for output in outputs) / len(outputs),
         "distinct": sum(len(set(texts)) / len(texts) for texts in groups.values()) / len(groups),
     }
+
+
+def turn_measures(problems: Sequence[Problem], outputs: Sequence[Transcript]) -> dict[str, float]:
+    """Means over conversations.
+
+    turns   turns of the policy
+    calls   answers of tools
+    failed  share of those that say what went wrong
+    """
+    turns = sum(message.own for output in outputs for message in output.messages)
+    calls = [message for output in outputs for message in output.messages if message.role == "tool"]
+    failed = sum(message.failed for message in calls)
+    return {"turns": turns / len(outputs), "calls": len(calls) / len(outputs), "failed": failed / max(len(calls), 1)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,22 +18,31 @@ def called(problem: Problem) -> str:
     return f"problem {problem.index} of {problem.task}/{problem.split}"
 
 
+class Encoded(tuple[int, ...]):
+    """A prompt that is token ids already, and is read as it is: what a policy drew is never tokenised again."""
+
+
 class Codec:
     """A tokenizer as the policy uses it.
 
     A `str` prompt is encoded as it is, with the special tokens the tokenizer puts around a text (BOS); chat messages
     go through the chat template, up to where the assistant speaks. `system` stands before chat messages that have no
-    system message of their own.
+    system message of their own, and `tools` are the schemas of functions that the chat template tells the model of.
     """
 
-    def __init__(self, tokenizer: Any, stop: Sequence[str], system: str | None):
+    def __init__(
+        self, tokenizer: Any, stop: Sequence[str], system: str | None, tools: Sequence[Mapping[str, Any]] = ()
+    ):
         if isinstance(stop, str) or "" in stop:
             raise UserError(f"stop={stop!r} is not a list of strings that are not empty")
         self.tokenizer, self.stop, self.system = tokenizer, tuple(stop), system
+        self.tools = [dict(tool) for tool in tools]
 
     def encode(self, problem: Problem) -> list[int]:
         """The prompt's tokens; UserError if there are none or the tokenizer does not know the text."""
-        tokens = self._tokens(problem, *self._written(problem))
+        if isinstance(problem.input, Encoded):
+            return list(problem.input)
+        tokens = self.tokens(problem, *self._written(problem))
         if not tokens:
             raise UserError(
                 f"{called(problem)}: its prompt {problem.input!r:.60} becomes no token at all with "
@@ -51,15 +60,15 @@ class Codec:
             raise UserError(f"{called(problem)} has no answer to demonstrate")
         written, special = self._written(problem)
         answer = str(problem.answer)
-        prompt = self._tokens(problem, written, special)
-        both = self._tokens(problem, written + answer, special)
+        prompt = self.tokens(problem, written, special)
+        both = self.tokens(problem, written + answer, special)
         if both[: len(prompt)] == prompt:
             return both[len(prompt) :]
-        return self._tokens(problem, answer, False)
+        return self.tokens(problem, answer, False)
 
     def text(self, tokens: Sequence[int], truncated: bool) -> Text:
         """The completion as people read it: no special tokens, nothing from a stop string on."""
-        shown = self._decoded(tokens, True)
+        shown = self.decoded(tokens, True)
         cut = min((shown.index(word) for word in self.stop if word in shown), default=len(shown))
         return Text(shown[:cut], tokens, truncated)
 
@@ -94,10 +103,11 @@ class Codec:
     def _holds(self, tokens: Sequence[int]) -> bool:
         if not self.stop:
             return False
-        texts = [self._decoded(tokens, skip) for skip in (True, False)]
+        texts = [self.decoded(tokens, skip) for skip in (True, False)]
         return any(word in text for word in self.stop for text in texts)
 
-    def _decoded(self, tokens: Sequence[int], skip_special: bool) -> str:
+    def decoded(self, tokens: Sequence[int], skip_special: bool) -> str:
+        """The tokens' text, with special tokens or without."""
         return self.tokenizer.decode(list(tokens), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False)
 
     def _written(self, problem: Problem) -> tuple[str, bool]:
@@ -112,7 +122,8 @@ class Codec:
                 f"{called(problem)} is chat messages, and the tokenizer has no chat template; "
                 "give a chat model, or a prompt as one string"
             )
-        written = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        told = {"tools": self.tools} if self.tools else {}
+        written = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **told)
         return written, False
 
     def _messages(self, problem: Problem) -> list[dict[str, Any]]:
@@ -130,7 +141,8 @@ class Codec:
             return list(messages)
         return [{"role": "system", "content": self.system}, *messages]
 
-    def _tokens(self, problem: Problem, text: str, special: bool) -> list[int]:
+    def tokens(self, problem: Problem, text: str, special: bool) -> list[int]:
+        """A text's token ids, `special` ones around it or not; UserError if the tokenizer does not know it."""
         try:
             return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
         # The Rust tokenizers raise plain Exception, for a character that is not in the vocabulary for instance.

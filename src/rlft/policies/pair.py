@@ -144,11 +144,19 @@ class Pair(nn.Module):
         return lent
 
     def show(self, output: tuple[Any, Any]) -> dict[str, Any]:
-        """What the pioneer made and what the observer made, as they show it; nothing of a member that cannot."""
+        """What the pioneer made and what the observer made: two texts as a conversation, anything else as it is shown.
+
+        None stands for what a member cannot show.
+        """
         acted = zip(("pioneer", "observer"), (self.first, 1 - self.first), output, strict=True)
         members = {role: (self.members[number], made) for role, number, made in acted}
         shown = {role: m.show(made) if isinstance(m, Showable) else None for role, (m, made) in members.items()}
-        return {"kind": "turns", **shown}
+        if any(one is None or one["kind"] != "text" for one in shown.values()):
+            return {"kind": "turns", **shown}
+        texts = {role: one for role, one in shown.items() if one is not None}
+        messages = [{"role": role, "text": one["text"], "own": True} for role, one in texts.items()]
+        about = {"truncated": any(one["truncated"] for one in texts.values())}
+        return {"kind": "conversation", "messages": messages, **about}
 
     def save(self, folder: Path) -> None:
         """The members that can be saved, in `one` and `two`: each is a policy alone, as which it is deployed."""

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from rlft.policies.conversation import Conversation
 from rlft.policies.language import Language
 from rlft.types import Problem
 
 
 def imitate(
-    policy: Language,
+    policy: Language | Conversation,
     problems_at: Callable[[int], Sequence[Problem]],
     steps: int,
     lr: float = 3e-3,

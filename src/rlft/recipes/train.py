@@ -8,8 +8,11 @@ from functools import partial
 
 from rlft import rewards, tasks
 from rlft.advantages.correction import importance_corrected
-from rlft.measure.text import text_measures
+from rlft.conversing import talking
+from rlft.evaluate import Measure
+from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
+from rlft.policies.conversation import Conversation
 from rlft.policies.language import Language
 from rlft.policies.pair import Pair
 from rlft.policies.second_turn import asked_again
@@ -57,6 +60,9 @@ def train(
     vllm: float | None = None,
     observer: str | None = None,
     observer_asked: str = "{prompt}",
+    tools: tuple[str, ...] = (),
+    turns: int = 8,
+    tool_seconds: float = 10.0,
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -99,6 +105,9 @@ def train(
             log-probabilities differ by. Needs rlft[vllm].
         observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
         observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
+        tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
+        turns: with tools, turns of the model at most, each of max_new_tokens.
+        tool_seconds: with tools, how long one call may take.
         seed: of everything random.
     """
     task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
@@ -120,9 +129,9 @@ def train(
         gradient_checkpointing=gradient_checkpointing,
     )
     alone = _served(load(model_folder(model)), vllm, dtype)
-    sources = _checked(alone, method, observer, [source for source in (task, held_out) if source is not None])
-    pair = Exchanging in method.needs
-    policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else alone
+    pair, speaking = Exchanging in method.needs, talking(alone, tools, turns, tool_seconds)
+    sources = _checked(alone, speaking, method, observer, [source for source in (task, held_out) if source is not None])
+    policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else speaking
     trainer = Trainer(
         policy,
         method if vllm is None else _corrected(method),
@@ -137,10 +146,10 @@ def train(
         max_grad_norm=max_grad_norm,
         seed=seed,
         reference=_reference(policy, method.reference or kl, (runtime or Local()) if shard else None),
-        measures=[_of_the_first if pair else text_measures],
+        measures=[_of_the_first] if pair else _watched(speaking),
         runtime=runtime,
     )
-    return Run(trainer, steps, held_out, chosen, eval_problems, eval_samples, alone, [text_measures])
+    return Run(trainer, steps, held_out, chosen, eval_problems, eval_samples, speaking, _watched(speaking))
 
 
 def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:
@@ -148,12 +157,25 @@ def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Tex
     return text_measures(problems, [first for first, _ in outputs])
 
 
-def _checked(policy: Language, method: Method, observer: str | None, sources: list[Task]) -> list[Task]:
-    """The sources, before any work is done: greedy rows cannot be trained, and every problem must fit."""
+def _watched(policy: Language | Conversation) -> list[Measure]:
+    """What is measured of its completions, or of its conversations."""
+    return [text_measures, turn_measures] if isinstance(policy, Conversation) else [text_measures]
+
+
+def _checked(
+    alone: Language,
+    policy: Language | Conversation,
+    method: Method,
+    observer: str | None,
+    sources: list[Task],
+) -> list[Task]:
+    """The sources, before any work is done: what goes together, no greedy rows, and problems that fit."""
     if observer is not None and Exchanging not in method.needs:
         raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
-    if policy.sampling.temperature == 0 and method.name != "sft":
+    if alone.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
+    if policy is not alone and Exchanging in method.needs:
+        raise UserError(f"method {method.name} trains two models, which cannot call --tools; try --method grpo")
     for source in sources:
         policy.check(_asked(source))
     return sources
@@ -190,9 +212,10 @@ def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Polic
     """What the KL is measured to, if it is; where the layers are to be shared out, the policy's and its own are."""
     reference = frozen(policy) if wanted else None
     if shared_by is not None:
-        if not isinstance(policy, Language):
+        model = policy.language if isinstance(policy, Conversation) else policy
+        if not isinstance(model, Language):
             raise UserError("--shard is for one model; train two with --lora, or on a device that holds both")
-        shared_by.shard([*policy.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
+        shared_by.shard([*model.blocks, *(reference.blocks if isinstance(reference, Language) else ())])
     return reference
 
 

@@ -24,8 +24,19 @@ BETWEEN = 3  # steps between the first and the last that are shown, folded away
 
 
 @dataclass(frozen=True)
+class Turn:
+    """One message of a conversation; what is not the policy's `own` is off the mask."""
+
+    role: str
+    text: str
+    own: bool
+    failed: bool
+    dropped: int  # characters beyond those shown
+
+
+@dataclass(frozen=True)
 class Row:
-    """One rollout as text or as an image (`picture` is a data URI)."""
+    """One rollout as text, as the turns of a conversation, or as an image (`picture` is a data URI)."""
 
     reward: str
     colour: str
@@ -35,6 +46,7 @@ class Row:
     dropped: int = 0  # characters beyond even that
     truncated: bool = False
     picture: str = ""
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +182,7 @@ def _row(row: Record, span: tuple[float, float]) -> Row:
     reward = _reward(row)
     shown = number(as_number(row.get("reward")))
     hue = pictures.colour(reward, *span)
-    picture, text = "", ""
+    picture, text, turns = "", "", _turns(row)
     if row.get("kind") == "image":
         try:
             picture = pictures.png(row.get("pixels"))
@@ -178,7 +190,7 @@ def _row(row: Record, span: tuple[float, float]) -> Row:
             text = f"(no picture: {error})"
     elif isinstance(row.get("text"), str):
         text = row["text"]
-    else:
+    elif not turns:
         text = _words({k: v for k, v in row.items() if k not in ("reward", "parts", "advantage")})
     return Row(
         reward=shown,
@@ -189,6 +201,26 @@ def _row(row: Record, span: tuple[float, float]) -> Row:
         dropped=max(0, len(text) - LONG),
         truncated=row.get("truncated") is True,
         picture=picture,
+        turns=turns,
+    )
+
+
+def _turns(row: Record) -> tuple[Turn, ...]:
+    """The messages of a conversation; none of any other row."""
+    messages = row.get("messages")
+    if row.get("kind") != "conversation" or not isinstance(messages, list):
+        return ()
+    return tuple(_turn(message) for message in messages if isinstance(message, dict))
+
+
+def _turn(message: Record) -> Turn:
+    text = _words(message.get("text", ""))
+    return Turn(
+        role=_words(message.get("role", ""))[:40],
+        text=text[: 2 * SHORT],
+        own=message.get("own") is True,
+        failed=message.get("failed") is True,
+        dropped=max(0, len(text) - 2 * SHORT),
     )
 
 

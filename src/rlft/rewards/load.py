@@ -41,7 +41,7 @@ def load(spec: str) -> Reward:
     """
     if found := re.fullmatch(r"(.+?\.py)(?::(.*))?", spec.strip(), re.DOTALL):
         path, rest = Path(found[1]).expanduser(), parse_call(found[2] or "")
-        function = _function(path, rest.name)
+        function = function_in(path, rest.name)
         return adapted(called(function, rest) if rest.called else function)
     call, rewards = parse_call(spec), built_in()
     if call.name not in rewards:
@@ -106,9 +106,10 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; there are {', '.join(names[:40])}{' …' if len(names) > 40 else ''}"
 
 
-def _function(path: Path, name: str) -> Callable[..., Any]:
+def function_in(path: Path, name: str) -> Callable[..., Any]:
+    """A function of a Python file, which is imported; `UserError` with what there is if it has none of this name."""
     if not path.is_file():
-        raise UserError(f"there is no file {path}; a reward of your own is given as file.py:function")
+        raise UserError(f"there is no file {path}; a function of your own is given as file.py:function")
     module = _imported(path)
     own = {key: f for key, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__}
     if not name:
