@@ -42,8 +42,9 @@ def build(name: str, **wanted) -> Method:
     return function(**{key: value for key, value in settings.items() if key in known})
 
 
-# A method of pairs of policies is on trial in test_pair.
-NAMES = [name for name in methods.names() if Exchanging not in build(name).needs]
+# A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy.
+ROLLOUTS = [name for name in methods.names() if isinstance(build(name), Method)]
+NAMES = [name for name in ROLLOUTS if Exchanging not in build(name).needs]
 
 
 def trainer(name: str, **settings) -> Trainer:
