@@ -33,7 +33,7 @@ def weights(one):
 
 
 def test_there_are_methods():
-    assert {"sac"} <= set(NAMES)
+    assert {"sac", "td3_bc", "iql", "cql", "cal_ql", "rlpd"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -41,17 +41,18 @@ def reparameterised(
     return Fit(loss, {"entropy": entropy.detach()}, {"alpha": entropy})
 
 
-def followed(agent: Agent, batch: Batch, weight: float) -> Fit:
-    """TD3+BC (arXiv:2106.06860, Eq. 5): loss = -lam mean Q(s, π(s)) + mean_B (π(s) - a)², lam = weight / mean |Q|.
+def followed(agent: Agent, batch: Batch, weight: float, imitation: float = 1.0) -> Fit:
+    """TD3+BC (arXiv:2106.06860, Eq. 5): loss = imitation mean_B (π(s) - a)² - lam mean_B Q(s, π(s)).
 
-    The first critic judges. weight=0 is imitation by squared error. Steps after the window's end have no say.
+    lam = weight / mean |Q|, of the first critic, without gradient. weight=0 is imitation
+    by squared error. Steps after the window's end have no say.
     """
     action = agent.policy.centre(batch.observation)
     q = agent.q(batch.observation, action)[0]
     on = batch.valid[:, : action.shape[1], None]
     error = torch.where(on, action - batch.action, 0).square().sum(dim=(1, 2)) / (on.sum(dim=1)[:, 0] * action.shape[2])
     lam = weight / q.detach().abs().mean().clamp(min=1e-6)
-    return Fit(error.mean() - lam * q.mean(), {"imitation": error.mean().detach()})
+    return Fit(imitation * error.mean() - lam * q.mean(), {"imitation": error.mean().detach()})
 
 
 def imitated(agent: Agent, batch: Batch, generator: torch.Generator, weight: Float[Tensor, "B"] | None = None) -> Fit:

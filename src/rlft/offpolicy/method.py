@@ -30,7 +30,7 @@ class Fit(NamedTuple):
 class Agent(nn.Module):
     """A policy and what it learns by.
 
-    policy          the only part that acts
+    policy, space   the only part that acts, and in which actions
     q, q_target     critics, and their slow copy
     v               one network, state -> value, where the method has one
     policy_target   the policy's slow copy, where the method has one
@@ -41,7 +41,7 @@ class Agent(nn.Module):
         super().__init__()
         size, space = environment.observation_size, environment.action
         shape: dict[str, Any] = {"members": method.critics, "hidden": hidden, "norm": method.norm}
-        self.policy = policy
+        self.policy, self.space = policy, space
         self.q = Critics(size, space, chunk=policy.chunk, seed=seed + 1000, **shape)
         self.q_target = copy.deepcopy(self.q)
         self.v = Ensemble([size, *hidden, 1], 1, seed + 2000, method.norm) if method.state_value else None
