@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft import methods
+from rlft import methods, recipes
+from rlft.arguments import parse
 from rlft.trainer import Trainer
 from rlft.types import Exchanging, Method, UserError
 from tests.fakes import Cards, Table, agreement, share
@@ -43,7 +44,7 @@ def build(name: str, **wanted) -> Method:
 
 
 # A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy.
-ROLLOUTS = [name for name in methods.names() if isinstance(build(name), Method)]
+ROLLOUTS = methods.names(Method)
 NAMES = [name for name in ROLLOUTS if Exchanging not in build(name).needs]
 
 
@@ -181,6 +182,12 @@ def test_a_missing_capability_is_named():
 
     with pytest.raises(UserError, match="method ppo needs a policy that has a critic"):
         Trainer(Mute(1, 1), build("ppo"), Cards(), agreement)
+
+
+def test_methods_of_the_other_loop_are_told_apart():
+    assert {"sac", "iql"} & set(ROLLOUTS) == set()
+    with pytest.raises(UserError, match="sac learns from single steps in a buffer"):
+        parse(recipes.named("point_mass"), ["--method", "sac"], "rlft run point_mass")
 
 
 def test_unknown_method_gives_the_nearest():
