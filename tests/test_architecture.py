@@ -9,18 +9,19 @@ SOURCE = Path(__file__).parents[1] / "src" / "rlft"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 # A part of the package, and the parts of the package it may import. `core` is what everybody may.
-CORE = {"errors", "rollouts", "types", "noise", "cache"}
+CORE = {"errors", "rollouts", "types", "noise", "cache", "acting"}
 LAYERS = {
     "errors": set(),
     "rollouts": set(),
     "types": {"errors", "rollouts"},
     "noise": {"rollouts", "types"},
     "cache": set(),
+    "acting": set(),
     "losses": {"types"},
     "advantages": CORE | {"losses"},
     "surrogate": {"types", "losses"},
     "collect": CORE | {"advantages"},
-    "methods": CORE | {"losses", "advantages", "surrogate", "collect"},
+    "methods": CORE | {"losses", "advantages", "surrogate", "collect", "offpolicy"},
     "models": CORE,
     "policies": CORE | {"models", "environments"},
     "environments": CORE,
@@ -29,6 +30,7 @@ LAYERS = {
     "rewards": CORE | {"environments", "metrics"},
     "measure": CORE | {"models", "environments"},
     "runtime": CORE,
+    "offpolicy": CORE | {"environments", "ledger", "runtime", "tasks"},
     "score": CORE,
     "guidance": CORE | {"policies", "rewards", "score"},
     "ledger": CORE,

@@ -17,7 +17,7 @@ import tyro
 from docstring_parser import parse as parse_docstring
 
 from rlft import methods
-from rlft.types import Method, Runtime
+from rlft.types import Method, Runtime, UserError
 
 
 def parse(
@@ -42,7 +42,9 @@ def parse(
     form = _fields(function.__name__, function, nested, defaults)
     document = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     if takes_method:
-        document += f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names())}."
+        document += (
+            f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names(Method))}."
+        )
     document += f"\n\n{more}" if more else ""
     values = tyro.cli(form, args=argv, prog=program, description=document)
     arguments = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
@@ -72,8 +74,16 @@ def _method_of(
         usual = defaults.get(parameter.name, parameter.default)
         if isinstance(usual, Method):
             same = chosen in (None, usual.name)
-            return methods.named(chosen or usual.name), usual.settings if same else {}
-    return methods.named(chosen or "grpo"), {}
+            return _of_rows(chosen or usual.name), usual.settings if same else {}
+    return _of_rows(chosen or "grpo"), {}
+
+
+def _of_rows(name: str) -> Callable[..., Method]:
+    """A method that learns from whole rows, by its name."""
+    make = methods.named(name)
+    if methods.kind(make) is not Method:
+        raise UserError(f"method {name} learns from single steps in a buffer (rlft.offpolicy), and this run has none")
+    return make
 
 
 def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type], defaults: Mapping[str, Any]) -> type:

@@ -32,6 +32,7 @@ from rlft import __version__, checkpoint, report
 from rlft.evaluate import Evaluation, Measure, evaluate
 from rlft.ledger import Metrics
 from rlft.noise import hashed
+from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.runlog import Log, facts_of, write_facts
@@ -41,7 +42,7 @@ from rlft.types import Reward, Sampler, Savable, Showable, Task, UserError
 
 @dataclass
 class Run:
-    """What a recipe returns: a Trainer that is ready, how long it runs, and what it is measured on.
+    """What a recipe returns: a Trainer or Learner that is ready, how long it runs, and what it is measured on.
 
     trainer      built, not run
     steps        steps in all; 0 trains nothing
@@ -56,7 +57,7 @@ class Run:
     every        steps between evaluations on the way; 0 is only before and after
     """
 
-    trainer: Trainer
+    trainer: Trainer | Learner
     steps: int
     held_out: Task | None = None
     reward: Reward | None = None

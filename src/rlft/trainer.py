@@ -315,6 +315,8 @@ def frozen(policy: Policy) -> Policy:
 def _check(trainer: Trainer) -> None:
     """Everything about a run that can be seen to be impossible before it starts."""
     method, policy = trainer.method, trainer.policy
+    if not isinstance(method, Method):
+        raise UserError(f"method {getattr(method, 'name', method)!r:.80} learns from a buffer: give it to a Learner")
     for need in (*method.needs, *((HasValue,) if method.critic else ())):
         without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
         if not isinstance(policy, need) or without_critic:

@@ -377,14 +377,14 @@ class Method:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-Make = TypeVar("Make", bound=Callable[..., Method])
+Make = TypeVar("Make", bound=Callable[..., Any])
 
 
 def published(function: Make) -> Make:
-    """Let the Method that a function returns remember the function's name and the arguments it was made with."""
+    """Let the Method (or OffPolicy) that a function returns remember its name and the arguments it was made with."""
 
     @functools.wraps(function)
-    def made(*args: Any, **kwargs: Any) -> Method:
+    def made(*args: Any, **kwargs: Any) -> Any:
         bound = inspect.signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
         return replace(function(*args, **kwargs), name=function.__name__, settings=dict(bound.arguments))

@@ -10,14 +10,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft import methods
+from rlft import methods, recipes
+from rlft.arguments import parse
 from rlft.trainer import Trainer
 from rlft.types import Exchanging, Method, UserError
 from tests.fakes import Cards, Table, agreement, share
 
 # What a method cannot be called without.
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
-REQUIRED = {"dr_grpo": {"length": 3}, "poly_ppo": {"points": 1}}
+REQUIRED = {"dr_grpo": {"length": 3}, "poly_ppo": {"points": 1}, "rlpd": {"updates": 3}}
 # Settings under which the clip, the KL and the second pass all do something on the little table.
 LIVELY = {
     "epochs": 2,
@@ -42,8 +43,9 @@ def build(name: str, **wanted) -> Method:
     return function(**{key: value for key, value in settings.items() if key in known})
 
 
-# A method of pairs of policies is on trial in test_pair.
-NAMES = [name for name in methods.names() if Exchanging not in build(name).needs]
+# A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy.
+ROLLOUTS = methods.names(Method)
+NAMES = [name for name in ROLLOUTS if Exchanging not in build(name).needs]
 
 
 def trainer(name: str, **settings) -> Trainer:
@@ -180,6 +182,12 @@ def test_a_missing_capability_is_named():
 
     with pytest.raises(UserError, match="method ppo needs a policy that has a critic"):
         Trainer(Mute(1, 1), build("ppo"), Cards(), agreement)
+
+
+def test_methods_of_the_other_loop_are_told_apart():
+    assert {"sac", "iql"} & set(ROLLOUTS) == set()
+    with pytest.raises(UserError, match="sac learns from single steps in a buffer"):
+        parse(recipes.named("point_mass"), ["--method", "sac"], "rlft run point_mass")
 
 
 def test_unknown_method_gives_the_nearest():

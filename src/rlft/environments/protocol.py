@@ -43,6 +43,16 @@ class Box:
     def clip(self, action: Float[Tensor, "*N A"]) -> Float[Tensor, "*N A"]:
         return torch.clamp(action, *self.bounds(action))
 
+    def unit(self, action: Float[Tensor, "*N A"]) -> Float[Tensor, "*N A"]:
+        """The box as [-1, 1] in each dimension."""
+        low, high = self.bounds(action)
+        return 2 * (action - low) / (high - low) - 1
+
+    def stretch(self, unit: Float[Tensor, "*N A"]) -> Float[Tensor, "*N A"]:
+        """[-1, 1] in each dimension as the box."""
+        low, high = self.bounds(unit)
+        return low + (high - low) * (unit + 1) / 2
+
 
 @dataclass(frozen=True)
 class Discrete:
@@ -56,6 +66,14 @@ class Discrete:
     def __post_init__(self) -> None:
         if self.n < 2:
             raise UserError(f"a Discrete space needs at least 2 actions, not {self.n}")
+
+    def unit(self, action: Int[Tensor, "*N 1"]) -> Int[Tensor, "*N 1"]:
+        """The numbers themselves."""
+        return action
+
+    def stretch(self, unit: Int[Tensor, "*N 1"]) -> Int[Tensor, "*N 1"]:
+        """The numbers themselves."""
+        return unit
 
 
 Space = Box | Discrete

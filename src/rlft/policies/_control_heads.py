@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rlft.acting import Candidates
 from rlft.environments.protocol import Box, Discrete, Space
 from rlft.noise import normal, uniform
 from rlft.types import UserError
@@ -26,7 +27,10 @@ INSIDE = 0.99999
 
 
 class Head(Protocol):
-    """What `Control` needs of a distribution. `decision` is what is stored and scored, `action` what is executed."""
+    """What `Control` needs of a distribution. `decision` is what is stored and scored, `action` what is executed.
+
+    `unit` is the same action in units of its space (see `rlft.acting`), and `inside` the way back.
+    """
 
     inputs: int
     dtype: torch.dtype
@@ -42,6 +46,12 @@ class Head(Protocol):
     def action(self, decision: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
 
     def decision(self, action: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
+
+    def unit(self, decision: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
+
+    def inside(self, unit: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
+
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates: ...
 
 
 def tanh_gaussian_log_prob(
@@ -96,12 +106,27 @@ class _TanhGaussian(nn.Module, ABC):
         return tanh_gaussian_log_prob(mean, log_std.expand_as(mean), decision)
 
     def action(self, decision: Float[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
-        low, high = self.space.bounds(decision)
-        return low + (high - low) * (decision.tanh() + 1) / 2
+        return self.space.stretch(decision.tanh())
 
     def decision(self, action: Float[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
-        low, high = self.space.bounds(action)
-        return (2 * (action - low) / (high - low) - 1).clamp(-INSIDE, INSIDE).atanh()
+        return self.inside(self.space.unit(action))
+
+    def unit(self, decision: Float[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
+        return decision.tanh()
+
+    def inside(self, unit: Float[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
+        return unit.clamp(-INSIDE, INSIDE).atanh()
+
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws. Since u = mean + std z, the density's z is the noise itself, and its gradient in the mean is 0."""
+        mean, log_std = self.moments(outputs)
+        log_std = log_std.expand_as(mean)[:, None]
+        z = torch.randn((len(mean), n, *self.shape), generator=generator, dtype=mean.dtype).to(mean.device)
+        u = mean[:, None] + log_std.exp() * z
+        squashed = 2 * (u + functional.softplus(-2 * u)) - 2 * math.log(2)
+        density = squashed - log_std - 0.5 * z.square() - 0.5 * math.log(2 * math.pi)
+        logp = density.flatten(2).sum(dim=2)
+        return Candidates(u.tanh(), logp, torch.full_like(logp, -math.log(n)))
 
 
 class TanhGaussian(_TanhGaussian):
@@ -166,3 +191,17 @@ class Categorical(nn.Module):
 
     def decision(self, action: Int[Tensor, "*N h 1"]) -> Int[Tensor, "*N h 1"]:
         return action
+
+    def unit(self, decision: Int[Tensor, "*N h 1"]) -> Int[Tensor, "*N h 1"]:
+        return decision
+
+    def inside(self, unit: Int[Tensor, "*N h 1"]) -> Int[Tensor, "*N h 1"]:
+        return unit
+
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
+        """Every action there is, whatever n; chunks of several are too many to list."""
+        if self.shape[0] != 1:
+            raise UserError(f"decisions of {self.shape[0]} discrete actions cannot be listed: use chunk=1")
+        logp = outputs.log_softmax(dim=-1)
+        each = torch.arange(self.shape[1], device=outputs.device).expand_as(logp)
+        return Candidates(each[..., None, None], logp, logp)

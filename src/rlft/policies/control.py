@@ -12,11 +12,12 @@ from jaxtyping import Float, Int, Num
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from rlft.acting import Candidates
 from rlft.cache import cached
 from rlft.environments.experts import demonstrations
 from rlft.environments.play import Played, following, play
 from rlft.environments.protocol import Discrete, Drawn, Environment, Episode, Space
-from rlft.models.mlp import MLP
+from rlft.models.mlp import MLP, Activation
 from rlft.noise import branch_keys, hashed, row_keys
 from rlft.policies._control_heads import Categorical, StateTanhGaussian, TanhGaussian
 from rlft.policies._resume import copied, parents
@@ -55,6 +56,7 @@ class Control(nn.Module):
     critic   a second network of the same size, and with it the capability `value`. It also sees the clock: an episode
              that the horizon cuts off earns nothing afterwards, so the value of a state falls as time runs out
     seed     of the weights
+    activation  between the layers: tanh, or torch.relu as methods that learn from a buffer have it
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Control(nn.Module):
         critic: bool = False,
         seed: int = 0,
         chunk: int = 1,
+        activation: Activation = torch.tanh,
     ) -> None:
         super().__init__()
         if min(width, layers, chunk) < 1:
@@ -75,9 +78,9 @@ class Control(nn.Module):
         self.environment, self.chunk = environment, chunk
         self.head: Any = (head or (Categorical if discrete else TanhGaussian))(environment.action, chunk)
         hidden = [width] * layers
-        self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, last=0.01)
+        self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, 0.01, activation)
         if critic:
-            self.critic = MLP([environment.observation_size + 1, *hidden, 1], seed + 1)
+            self.critic = MLP([environment.observation_size + 1, *hidden, 1], seed + 1, activation=activation)
             # Set here and not in the class, so that only a policy with a critic has the capability.
             self.value, self.value_parameters = self._value, self.critic.parameters
 
@@ -112,6 +115,28 @@ class Control(nn.Module):
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """Negative log-likelihood of each decision."""
         return -self.log_prob(rollouts)
+
+    def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D *E"]:
+        """The noise of these decisions of rows with these keys."""
+        return self.head.noise(keys, decisions)
+
+    def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N *E"]) -> Num[Tensor, "N h A"]:
+        """One decision in each state, in units of the space; as all below, in the dtype of the observation."""
+        return self.head.unit(self.head.draw(self.actor(observation), noise.to(observation.dtype)))
+
+    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws in each state, or every action of a Discrete space."""
+        return self.head.propose(self.actor(observation), n, generator)
+
+    def imitation(
+        self, observation: Float[Tensor, "B O"], action: Num[Tensor, "B h A"], generator: torch.Generator
+    ) -> Float[Tensor, "B h"]:
+        """Negative log-likelihood of each action; one at a bound of the box is read as just inside it."""
+        return -self.head.log_prob(self.actor(observation), self.head.inside(action))
+
+    def centre(self, observation: Float[Tensor, "B O"]) -> Num[Tensor, "B h A"]:
+        """The head's mode."""
+        return self.head.unit(self.head.mode(self.actor(observation)))
 
     def show(self, output: Episode) -> dict[str, Any]:
         """A trajectory as its environment draws it; rewards over time where it does not draw."""

@@ -1,0 +1,81 @@
+"""A policy seen one decision at a time, as learning from a buffer sees it: what it proposes in a state. No rollouts.
+
+Actions are in units of their space: a Box is [-1, 1] in every dimension, a Discrete space its integers. A decision is
+a chunk of h of them. B states, n proposals, O and A numbers of an observation and of an action.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int, Num
+from torch import Tensor
+
+
+class Candidates(NamedTuple):
+    """Decisions proposed in each of B states, and how they stand for all that could be decided there.
+
+        mean of f under the policy = Σ_n exp(log_weight) f(action)
+        ∫ f over all decisions     = Σ_n exp(log_weight - log_prob) f(action)
+
+    n draws have log_weight = -log n, and the sums are estimates; where the decisions can be listed, log_weight =
+    log_prob, and they are exact. Differentiable in the policy's parameters: draws through `action`, a list through
+    `log_prob` and `log_weight`.
+    """
+
+    action: Num[Tensor, "B n h A"]
+    log_prob: Float[Tensor, "B n"]
+    log_weight: Float[Tensor, "B n"]
+
+    @property
+    def log_volume(self) -> Float[Tensor, "B n"]:
+        """How much of the space of decisions each stands for, as a logarithm."""
+        return self.log_weight - self.log_prob
+
+
+@runtime_checkable
+class Acting(Protocol):
+    """The policy acts state by state, from noise that it is given; if it cannot, use a method that samples rollouts."""
+
+    @property
+    def chunk(self) -> int:
+        """Actions in one decision."""
+        ...
+
+    def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D *E"]:
+        """What `act` needs for these decisions of rows with these keys."""
+        ...
+
+    def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N *E"]) -> Num[Tensor, "N h A"]:
+        """One decision in each state."""
+        ...
+
+
+@runtime_checkable
+class Proposing(Acting, Protocol):
+    """The policy proposes decisions through which a gradient flows; if it cannot, use a method that imitates."""
+
+    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws in each state, or every decision there is."""
+        ...
+
+
+@runtime_checkable
+class Imitating(Acting, Protocol):
+    """The policy can be shown what to do in a state; if it cannot, use a method that follows a critic's gradient."""
+
+    def imitation(
+        self, observation: Float[Tensor, "B O"], action: Num[Tensor, "B h A"], generator: torch.Generator
+    ) -> Float[Tensor, "B h"]:
+        """The family's own supervised loss of each action of the chunk."""
+        ...
+
+
+@runtime_checkable
+class Central(Acting, Protocol):
+    """The policy has an action without noise, differentiable; if it has none, use a method that draws."""
+
+    def centre(self, observation: Float[Tensor, "B O"]) -> Float[Tensor, "B h A"]:
+        """The decision without noise."""
+        ...

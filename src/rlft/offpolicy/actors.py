@@ -1,0 +1,68 @@
+"""How a policy learns from critics: losses of actor steps. Critics are read and never moved here.
+
+E members, B states, n proposals in each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.environments.protocol import Box, Discrete, Space
+from rlft.offpolicy.buffer import Batch
+from rlft.offpolicy.method import Agent, Fit
+from rlft.offpolicy.values import Aggregate, soft_value
+
+
+def usual_entropy(space: Space, chunk: int) -> float:
+    """A target for the entropy: -1 nat for each continuous number (arXiv:1812.05905, App. D), half of the largest
+    entropy for discrete actions."""
+    match space:
+        case Box():
+            return -float(chunk * space.size)
+        case Discrete():
+            return 0.5 * chunk * math.log(space.n)
+
+
+def reparameterised(
+    agent: Agent, batch: Batch, generator: torch.Generator, aggregate: Aggregate, alpha: Tensor | float, n: int = 1
+) -> Fit:
+    """loss = mean_B E_π [alpha log π(a|s) - Q(s, a)] (arXiv:1812.05905, Eq. 9), and the entropy for the dual `alpha`.
+
+    The gradient passes through the action of a draw; of a Discrete space the expectation is exact.
+    """
+    proposed = agent.policy.propose(batch.observation, n, generator)
+    q = aggregate(agent.q.of(batch.observation, proposed.action), generator)
+    entropy = -(proposed.log_weight.exp() * proposed.log_prob).sum(dim=1).mean()
+    loss = -soft_value(proposed, q, alpha).mean()
+    return Fit(loss, {"entropy": entropy.detach()}, {"alpha": entropy})
+
+
+def followed(agent: Agent, batch: Batch, weight: float, imitation: float = 1.0) -> Fit:
+    """TD3+BC (arXiv:2106.06860, Eq. 5): loss = imitation mean_B (π(s) - a)² - lam mean_B Q(s, π(s)).
+
+    lam = weight / mean |Q|, of the first critic, without gradient. weight=0 is imitation
+    by squared error. Steps after the window's end have no say.
+    """
+    action = agent.policy.centre(batch.observation)
+    q = agent.q(batch.observation, action)[0]
+    on = batch.valid[:, : action.shape[1], None]
+    error = torch.where(on, action - batch.action, 0).square().sum(dim=(1, 2)) / (on.sum(dim=1)[:, 0] * action.shape[2])
+    lam = weight / q.detach().abs().mean().clamp(min=1e-6)
+    return Fit(imitation * error.mean() - lam * q.mean(), {"imitation": error.mean().detach()})
+
+
+def imitated(agent: Agent, batch: Batch, generator: torch.Generator, weight: Float[Tensor, "B"] | None = None) -> Fit:
+    """loss = mean_B w Σ_h l(a_h | s), l the family's own supervised loss; None: plain imitation of the buffer."""
+    loss = agent.policy.imitation(batch.observation, batch.action, generator)
+    loss = torch.where(batch.valid[:, : loss.shape[1]], loss, 0).sum(dim=1)
+    weighted = loss if weight is None else loss * weight.detach()
+    return Fit(weighted.mean(), {"imitation": loss.mean().detach()})
+
+
+def advantage_weight(advantage: Float[Tensor, "B"], temperature: float, most: float = 100.0) -> Float[Tensor, "B"]:
+    """min(exp(temperature A), most) (AWR, arXiv:1910.00177; IQL, arXiv:2110.06169, Eq. 7). temperature=0: all 1."""
+    return (temperature * advantage.detach()).clamp(max=math.log(most)).exp()

@@ -1,0 +1,77 @@
+"""What every method that learns from a buffer must do, the list of them read from the folder of methods."""
+
+import copy
+import functools
+import importlib
+import inspect
+
+import pytest
+import torch
+
+from rlft import methods
+from rlft.environments.experts import demonstrations
+from rlft.environments.point_mass import PointMass
+from rlft.offpolicy.learner import Learner, Phase
+from rlft.offpolicy.method import OffPolicy
+from rlft.policies.control import Control, StateTanhGaussian
+from tests.contracts.test_methods import build
+
+NAMES = methods.names(OffPolicy)
+WORLD = PointMass(horizon=8, gust=0.1)
+
+
+def learner(name, offline=0.5, worlds=2, **settings):
+    policy = Control(WORLD, head=functools.partial(StateTanhGaussian, std=0.7), width=16, activation=torch.relu)
+    data = demonstrations(WORLD, 6, seed=1, clumsy=0.2)
+    phases = [Phase(build(name), worlds=worlds, offline=offline, warmup=4)]
+    usual = {"batch": 16, "interval": 12, "hidden": (16,), "capacity": 64, "seed": 3}
+    return Learner(policy, WORLD, phases, data=data, **{**usual, **settings})
+
+
+def weights(one):
+    return torch.cat([value.detach().double().flatten() for value in one.agent.state_dict().values()])
+
+
+def test_there_are_methods():
+    assert {"sac", "td3_bc", "iql", "cql", "cal_ql", "rlpd"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page(name):
+    """One function of the file's name, documented: citation, equations, every argument."""
+    module = importlib.import_module(f"rlft.methods.{name}")
+    function = getattr(module, name)
+    assert "loss" in module.__doc__ and "arXiv:" in module.__doc__
+    assert len(inspect.getsource(module).splitlines()) <= 100
+    for argument in inspect.signature(function).parameters:
+        assert f"        {argument}: " in function.__doc__, f"{name} does not document {argument}"
+    assert build(name).name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("offline", "worlds"), [(1.0, 0), (0.5, 2), (0.0, 1)])
+def test_it_moves_everything_it_trains(name, offline, worlds):
+    """From data alone, from both, from its own steps alone; and nothing becomes infinite."""
+    one = learner(name, offline, worlds)
+    before = copy.deepcopy(one.agent.state_dict())
+    metrics = one.step()
+    after = one.agent.state_dict()
+    trained = {part for descent in one.method.descents for part in map(id, descent.parameters(one.agent))}
+    for parameter, value in one.agent.named_parameters():
+        if id(value) in trained:
+            assert not torch.equal(before[parameter], after[parameter]), parameter
+    assert weights(one).isfinite().all()
+    assert metrics["loss"] == metrics["loss"] and metrics["updates"] > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stop_and_resume_is_the_straight_run(name):
+    straight, states = learner(name), []
+    while straight.steps_done < 2:
+        states.append(copy.deepcopy(straight.state_dict()))
+        straight.advance()
+    for state in states[1::3]:
+        resumed = learner(name)
+        resumed.load_state_dict(state)
+        list(resumed.run(2))
+        assert torch.equal(weights(resumed), weights(straight))

@@ -1,0 +1,224 @@
+"""The loop: it learns what is known in closed form, goes on bit for bit, and drives as a Trainer does."""
+
+import copy
+import functools
+import io
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from rlft import runs
+from rlft.environments.pendulum import Pendulum
+from rlft.environments.point_mass import PointMass
+from rlft.methods.grpo import grpo
+from rlft.methods.sac import sac
+from rlft.offpolicy.learner import Learner, Phase
+from rlft.policies.control import Control, StateTanhGaussian
+from rlft.rewards.environment import environment_reward
+from rlft.tasks.starts import Starts
+from rlft.trainer import Trainer
+from rlft.trainer import _check as check
+from rlft.types import UserError
+from tests.offpolicy.chain import Chain, soft_optimal, uniform
+
+GAMMA, ALPHA = 0.8, 0.3
+
+
+def gaussian(world, **settings):
+    head = functools.partial(StateTanhGaussian, std=1.0)
+    return Control(world, head=head, width=16, activation=torch.relu, **settings)
+
+
+def learner(*phases, world=None, chunk=1, **settings):
+    world = world or PointMass(horizon=7, gust=0.1)
+    usual = {"batch": 16, "interval": 8, "hidden": (16,), "capacity": 64, "seed": 5}
+    return Learner(gaussian(world, chunk=chunk), world, phases, **{**usual, **settings})
+
+
+def weights(one):
+    return torch.cat([value.detach().double().flatten() for value in one.agent.state_dict().values()])
+
+
+def timeless(metrics):
+    return {k: v for k, v in metrics.items() if not k.startswith(("seconds", "decisions_per"))}
+
+
+def learned(method):
+    """The control, and the critics' tables, after 1000 updates on the two states."""
+    world = Chain()
+    control = Control(world, width=8, layers=1)
+    phases = [Phase(method, worlds=8, utd=0.5)]
+    settings = {"batch": 64, "interval": 1000, "lr": 0.02, "hidden": (), "capacity": 4000, "dtype": torch.float64}
+    one = Learner(control, world, phases, **settings)
+    list(one.run(2))
+    seen = torch.eye(2, dtype=torch.float64)
+    return control.actor(seen), one.agent.q.nets(seen).detach()
+
+
+@pytest.mark.slow
+def test_sac_finds_the_soft_optimum():
+    """Two states, one action that ends the episode, and episodes that the horizon cuts off at 6 steps.
+
+    Values must be those of the world without a horizon (0.8⁶ = 0.26 of them lies beyond it), and nothing must be
+    expected after the end.
+    """
+    logits, q = learned(sac(gamma=GAMMA, tau=0.2, alpha=ALPHA, alpha_lr=0.0))
+    expected = soft_optimal(GAMMA, ALPHA)
+    assert expected.std() > 0.2
+    assert_close(q, expected.expand(2, 2, 2), atol=0.03, rtol=0)
+    assert_close(logits.softmax(-1), (expected / ALPHA).softmax(-1), atol=0.02, rtol=0)
+
+
+@pytest.mark.slow
+def test_windows_of_three_steps_learn_the_value_of_the_policy():
+    """A temperature at which the policy is uniform whatever it learns, and no entropy in the targets: longer windows
+    are on-policy then, and Q is that of the uniform policy."""
+    _, q = learned(sac(gamma=GAMMA, tau=0.2, alpha=100.0, alpha_lr=0.0, steps=3, backed_up=0.0))
+    expected = uniform(GAMMA)
+    assert (expected - soft_optimal(GAMMA, ALPHA)).abs().max() > 0.2
+    # a target sums three rewards of random actions: the last few batches leave this much
+    assert_close(q, expected.expand(2, 2, 2), atol=0.1, rtol=0)
+
+
+PHASES = {
+    "one world": ([Phase(sac(), anything=4, warmup=6)], 1),
+    "many worlds, chunks": ([Phase(sac(steps=5), worlds=3, utd=0.7, warmup=4)], 3),
+    "two phases": (
+        [Phase(sac(alpha_lr=0.0), steps=1, worlds=2), Phase(sac(), worlds=4, utd=2.0, restart=("critic",))],
+        1,
+    ),
+}
+
+
+def saved(one):
+    """Through the bytes of a file, read without running code."""
+    file = io.BytesIO()
+    torch.save(one.state_dict(), file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_stop_and_resume_is_the_straight_run(name):
+    """At every iteration: inside a step, a phase, an episode, a chunk of actions, and after the ring is full."""
+    phases, chunk = PHASES[name]
+    straight, log, states = learner(*phases, chunk=chunk, capacity=16), [], []
+    while straight.steps_done < 3:
+        states.append(saved(straight))
+        metrics = straight.advance()
+        log += [metrics] if metrics else []
+    assert straight.buffer.added > straight.buffer.capacity
+    assert (weights(straight) - weights(learner(*phases, chunk=chunk))).abs().max() > 1e-3
+    for state in states:
+        resumed = learner(*phases, chunk=chunk, capacity=16)
+        resumed.load_state_dict(copy.deepcopy(state))
+        rest = list(resumed.run(3))
+        assert torch.equal(weights(resumed), weights(straight))
+        for column in straight.buffer.columns:
+            assert torch.equal(resumed.buffer.columns[column], straight.buffer.columns[column])
+        for mine, theirs in zip(rest, log[-len(rest) :], strict=True):
+            assert timeless(mine) == timeless(theirs)
+
+
+def test_counts():
+    """100 environment steps at utd 0.5 after a warm-up of 21: 40 updates of the critic, a fourth of the actor."""
+    one = learner(Phase(sac(actor_every=4), utd=0.5, warmup=21), interval=100, world=Pendulum(horizon=10))
+    metrics = one.step()
+    assert one.updated == 40
+    assert metrics["decisions/drawn"] == 100 and metrics["rows/drawn"] == 10 and metrics["length"] == 10
+    assert metrics["updates"] == 40 + 10
+
+
+def test_worlds_do_not_depend_on_their_neighbours():
+    """Three worlds side by side play what each plays alone, before anything is learned."""
+    together = learner(Phase(sac(), worlds=3, warmup=1000))
+    alone = learner(Phase(sac(), worlds=1, warmup=1000))
+    first = [together.collector.step(together.policy) for _ in range(7)]
+    wave = {problem.index: episode for ended in first for problem, episode in ended}
+    one = {}
+    while len(one) < 3:
+        one |= {problem.index: episode for problem, episode in alone.collector.step(alone.policy)}
+    assert set(wave) == set(one) == {0, 1, 2}
+    for index, episode in wave.items():
+        # products of float32 differ in their last digits with the number of rows
+        assert_close(episode.observations, one[index].observations, atol=1e-5, rtol=0)
+    assert not torch.equal(wave[0].observations, wave[1].observations)
+
+
+def test_a_policy_that_learns_through_critics_leaves_them_alone():
+    one = learner(Phase(sac()))
+    one.collector.step(one.policy)
+    critic, actor = one.method.descents
+    batch, generator = one.buffer.sample(8, torch.Generator().manual_seed(0)), torch.Generator().manual_seed(1)
+    before = copy.deepcopy(one.agent.state_dict())
+    one.descend(actor, actor.loss(one.agent, batch, generator))
+    moved = {n for n, value in one.agent.state_dict().items() if not torch.equal(value, before[n])}
+    assert moved and all(n.startswith(("policy.", "duals.")) for n in moved)
+    assert all(p.grad is None for p in one.agent.q.parameters())
+    before = copy.deepcopy(one.agent.state_dict())
+    one.descend(critic, critic.loss(one.agent, batch, generator))
+    moved = {n for n, value in one.agent.state_dict().items() if not torch.equal(value, before[n])}
+    assert moved and all(n.startswith("q.") for n in moved)
+
+
+def test_targets_follow():
+    one = learner(Phase(sac()))
+    slow, fast = (next(net.parameters()).detach() for net in (one.agent.q_target, one.agent.q))
+    assert torch.equal(slow, fast)
+    with torch.no_grad():
+        fast += 1.0
+    one.agent.follow(0.25)
+    assert_close(fast - slow, torch.full_like(slow, 0.75), atol=1e-6, rtol=0)
+
+
+def test_a_run_folder(tmp_path):
+    """Stopped in the middle and driven again, it ends where a straight run does, with its evaluations and report."""
+
+    def run():
+        one = learner(Phase(sac(), warmup=12), interval=20)
+        return runs.Run(one, 3, Starts(one.environment, split="test"), reward=environment_reward, problems=4)
+
+    runs.begin(tmp_path / "straight", {})
+    straight = run()
+    found = runs.drive(straight, tmp_path / "straight", quiet=True)
+    assert set(found) == {"before", "after"}
+    assert (tmp_path / "straight" / "report.html").stat().st_size > 1000
+    runs.begin(tmp_path / "stopped", {})
+    first = run()
+    first.trainer.advance = _interrupted(first.trainer.advance, 33)
+    with pytest.raises(KeyboardInterrupt):
+        runs.drive(first, tmp_path / "stopped", runs.Cadence(save=1), quiet=True)
+    again = run()
+    runs.drive(again, tmp_path / "stopped", quiet=True)
+    assert torch.equal(weights(again.trainer), weights(straight.trainer))
+
+
+def _interrupted(advance, after):
+    left = iter(range(after))
+
+    def one():
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return advance()
+
+    return one
+
+
+def test_what_is_refused():
+    with pytest.raises(UserError, match=r"method sac needs a policy that acts state by state"):
+        Learner(torch.nn.Linear(1, 1), Pendulum(), [Phase(sac())])
+    # set afterwards, because annotations are checked here and not where the library is used
+    mistaken, trainer = Phase(sac()), Trainer(gaussian(Pendulum()), grpo(), Starts(Pendulum()), environment_reward)
+    object.__setattr__(mistaken, "method", grpo())
+    trainer.method = sac()
+    with pytest.raises(UserError, match="does not learn from a buffer"):
+        learner(mistaken)
+    with pytest.raises(UserError, match="learns from a buffer: give it to a Learner"):
+        check(trainer)
+    with pytest.raises(UserError, match="each but the last a number of steps"):
+        learner(Phase(sac()), Phase(sac()))
+    with pytest.raises(UserError, match="give these methods equal ones"):
+        learner(Phase(sac(), steps=1), Phase(sac(critics=3)))
+    with pytest.raises(UserError, match="learns from data alone"):
+        Phase(sac(), worlds=0)
