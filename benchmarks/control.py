@@ -34,7 +34,7 @@ from rlft.tasks.starts import Starts
 
 ROOT = Path(__file__).parents[1]
 OBSERVATION, ACTION, WIDTH, BATCH = 11, 3, 256, 256  # Hopper's sizes
-WORLDS, PEER_WORLDS = 1024, 16
+WORLDS, PEER_WORLDS, EPISODES = 1024, 16, 20
 
 
 class Still:
@@ -181,7 +181,7 @@ def curve(name: str, steps: int, every: int, seed: int, width: int, lr: float, s
     found, unseen = [], Starts(world, split="test")
     for _ in learner.run(steps // every):
         chosen = learner.policy.deterministic()
-        found.append(evaluate(chosen, unseen, environment_reward, problems=10).mean)
+        found.append(evaluate(chosen, unseen, environment_reward, problems=EPISODES).mean)
     return found
 
 
@@ -206,7 +206,10 @@ def main() -> None:
         rows = []
         for seed in range(asked.seeds):
             ours = curve(asked.curve, seed=seed, **settings)
-            rows.append({"ours": ours, "theirs": peer.do("curve", world=asked.curve, seed=seed, **settings)["result"]})
+            unseen = Starts(asked.curve, split="test")
+            keys = [unseen.at(index).input % 2**31 for index in range(EPISODES)]
+            theirs = peer.do("curve", world=asked.curve, seed=seed, held_out=keys, **settings)["result"]
+            rows.append({"ours": ours, "theirs": theirs})
             print(json.dumps(rows[-1]), flush=True)
         name, found = f"control_{asked.curve}.json", {"settings": settings, "seeds": rows}
     else:

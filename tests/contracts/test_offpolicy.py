@@ -11,6 +11,9 @@ import torch
 from rlft import methods
 from rlft.environments.experts import demonstrations
 from rlft.environments.point_mass import PointMass
+from rlft.methods.cal_ql import cal_ql
+from rlft.methods.sac import sac
+from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
 from rlft.policies.control import Control, StateTanhGaussian
@@ -62,6 +65,38 @@ def test_it_moves_everything_it_trains(name, offline, worlds):
             assert not torch.equal(before[parameter], after[parameter]), parameter
     assert weights(one).isfinite().all()
     assert metrics["loss"] == metrics["loss"] and metrics["updates"] > 0
+
+
+def two_phases():
+    """Cal-QL on data, then SAC on worlds alone after a warm-up, with moments that start anew: WSRL's shape."""
+    data = cal_ql(critics=3, norm=layer_norm)
+    online = sac(critics=3, subset=2, norm=layer_norm, backed_up=0.0, actor_every=2)
+    one = learner("sac")
+    phases = [
+        Phase(data, steps=1, worlds=0, offline=1.0),
+        Phase(online, worlds=2, utd=2.0, warmup=10, restart=("critic", "policy")),
+    ]
+    settings = {"batch": 16, "interval": 12, "hidden": (16,), "capacity": 64, "seed": 3}
+    given = demonstrations(WORLD, 6, seed=1, clumsy=0.2)
+    return Learner(one.policy, WORLD, phases, data=given, **settings)
+
+
+def test_data_then_worlds():
+    """The second phase draws from its own steps alone, and a run that stopped in either goes on bit for bit."""
+    straight, states = two_phases(), []
+    assert straight.advance() is None and straight.buffer.added == 0
+    critic = straight.optimizers["critic"]
+    while straight.steps_done < 3:
+        states.append((straight.steps_done, copy.deepcopy(straight.state_dict())))
+        straight.advance()
+    assert straight.optimizers["critic"] is not critic
+    assert straight.mixed.share == 0 and straight.buffer.added > 0
+    assert {done for done, _ in states} == {0, 1, 2}
+    for _, state in states[::7]:
+        resumed = two_phases()
+        resumed.load_state_dict(state)
+        list(resumed.run(3))
+        assert torch.equal(weights(resumed), weights(straight))
 
 
 @pytest.mark.parametrize("name", NAMES)

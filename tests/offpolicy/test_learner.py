@@ -146,6 +146,20 @@ def test_worlds_do_not_depend_on_their_neighbours():
     assert not torch.equal(wave[0].observations, wave[1].observations)
 
 
+def test_worlds_play_what_the_policy_samples():
+    """Same start, same noise of policy and world at every step: the episode is the rollout of its problem."""
+    one = learner(Phase(sac(), worlds=3, warmup=1000), world=PointMass(horizon=40, gust=0.1), chunk=3)
+    ended = {}
+    while len(ended) < 3:
+        ended |= {problem.index: episode for problem, episode in one.collector.step(one.policy)}
+    rows = one.policy.sample([one.task.at(index) for index in range(3)], 1, seed=5)
+    for index, episode in enumerate(rows.outputs):
+        assert len(episode) == len(ended[index]) and episode.terminated == ended[index].terminated
+        # the collector acts in float32, and 40 steps carry its rounding on
+        assert_close(ended[index].observations, episode.observations, atol=1e-4, rtol=0)
+        assert_close(ended[index].rewards, episode.rewards, atol=1e-4, rtol=0)
+
+
 def test_a_policy_that_learns_through_critics_leaves_them_alone():
     one = learner(Phase(sac()))
     one.collector.step(one.policy)

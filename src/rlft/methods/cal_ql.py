@@ -12,6 +12,7 @@ CQL. First on data alone, then with worlds and `offline=0.5`: two phases of one 
 
 from rlft.methods.cql import cql
 from rlft.offpolicy.conservative import calibrated
+from rlft.offpolicy.critics import Norm, plain
 from rlft.offpolicy.method import OffPolicy
 from rlft.types import published
 
@@ -27,6 +28,7 @@ def cal_ql(
     critics: int = 2,
     subset: int | None = None,
     steps: int = 1,
+    norm: Norm = plain,
 ) -> OffPolicy:
     """Cal-QL.
 
@@ -40,6 +42,7 @@ def cal_ql(
         critics: members of the ensemble.
         subset: members whose least value is the target, drawn anew at each update; None is all.
         steps: of the windows that targets sum rewards over.
+        norm: of the critics' hidden layers.
     """
     return cql(
         weight=weight,
@@ -51,5 +54,6 @@ def cal_ql(
         critics=critics,
         subset=subset,
         steps=steps,
+        norm=norm,
         own=calibrated,
     )

@@ -15,6 +15,7 @@ import torch
 from rlft.acting import Proposing
 from rlft.methods.sac import sac
 from rlft.offpolicy.conservative import Judge, as_they_are, gap_of
+from rlft.offpolicy.critics import Norm, plain
 from rlft.offpolicy.dual import Dual
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.offpolicy.values import best_value, least, squared_error, td_target
@@ -34,6 +35,7 @@ def cql(
     critics: int = 2,
     subset: int | None = None,
     steps: int = 1,
+    norm: Norm = plain,
     own: Judge = as_they_are,
 ) -> OffPolicy:
     """CQL.
@@ -50,6 +52,7 @@ def cql(
         critics: members of the ensemble.
         subset: members whose least value is the target, drawn anew at each update; None is all.
         steps: of the windows that targets sum rewards over.
+        norm: of the critics' hidden layers.
         own: what the values of the policy's own actions count as when they are pushed down.
     """
 
@@ -71,6 +74,7 @@ def cql(
     return OffPolicy(
         descents=(Descent(critic_loss, critic_parameters, "critic"), soft.descents[1]),
         critics=critics,
+        norm=norm,
         steps=steps,
         tau=tau,
         gamma=gamma,
