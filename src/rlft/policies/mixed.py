@@ -106,11 +106,7 @@ def _diffusion(like: Diffusion, policies: Sequence[Any], mix: Weighted, learn: S
         raise UserError(
             f"weights of denoisers add up to 1, and {', '.join(f'{w:g}' for w in mix.weights)} to {sum(mix.weights):g}"
         )
-    for policy in policies:
-        for name in ("shape", "classes", "schedule", "prediction"):
-            ours, theirs = getattr(like, name), getattr(policy, name)
-            if ours != theirs:
-                raise UserError(f"denoisers of different {name} do not add: {ours} and {theirs}")
+    _alike(like, policies, "denoisers", ("shape", "classes", "schedule", "prediction"))
     said_by = [_Guided(policy, own) for policy, own in zip(policies, learn, strict=True)]
     rule = like.rule
     learns = any(own and policy is like for policy, own in zip(policies, learn, strict=True))
@@ -133,11 +129,7 @@ def _diffusion(like: Diffusion, policies: Sequence[Any], mix: Weighted, learn: S
 def _masked(like: Masked, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
     if alone is not None:
         raise UserError(f"{alone} is no rule for masked strings: a mix of them is mixed everywhere")
-    for policy in policies:
-        for name in ("alphabet", "length", "classes"):
-            ours, theirs = getattr(like, name), getattr(policy, name)
-            if ours != theirs:
-                raise UserError(f"masked denoisers of different {name} do not add: {ours!r} and {theirs!r}")
+    _alike(like, policies, "denoisers of strings", ("alphabet", "length", "classes"))
     members = [p.denoiser if own else frozen_view(p.denoiser) for p, own in zip(policies, learn, strict=True)]
     return Masked(
         MixedTokens(members, mix),
@@ -148,6 +140,15 @@ def _masked(like: Masked, policies: Sequence[Any], mix: Weighted, learn: Sequenc
         classes=like.classes,
         block=like.block,
     )
+
+
+def _alike(like: Any, policies: Sequence[Any], what: str, names: Sequence[str]) -> None:
+    """UserError unless these attributes are the same."""
+    for policy in policies:
+        for name in names:
+            ours, theirs = getattr(like, name), getattr(policy, name)
+            if ours != theirs:
+                raise UserError(f"{what} of different {name} do not add: {ours} and {theirs}")
 
 
 class _Guided(nn.Module):
