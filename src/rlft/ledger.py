@@ -84,7 +84,11 @@ class Ledger:
         self.add("groups/flat", (high - low < FLAT).sum(), len(groups))
 
     def kl(self, rollouts: Rollouts) -> None:
-        """log(pi_old / pi_ref), summed over each row's decisions: an estimate of the KL to the start, nats a row."""
+        """log(pi_old / pi_ref), summed over each row's decisions: an estimate of the KL to the start, nats a row.
+
+        Demonstrations beside rows that were drawn say nothing about it.
+        """
+        rollouts = rollouts.of(demonstrated=False)
         difference = torch.where(rollouts.mask, rollouts.logp_old - rollouts.logp_ref, 0)
         self.add("kl", difference.sum(), len(rollouts))
 
