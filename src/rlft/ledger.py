@@ -65,7 +65,6 @@ class Ledger:
 
     def demonstrated(self, rollouts: Rollouts) -> None:
         """Rows that a teacher gave."""
-        self.lengths(rollouts)
         self.add("rows/demonstrated", float(len(rollouts)), 1.0)
 
     def rewards(self, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
@@ -93,7 +92,8 @@ class Ledger:
         self.add("kl", difference.sum(), len(rollouts))
 
     def advantages(self, rollouts: Rollouts) -> None:
-        """Mean size of an advantage."""
+        """Mean size of an advantage; a demonstration has none."""
+        rollouts = rollouts.of(demonstrated=False)
         self.add("advantage/abs", torch.where(rollouts.mask, rollouts.advantages.abs(), 0).sum(), rollouts.mask.sum())
 
     def measured(self, numbers: Mapping[str, Number], rows: int) -> None:

@@ -169,7 +169,9 @@ class Trainer:
     @torch.no_grad()
     def demonstrate(self, count: int) -> Rollouts:
         """This process's share of demonstrations of the next `count` problems."""
-        return self._taught(self.stream.take(count))
+        rollouts = self._taught(self.stream.take(count))
+        self.ledger.lengths(rollouts)
+        return rollouts
 
     @torch.no_grad()
     def teach(self, indices: Sequence[int]) -> Rollouts:
