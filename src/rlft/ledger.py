@@ -65,7 +65,6 @@ class Ledger:
 
     def demonstrated(self, rollouts: Rollouts) -> None:
         """Rows that a teacher gave."""
-        self.lengths(rollouts)
         self.add("rows/demonstrated", float(len(rollouts)), 1.0)
 
     def mismatch(self, rollouts: Rollouts) -> None:
@@ -92,12 +91,17 @@ class Ledger:
         self.add("groups/flat", (high - low < FLAT).sum(), len(groups))
 
     def kl(self, rollouts: Rollouts) -> None:
-        """log(pi_old / pi_ref), summed over each row's decisions: an estimate of the KL to the start, nats a row."""
+        """log(pi_old / pi_ref), summed over each row's decisions: an estimate of the KL to the start, nats a row.
+
+        Demonstrations beside rows that were drawn say nothing about it.
+        """
+        rollouts = rollouts.of(demonstrated=False)
         difference = torch.where(rollouts.mask, rollouts.logp_old - rollouts.logp_ref, 0)
         self.add("kl", difference.sum(), len(rollouts))
 
     def advantages(self, rollouts: Rollouts) -> None:
-        """Mean size of an advantage."""
+        """Mean size of an advantage; a demonstration has none."""
+        rollouts = rollouts.of(demonstrated=False)
         self.add("advantage/abs", torch.where(rollouts.mask, rollouts.advantages.abs(), 0).sum(), rollouts.mask.sum())
 
     def measured(self, numbers: Mapping[str, Number], rows: int) -> None:

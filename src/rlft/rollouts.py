@@ -123,6 +123,7 @@ COLUMNS = {
     "advantages": "the Trainer's credit stage",
     "turn": "a policy with several turns",
     "parent": "a collect that branches",
+    "demonstrated": "a collect that mixes demonstrations with what was drawn",
     "version": "a runtime whose samplers lag behind",
 }
 
@@ -207,6 +208,12 @@ class Rollouts:
     def advantages(self) -> Tensor:
         """[N D] credit of each decision."""
         return self.column("advantages")
+
+    def of(self, demonstrated: bool) -> Rollouts:
+        """The rows that were demonstrated, or those that were not; all are drawn where no column says otherwise."""
+        if not self.has("demonstrated"):
+            return self[:0] if demonstrated else self
+        return self[(self.column("demonstrated") == demonstrated).nonzero()[:, 0].cpu()]
 
     def place(self, position: Tensor) -> Rollouts:
         """The same rows at other places of the batch: for a `collect` that puts one together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -77,6 +78,26 @@ def surrogate(objective: Objective, reduce: Reduce) -> Loss:
         return Total(total.sum, total.weight, means, peaks)
 
     return loss
+
+
+def of_drawn(loss: Loss) -> Loss:
+    """The loss of the rows that were drawn, where a batch has demonstrations as well."""
+    return _of(loss, demonstrated=False)
+
+
+def of_demonstrated(loss: Loss) -> Loss:
+    """The loss of a batch's demonstrations; its weight is 0, so that no step is made, where there are none."""
+    return _of(loss, demonstrated=True)
+
+
+def _of(loss: Loss, demonstrated: bool) -> Loss:
+    def some(policy: Policy, rollouts: Rollouts) -> Total:
+        rows = rollouts.of(demonstrated)
+        if not len(rows):  # one row that decides nothing: every process makes as many passes as the others
+            rows = replace(rollouts[:1], mask=torch.zeros_like(rollouts.mask[:1]))
+        return loss(policy, rows)
+
+    return some
 
 
 def _with_extra(result: Tensor | tuple[Tensor, dict[str, Tensor]]) -> tuple[Tensor, dict[str, Tensor]]:

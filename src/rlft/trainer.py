@@ -172,8 +172,18 @@ class Trainer:
     @torch.no_grad()
     def demonstrate(self, count: int) -> Rollouts:
         """This process's share of demonstrations of the next `count` problems."""
+        rollouts = self._taught(self.stream.take(count))
+        self.ledger.lengths(rollouts)
+        return rollouts
+
+    @torch.no_grad()
+    def teach(self, indices: Sequence[int]) -> Rollouts:
+        """This process's share of demonstrations of the problems with these indices."""
+        return self._taught([self.task.at(index) for index in indices])
+
+    def _taught(self, problems: Sequence[Problem]) -> Rollouts:
         with self.ledger.timed("sample"):
-            rollouts = self.runtime.sample(_Demonstrator(self.policy), self.stream.take(count), 1, self.seed)
+            rollouts = self.runtime.sample(_Demonstrator(self.policy), problems, 1, self.seed)
         self.ledger.demonstrated(rollouts)
         return rollouts.fill(rewards=torch.full((len(rollouts),), torch.nan, device=rollouts.mask.device))
 

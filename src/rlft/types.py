@@ -301,6 +301,10 @@ class Source(Protocol):
         """This process's share of demonstrations of the task's next `count` problems; their rewards are NaN."""
         ...
 
+    def teach(self, indices: Sequence[int]) -> Rollouts:
+        """This process's share of demonstrations of the task's problems with these indices; their rewards are NaN."""
+        ...
+
     def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
         """`group` continuations of each of these rows from decision `at` [N] on, rewarded; see `Resumable`.
 

@@ -37,6 +37,9 @@ class Script:
     def demonstrate(self, count):
         raise NotImplementedError
 
+    def teach(self, indices):
+        raise NotImplementedError
+
     def resume(self, rollouts, at, group):
         raise NotImplementedError
 

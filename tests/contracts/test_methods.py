@@ -18,7 +18,12 @@ from tests.fakes import Cards, Table, agreement, share
 
 # What a method cannot be called without.
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
-REQUIRED = {"dr_grpo": {"length": 3}, "poly_ppo": {"points": 1}, "rlpd": {"updates": 3}}
+REQUIRED = {
+    "dr_grpo": {"length": 3},
+    "poly_ppo": {"points": 1},
+    "relift": {"size": 3, "solved": 2.0},
+    "rlpd": {"updates": 3},
+}
 # Settings under which the clip, the KL and the second pass all do something on the little table.
 LIVELY = {
     "epochs": 2,
