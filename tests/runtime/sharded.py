@@ -5,6 +5,7 @@ import sys
 import torch
 
 from rlft.methods.grpo import grpo
+from rlft.policies.engines import Plain
 from rlft.runtime.torchrun import Torchrun
 from rlft.selftest import language
 from rlft.trainer import Trainer
@@ -20,6 +21,8 @@ def build(runtime=None, dtype=torch.float64) -> Trainer:
     policy, reference = like.policy, like.reference
     if runtime is not None:
         runtime.shard([*policy.blocks, *reference.blocks])
+    else:  # FSDP's hooks make the engine stand back; the norms of the model's own forward are float32 in a float64 model
+        policy.engine, reference.engine = Plain(policy.causal), Plain(reference.causal)
     method = grpo(epochs=2)
     settings = {"prompts": 5, "group": 4, "rows": 4, "lr": 0.05, "optimizer": sgd, "reference": reference}
     return Trainer(policy, method, like.task, like.reward, runtime=runtime, **settings)
