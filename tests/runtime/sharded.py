@@ -21,7 +21,7 @@ def build(runtime=None, dtype=torch.float64) -> Trainer:
     policy, reference = like.policy, like.reference
     if runtime is not None:
         runtime.shard([*policy.blocks, *reference.blocks])
-    else:  # FSDP's hooks make the engine stand back; the norms of the model's own forward are float32 in a float64 model
+    else:  # as FSDP's hooks have it: the norms of the model's own forward are float32 in a float64 model
         policy.engine, reference.engine = Plain(policy.causal), Plain(reference.causal)
     method = grpo(epochs=2)
     settings = {"prompts": 5, "group": 4, "rows": 4, "lr": 0.05, "optimizer": sgd, "reference": reference}
