@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rlft.environments.dialogue import ANSWER
+from rlft.environments.dialogue import ANSWER, CALL
 from rlft.policies._text import Codec, called
 from rlft.types import Message, Problem, UserError
 
@@ -19,7 +19,8 @@ def reply(codec: Codec, problem: Problem, messages: Sequence[Message], last: str
 
     Of chat messages they are what the chat template puts between a message of the assistant's and its next, without
     what has been drawn of it. After a plain text a tool's answer stands between <tool_response> tags on lines of their
-    own, and any other message on a line of its own. A character of theirs that the tokenizer does not know is left out.
+    own, and any other message on a line of its own. A character of theirs that the tokenizer does not know is left out,
+    and what would end a turn or begin another loses its first character: who answers cannot speak for anybody else.
     """
     readable = [replace(message, content=_readable(codec, problem, message.content)) for message in messages]
     if isinstance(problem.input, str):
@@ -51,10 +52,15 @@ def _between(tokenizer: Any, problem: Problem, messages: Sequence[Message]) -> s
 
 
 def _readable(codec: Codec, problem: Problem, text: str) -> str:
-    """The text without what the tokenizer cannot encode; most can encode everything."""
-    if _known(codec, problem, text):
-        return text
-    return "".join(character for character in text if _known(codec, problem, character))
+    """The text without what the tokenizer cannot encode, for most can encode everything, and without control."""
+    if not _known(codec, problem, text):
+        text = "".join(character for character in text if _known(codec, problem, character))
+    special = {*codec.tokenizer.all_special_tokens, *map(str, codec.tokenizer.added_tokens_decoder.values())}
+    control = [word for word in (*ANSWER, *CALL, *special) if len(word) > 1]
+    while any(word in text for word in control):  # what is left of one may stand where another is made
+        for word in control:
+            text = text.replace(word, word[1:])
+    return text
 
 
 def _known(codec: Codec, problem: Problem, text: str) -> bool:
