@@ -76,7 +76,7 @@ def test_a_mixture_does_not():
     def gap(weight):
         optimum = tilted(base, [weight]).denoiser
         mean = carried(mixed(guided(base, tuned, weight)), quantiles).mean()
-        return float(mean - optimum.shares() @ optimum.means[:, 0])
+        return float((mean - optimum.shares() @ optimum.means[:, 0]).detach())
 
     gaps = [gap(weight) for weight in (0.0, 1.0, 2.0, 3.0, 4.0)]
     assert max(abs(gaps[0]), abs(gaps[1])) < 0.01
