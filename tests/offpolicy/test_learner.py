@@ -13,6 +13,7 @@ from rlft.environments.pendulum import Pendulum
 from rlft.environments.point_mass import PointMass
 from rlft.methods.grpo import grpo
 from rlft.methods.sac import sac
+from rlft.noise import hashed
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.policies.control import Control, StateTanhGaussian
 from rlft.rewards.environment import environment_reward
@@ -236,3 +237,19 @@ def test_what_is_refused():
         learner(Phase(sac(), steps=1), Phase(sac(critics=3)))
     with pytest.raises(UserError, match="learns from data alone"):
         Phase(sac(), worlds=0)
+
+
+def test_every_update_has_minibatches_of_its_own(monkeypatch):
+    """By its number in the whole run: several updates after one step of the world, and over the steps of the loop."""
+    one, seeds = learner(Phase(sac(), utd=3.0)), []
+    draw = one.mixed.sample
+
+    def sample(count, generator, *window):
+        seeds.append(generator.initial_seed())
+        return draw(count, generator, *window)
+
+    monkeypatch.setattr(one.mixed, "sample", sample)
+    list(one.run(2))
+    assert len(seeds) > 40
+    assert seeds == [hashed("update", 5, number) for number in range(len(seeds))]
+    assert len(set(seeds)) == len(seeds)
