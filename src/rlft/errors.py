@@ -18,6 +18,12 @@ def unknown(kind: str, name: str, names: Sequence[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}; {hint}")
 
 
+def incapable(method: str, need: type, policy: Any) -> UserError:
+    """The error for a policy without a capability of `rlft.types` or `rlft.acting`, whose docstring says what to do."""
+    lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
+    return UserError(f"method {method} needs {lacks} {type(policy).__name__} is not one.")
+
+
 def shown(value: Any) -> str:
     """A value as an error shows it: its type and the beginning of what it is."""
     text = repr(value)

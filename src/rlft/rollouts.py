@@ -209,6 +209,11 @@ class Rollouts:
         """[N D] credit of each decision."""
         return self.column("advantages")
 
+    def wide(self, columns: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What a credit returns, by name and [N D]: a number of a row stands at each of its decisions."""
+        named = {"advantages": columns} if isinstance(columns, Tensor) else columns
+        return {n: c if c.ndim == 2 else c[:, None].expand_as(self.mask) for n, c in named.items()}
+
     def of(self, demonstrated: bool) -> Rollouts:
         """The rows that were demonstrated, or those that were not; all are drawn where no column says otherwise."""
         if not self.has("demonstrated"):

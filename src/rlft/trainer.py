@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rlft.collect import one_batch
+from rlft.errors import incapable
 from rlft.ledger import Ledger, Metrics
 from rlft.noise import hashed
 from rlft.pending import packed, unpacked
@@ -196,9 +197,7 @@ class Trainer:
                 self.ledger.kl(rollouts)
             if self.method.critic:
                 rollouts = rollouts.fill(values=self.forward(cast(HasValue, self.policy).value, rollouts))
-            columns = self.method.advantage(rollouts, self.runtime)
-            columns = {"advantages": columns} if isinstance(columns, Tensor) else dict(columns)
-            wide = {n: c if c.ndim == 2 else c[:, None].expand_as(rollouts.mask) for n, c in columns.items()}
+            wide = rollouts.wide(self.method.advantage(rollouts, self.runtime))
             mask = rollouts.mask & ~wide["advantages"].isnan()
             rollouts = replace(rollouts, mask=mask).fill(**{n: torch.where(mask, c, 0) for n, c in wide.items()})
             self.ledger.advantages(rollouts)
@@ -330,8 +329,7 @@ def _check(trainer: Trainer) -> None:
     for need in (*method.needs, *((HasValue,) if method.critic else ())):
         without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
         if not isinstance(policy, need) or without_critic:
-            lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
-            raise UserError(f"method {method.name} needs {lacks} {type(policy).__name__} is not one.")
+            raise incapable(method.name, need, policy)
     if trainer.budget is not None and (trainer.rows is not None or not isinstance(policy, Packing)):
         raise UserError(
             f"budget={trainer.budget} tokens a forward pass needs a policy that counts them, and no rows beside it; "

@@ -22,10 +22,8 @@ class _Corrected:
         columns = self.credit(rollouts, runtime)
         if not rollouts.has("logp_drawn"):
             return columns
-        columns = columns if isinstance(columns, Mapping) else {"advantages": columns}
-        advantages = columns["advantages"]
-        wide = advantages if advantages.ndim == 2 else advantages[:, None].expand_as(rollouts.mask)
-        return {**columns, "advantages": wide * weights(rollouts).clamp(max=self.most)}
+        wide = rollouts.wide(columns)
+        return {**wide, "advantages": wide["advantages"] * weights(rollouts).clamp(max=self.most)}
 
     def state_dict(self) -> dict[str, Any]:
         return self.credit.state_dict() if isinstance(self.credit, Stateful) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from rlft.types import Credit, Rollouts, Runtime
@@ -17,17 +16,12 @@ def beside_demonstrations(credit: Credit) -> Credit:
     `demonstrated` it is `credit`.
     """
 
-    def beside(rollouts: Rollouts, runtime: Runtime) -> Tensor | dict[str, Tensor]:
+    def beside(rollouts: Rollouts, runtime: Runtime) -> Tensor | Mapping[str, Tensor]:
         if not rollouts.has("demonstrated"):
-            columns = credit(rollouts, runtime)
-            return dict(columns) if isinstance(columns, Mapping) else columns
-        drawn = (~rollouts.column("demonstrated")).nonzero()[:, 0]
-        columns = credit(rollouts.of(demonstrated=False), runtime)
-        columns = columns if isinstance(columns, Mapping) else {"advantages": columns}
-        whole = {}
-        for name, column in columns.items():
-            ones = torch.ones((len(rollouts), *column.shape[1:]), dtype=column.dtype, device=column.device)
-            whole[name] = ones.index_put((drawn.to(column.device),), column)
-        return whole
+            return credit(rollouts, runtime)
+        drawn = rollouts.of(demonstrated=False)
+        place = (~rollouts.column("demonstrated")).nonzero()[:, 0]
+        columns = drawn.wide(credit(drawn, runtime))
+        return {n: c.new_ones(rollouts.mask.shape).index_put((place.to(c.device),), c) for n, c in columns.items()}
 
     return beside

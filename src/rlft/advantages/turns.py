@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -24,11 +23,8 @@ def each_turn(credit: Credit, turns: int = 2) -> Credit:
         whole: dict[str, Tensor] = {}
         for turn in range(turns):
             own = rollouts.mask & (rollouts.column("turn") == turn)
-            columns = credit(replace(rollouts, mask=own), runtime)
-            columns = columns if isinstance(columns, Mapping) else {"advantages": columns}
-            for name, column in columns.items():
-                wide = column if column.ndim == 2 else column[:, None].expand_as(own)
-                whole[name] = torch.where(own, wide, whole.get(name, torch.zeros_like(wide)))
+            for name, column in rollouts.wide(credit(replace(rollouts, mask=own), runtime)).items():
+                whole[name] = torch.where(own, column, whole.get(name, torch.zeros_like(column)))
         return whole
 
     return each

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from rlft.acting import Acting
 from rlft.environments.protocol import Environment, Episode
+from rlft.errors import incapable
 from rlft.ledger import Ledger, Metrics
 from rlft.noise import hashed
 from rlft.offpolicy.buffer import Buffer, Mixed
@@ -308,8 +309,7 @@ def _check(learner: Learner) -> None:
             raise UserError(f"{phase.method!r:.80} does not learn from a buffer: give it to a Trainer")
         for need in (Acting, *phase.method.needs):
             if not isinstance(learner.policy, need):
-                lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
-                raise UserError(f"method {phase.method.name} needs {lacks} {type(learner.policy).__name__} is not one.")
+                raise incapable(phase.method.name, need, learner.policy)
     if learner.batch < 1 or learner.interval < 1:
         raise UserError(f"batch and interval must be at least 1; got {learner.batch} and {learner.interval}")
     if learner.runtime.world > 1:
