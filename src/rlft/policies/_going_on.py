@@ -14,9 +14,10 @@ from torch import Tensor
 
 from rlft.noise import uniform
 from rlft.policies._fused import widened
-from rlft.policies._sampling import Drawn, roll_out
+from rlft.policies._sampling import Drawn, finite, roll_out
 from rlft.policies._scoring import remembering
 from rlft.policies._text import padded
+from rlft.types import Problem, Rollouts
 
 if TYPE_CHECKING:
     from rlft.policies.language import Language
@@ -103,6 +104,33 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: 
             slices.append(roll_out(decoder, read, owner, noise, policy.sampling, policy.ends, room, stopped))
     drawn, logp, supports = zip(*slices, strict=True)
     return Drawn(torch.cat(drawn), torch.cat(logp), torch.cat(supports) if policy.sampling.truncates else None)
+
+
+def recorded(
+    policy: Language,
+    problems: Sequence[Problem],
+    prompts: list[list[int]],
+    group: int,
+    drawn: Drawn,
+    ended: tuple[list[int], list[bool]],
+    new: Bool[Tensor, "N D"] | None = None,
+) -> Rollouts:
+    """Rows of these lengths, cut off or not (`ended`), as rollouts; `new` are the decisions that were drawn for them.
+
+    With temperature=0 no decision was drawn. `FloatingPointError` where a log-probability is not a number.
+    """
+    lengths, truncated = ended
+    row = policy._first(lengths, drawn.tokens.shape[1])
+    own = row if new is None else row & new
+    finite(drawn.logp[own])
+    mask = own if policy.sampling.temperature > 0 else torch.zeros_like(own)
+    support = {} if drawn.support is None else {"support": drawn.support * own[..., None]}
+    texts = [
+        policy.codec.text(tokens[:length], cut)
+        for tokens, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
+    ]
+    trace, logp = {"completion": drawn.tokens * row, **support}, drawn.logp.where(mask, 0)
+    return policy._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)
 
 
 def _nothing(policy: Language) -> Drawn:

@@ -99,13 +99,20 @@ def unpack(packed: UInt8[Tensor, "*n B"], width: int) -> Bool[Tensor, "*n V"]:
     return bits.flatten(-2)[..., :width].bool()
 
 
-def draw(
-    logits: Float[Tensor, "n V"], u: Float[Tensor, "n"], sampling: Sampling
-) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"], UInt8[Tensor, "n B"] | None]:
-    """A token by inverse CDF of uniform noise in (0, 1), its log-probability under what it was drawn from, the support.
+def chosen(weights: Float[Tensor, "n V"], u: Float[Tensor, "n"]) -> Int[Tensor, "n"]:
+    """A token by inverse CDF of weights that need not add up to 1, for uniform noise in (0, 1).
 
     The cumulative sum is float64: over a large vocabulary float32 would be off by more than many a token's mass.
     """
+    cdf = weights.cumsum(-1, dtype=torch.float64)
+    # The first entry at or above u·total, u > 0, has mass of its own: a token without any cannot be met.
+    return torch.searchsorted(cdf, (u.double() * cdf[:, -1])[:, None]).clamp_(max=weights.shape[-1] - 1)[:, 0]
+
+
+def draw(
+    logits: Float[Tensor, "n V"], u: Float[Tensor, "n"], sampling: Sampling
+) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"], UInt8[Tensor, "n B"] | None]:
+    """A token as `chosen`, its log-probability under what it was drawn from, and the support."""
     if sampling.temperature == 0:
         return logits.argmax(-1), torch.zeros_like(logits[:, 0]), None
     scores, support = logits if sampling.temperature == 1 else logits / sampling.temperature, None
@@ -113,10 +120,8 @@ def draw(
         kept = support_of(scores, sampling.top_k, sampling.top_p)
         scores, support = scores.masked_fill(~kept, -math.inf), pack(kept)
     logp = scores.log_softmax(-1)
-    cdf = logp.exp().cumsum(-1, dtype=torch.float64)
-    # The first entry at or above u·total, u > 0, has mass of its own: a token outside the support cannot be met.
-    token = torch.searchsorted(cdf, (u.double() * cdf[:, -1])[:, None]).clamp_(max=logits.shape[-1] - 1)
-    return token[:, 0], logp.gather(-1, token)[:, 0], support
+    token = chosen(logp.exp(), u)
+    return token, logp.gather(-1, token[:, None])[:, 0], support
 
 
 class _Page:

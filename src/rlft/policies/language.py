@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from rlft.noise import branch_keys, row_keys
 from rlft.policies._folder import VALUE_HEAD, has_adapter, load_model, load_tokenizer, located, save_model, with_lora
-from rlft.policies._going_on import Begun, gone_on
+from rlft.policies._going_on import Begun, gone_on, recorded
 from rlft.policies._lent import Lent, untouched
 from rlft.policies._passes import Row, passes
 from rlft.policies._resume import copied, parents
-from rlft.policies._sampling import Sampling, finite, pack
+from rlft.policies._sampling import Sampling, pack
 from rlft.policies._scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
 from rlft.policies._text import Codec, check_known, check_room, padded
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
@@ -259,20 +259,11 @@ class Language(nn.Module):
         for i in set(range(len(prompts))) - set(begun.going):
             rows = slice(i * group, (i + 1) * group)
             lengths[rows], truncated[rows] = [len(tokens[i])] * group, [not begun.over[i]] * group
-        row = self._first(lengths, drawn.tokens.shape[1])
-        own = row & begun.own(torch.tensor(lengths, device=self.device), row.shape[1])
-        finite(drawn.logp[own])
-        mask = own if self.sampling.temperature > 0 else torch.zeros_like(own)
-        support = {} if drawn.support is None else {"support": drawn.support * own[..., None]}
-        texts = [
-            self.codec.text(row[:length], cut)
-            for row, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
-        ]
-        trace, logp = {"completion": drawn.tokens * row, **support}, drawn.logp.where(mask, 0)
-        made = self._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)
+        new = begun.own(torch.tensor(lengths, device=self.device), drawn.tokens.shape[1])
+        made = recorded(self, problems, prompts, group, drawn, (lengths, truncated), new)
         if self.server is None:
             return made
-        return replace(made, logp_old=self.log_prob(made)).fill(logp_drawn=logp)
+        return replace(made, logp_old=self.log_prob(made)).fill(logp_drawn=made.logp_old)
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """log p(token | prompt, tokens before it) under the distribution tokens are drawn from; 0 off the mask.

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.noise import row_keys, uniform
 from rlft.policies._blocks import Reader, reading
+from rlft.policies._going_on import recorded
 from rlft.policies._mixed_causal import MixedCausal, same_vocabulary
-from rlft.policies._sampling import Sampling, finite, pack, support_of
+from rlft.policies._sampling import Drawn, Sampling, chosen, pack, support_of
 from rlft.policies._scoring import Causal, remembering, widened
 from rlft.policies._text import padded
 from rlft.policies.language import Language
@@ -95,7 +96,8 @@ class Speculative(nn.Module):
                 while (going := page.going()) is not None:
                     self.models.keep(going)
                     self._round(page, self.models)
-        return _rollouts(policy, problems, prompts, group, page)
+        drawn = page.drawn()
+        return recorded(policy, problems, prompts, group, drawn, policy.codec.lengths(drawn.tokens, policy.ends))
 
     def _round(self, page: _Page, models: _Models) -> None:
         """Draft, read, test, replace, and have the models forget the rest."""
@@ -131,12 +133,6 @@ class Speculative(nn.Module):
         self.tally.tested += int((kept + (kept < drafts)).sum())
         self.tally.accepted += int(kept.sum())
         return kept
-
-
-def chosen(probs: Float[Tensor, "n V"], u: Float[Tensor, "n"]) -> Int[Tensor, "n"]:
-    """A token by inverse CDF of weights that need not add up to 1, as `_sampling.draw`."""
-    cdf = probs.cumsum(-1, dtype=torch.float64)
-    return torch.searchsorted(cdf, (u.double() * cdf[:, -1])[:, None]).clamp_(max=probs.shape[-1] - 1)[:, 0]
 
 
 def residual(p: Float[Tensor, "n V"], q: Float[Tensor, "n V"]) -> Float[Tensor, "n V"]:
@@ -258,29 +254,16 @@ class _Page:
             longest = self.tokens[self.live, : int(self.count[self.live].max())]
             self.ended[self.live] |= self.policy.codec.any_stopped([[]] * len(self.u), self.live, longest)
 
+    def drawn(self) -> Drawn:
+        """All rows, as wide as the longest."""
+        width = int(self.count.max())
+        return Drawn(self.tokens[:, :width], self.logp[:, :width], None if self.bits is None else self.bits[:, :width])
+
     def going(self) -> Int[Tensor, "m"] | None:
         """Which of the live rows go on, and from now on alone are live; None if none does."""
         stay = (~self.ended[self.live]).nonzero()[:, 0]
         self.live = self.live[stay]
         return stay if len(stay) else None
-
-
-def _rollouts(
-    policy: Language, problems: Sequence[Problem], prompts: list[list[int]], group: int, page: _Page
-) -> Rollouts:
-    width = int(page.count.max())
-    tokens, logp = page.tokens[:, :width], page.logp[:, :width]
-    lengths, truncated = policy.codec.lengths(tokens, policy.ends)
-    own: Bool[Tensor, "N D"] = policy._first(lengths, width)
-    finite(logp[own])
-    mask = own if policy.sampling.temperature > 0 else torch.zeros_like(own)
-    support = {} if page.bits is None else {"support": page.bits[:, :width] * own[..., None]}
-    texts = [
-        policy.codec.text(row[:length], cut)
-        for row, length, cut in zip(tokens.tolist(), lengths, truncated, strict=True)
-    ]
-    trace = {"completion": tokens * own, **support}
-    return policy._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp.where(mask, 0), texts=texts)
 
 
 def _same_weights(one: nn.Module, other: nn.Module) -> bool:
