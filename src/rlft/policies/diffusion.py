@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from rlft.models.denoiser import StateCritic
 from rlft.models.schedules import Prediction, Schedule
 from rlft.noise import LOSS, START, normal, uniform
 from rlft.policies.noise_rules import NoiseRule
-from rlft.policies.stepwise import Event, Gaussian, Stepwise, event_scale, step_noise
+from rlft.policies.stepwise import Event, Gaussian, Stepwise, class_numbers, event_scale, in_blocks, step_noise
 from rlft.rollouts import Problem, Rollouts
 from rlft.types import UserError
 
@@ -119,13 +118,6 @@ class Diffusion(Stepwise):
         pixels = values if values.ndim == 2 else values.permute(1, 2, 0)
         return {"kind": "image", "shape": list(pixels.shape), "pixels": pixels.tolist()}
 
-    def save(self, folder: Path) -> None:
-        """`weights.safetensors`: a state dict, for a Diffusion of the same denoiser to load."""
-        from safetensors.torch import save_model
-
-        folder.mkdir(parents=True, exist_ok=True)
-        save_model(self, str(folder / "weights.safetensors"))
-
     @property
     def dtype(self) -> torch.dtype:
         """The type of the states: the weights', or float32 where those are narrower."""
@@ -134,17 +126,7 @@ class Diffusion(Stepwise):
 
     def condition(self, problems: Sequence[Problem]) -> Int[Tensor, "P"]:
         """The problems' class numbers; `classes` for None."""
-        for problem in problems:
-            known = isinstance(problem.input, int) and 0 <= problem.input < self.classes
-            if not (known or problem.input is None):
-                some = (
-                    f"a class number from 0 to {self.classes - 1}, or None"
-                    if self.classes
-                    else "None: it has no classes"
-                )
-                raise UserError(f"problem {problem.index} asks for {problem.input!r}; this denoiser expects {some}")
-        labels = [self.classes if problem.input is None else problem.input for problem in problems]
-        return torch.tensor(labels, device=self.device)
+        return class_numbers(problems, self.classes, self.device)
 
     def start(self, keys: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
         """Standard normal noise of the stream START."""
@@ -180,10 +162,8 @@ class Diffusion(Stepwise):
     ) -> tuple[Gaussian, Float[Tensor, "M *S"]]:
         """The Gaussian of step k from states x, and x̂0, the data predicted there; `block` rows at a time."""
         rows, times = len(x), self.times.to(k.device)
-        spare = -rows % self.block
-        columns = (torch.cat([c, c.new_zeros(spare, *c.shape[1:])]) for c in (x, k, condition))
         means, stds, data = [], [], []
-        for state, number, label in zip(*(c.split(self.block) for c in columns), strict=True):
+        for state, number, label in in_blocks(self.block, x, k, condition):
             x0, x1 = self.predict(state, times[number], label)
             ahead = self._ahead(state, x0, x1, number, label)
             means.append(ahead.mean)

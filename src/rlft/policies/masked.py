@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from rlft.models.token_denoiser import TokenCritic, hidden, masked_loss
 from rlft.noise import LOSS, uniform
 from rlft.policies.reveal_rules import RevealRule
-from rlft.policies.stepwise import Stepwise
+from rlft.policies.stepwise import Stepwise, class_numbers, in_blocks
 from rlft.types import Problem, Rollouts, Text, UserError
 
 
@@ -131,13 +130,6 @@ class Masked(Stepwise):
         """The string."""
         return {"kind": "text", "text": str(output), "truncated": False, "tokens": self.length}
 
-    def save(self, folder: Path) -> None:
-        """`weights.safetensors`: a state dict, for a Masked of the same denoiser to load."""
-        from safetensors.torch import save_model
-
-        folder.mkdir(parents=True, exist_ok=True)
-        save_model(self, str(folder / "weights.safetensors"))
-
     @property
     def mask_token(self) -> int:
         """What stands where a letter is not yet known: V."""
@@ -145,13 +137,7 @@ class Masked(Stepwise):
 
     def condition(self, problems: Sequence[Problem]) -> Int[Tensor, "P"]:
         """The problems' class numbers; `classes` for None."""
-        for problem in problems:
-            known = isinstance(problem.input, int) and 0 <= problem.input < self.classes
-            if not (known or problem.input is None):
-                some = f"a class from 0 to {self.classes - 1}, or None" if self.classes else "None: it has no classes"
-                raise UserError(f"problem {problem.index} asks for {problem.input!r}; this denoiser expects {some}")
-        labels = [self.classes if problem.input is None else problem.input for problem in problems]
-        return torch.tensor(labels, device=self.device)
+        return class_numbers(problems, self.classes, self.device)
 
     def start(self, keys: Int[Tensor, "N"]) -> Int[Tensor, "N L"]:
         """Masks; no noise is needed."""
@@ -170,10 +156,7 @@ class Masked(Stepwise):
 
     def step(self, x: Int[Tensor, "M L"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]) -> Reveal:
         """What step k reveals of x, computed `block` rows at a time."""
-        rows, spare = len(x), -len(x) % self.block
-        state, label = (torch.cat([c, c.new_zeros(spare, *c.shape[1:])]) for c in (x, condition))
-        parts = zip(state.split(self.block), label.split(self.block), strict=True)
-        logits = torch.cat([self.denoiser(*part) for part in parts])[:rows]
+        logits = torch.cat([self.denoiser(*part) for part in in_blocks(self.block, x, condition)])[: len(x)]
         # in float64: a sum of exponentials in a narrow type is what float32 rounds most
         return Reveal(x, logits.double().log_softmax(dim=2), self.steps - k, self.rule)
 

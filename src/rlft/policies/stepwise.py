@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -167,6 +168,13 @@ class Stepwise(nn.Module, ABC):
     def decode(self, x: Shaped[Tensor, "N *S"]) -> Any:
         """What rewards see of the last state."""
 
+    def save(self, folder: Path) -> None:
+        """`weights.safetensors`: a state dict, for a policy that is built in the same way to load."""
+        from safetensors.torch import save_model
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self, str(folder / "weights.safetensors"))
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
@@ -265,3 +273,20 @@ def _along(start: Shaped[Tensor, "N *S"], steps: int) -> Shaped[Tensor, "N _ *S"
 def step_noise(keys: Int[Tensor, "N"], k: int, shape: Sequence[int]) -> Float[Tensor, "N *S"]:
     """The noise of step k, float64."""
     return normal(keys, torch.tensor([k], device=keys.device), shape, ACTION)[:, 0]
+
+
+def class_numbers(problems: Sequence[Problem], classes: int, device: torch.device) -> Int[Tensor, "P"]:
+    """The class that each problem's input asks for; `classes` for None. UserError for anything else."""
+    for problem in problems:
+        known = isinstance(problem.input, int) and 0 <= problem.input < classes
+        if not (known or problem.input is None):
+            some = f"a class from 0 to {classes - 1}, or None" if classes else "None: it has no classes"
+            raise UserError(f"problem {problem.index} asks for {problem.input!r}; this denoiser expects {some}")
+    return torch.tensor([classes if problem.input is None else problem.input for problem in problems], device=device)
+
+
+def in_blocks(size: int, *columns: Shaped[Tensor, "M *_"]) -> Iterator[tuple[Tensor, ...]]:
+    """These columns of M rows, always exactly `size` rows of each at a time: what is missing at the end is zeros."""
+    spare = -len(columns[0]) % size
+    filled = (torch.cat([column, column.new_zeros(spare, *column.shape[1:])]) for column in columns)
+    return zip(*(column.split(size) for column in filled), strict=True)
