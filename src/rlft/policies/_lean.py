@@ -109,25 +109,32 @@ class Trunk:
         half = self.width // 2
         return Angles(cos[0, :, None], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1)[:, None])
 
-    def hidden(self, layout: Layout, recompute: bool = False, keys: Keys | None = None) -> Float[Tensor, "T H"]:
-        """What the head sees after each token of the layout.
+    def hidden(
+        self, layout: Layout, wanted: Int[Tensor, "M"], recompute: bool = False, keys: Keys | None = None
+    ) -> Float[Tensor, "M H"]:
+        """What the head sees after these tokens of the layout, any of them several times.
 
+        The last layer goes past its attention for the wanted tokens alone: most of a prompt is not among them.
         `recompute` keeps only what goes from layer to layer for the backward pass; `keys` is given the keys and
         values [P h L E] of each layer's prefixes.
         """
         x, angles = self.trunk.embed_tokens(layout.tokens), self.angles(layout.position)
         seen = None if layout.seen is None else self.added(layout.seen, x.dtype)
+        kept, place = wanted.unique(return_inverse=True)
 
         def through(block: Block, x: Tensor) -> Tensor:
             queries, new, values = self.projected(block, x, angles)
-            return self.after(block, x, self._attended(layout, seen, queries, new, values, keys))
+            attended = self._attended(layout, seen, queries, new, values, keys)
+            if block is self.blocks[-1]:
+                x, attended = x.index_select(0, kept), attended.index_select(0, kept)
+            return self.after(block, x, attended)
 
         for block in self.blocks:
             if recompute and torch.is_grad_enabled():
                 x = checkpoint(through, block, x, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = through(block, x)
-        return self.normed(x)
+        return self.normed(x).index_select(0, place)
 
     def normed(self, x: Float[Tensor, "n H"]) -> Float[Tensor, "n H"]:
         """The last norm, before the head."""

@@ -34,7 +34,7 @@ class LeanDecoder:
         none = torch.zeros(0, dtype=torch.long, device=device)
         layout = Layout(tokens, length, tokens[:0], none, none)
         keys: Keys = []
-        hidden = self.trunk.hidden(layout, keys=keys)
+        hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
         self.used, self.slots, self.position = width, width + room, length
         self.angles = self.trunk.angles(torch.arange(self.slots, device=device))
         # [2, P, h, L, E] a layer; slots for what follows come with the first `keep`
@@ -44,7 +44,7 @@ class LeanDecoder:
             place = torch.arange(self.slots, device=device)
             gap = (place >= length[:, None]) & (place < width)
             self.seen = torch.zeros(gap.shape, dtype=hidden.dtype, device=device).masked_fill_(gap, -math.inf)
-        return self._logits(hidden[length.cumsum(0) - 1])
+        return self._logits(hidden)
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:
         count = len(rows)

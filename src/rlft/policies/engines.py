@@ -95,7 +95,7 @@ class Lean:
         if trunk is None:
             return self.plain.hidden(asked, recompute)
         layout = laid_out(asked)
-        return trunk.hidden(layout, recompute).index_select(0, layout.before(asked.row, asked.place))
+        return trunk.hidden(layout, layout.before(asked.row, asked.place), recompute)
 
     def cost(self) -> Callable[[Sequence[Row]], int]:
         return self.plain.cost() if self._usable() is None else shared
@@ -153,5 +153,5 @@ def _states(model: Causal, trunk: Trunk, rows: Asked, start: int) -> tuple[Tenso
     whole = joined(rows.prompt, rows.length, rows.completion)
     place = start + torch.arange(whole.shape[1], device=whole.device)
     plain = hidden_states(model, whole, place.expand_as(whole))
-    ours = trunk.hidden(layout)[layout.before(rows.row, rows.place)]
+    ours = trunk.hidden(layout, layout.before(rows.row, rows.place))
     return ours, plain[rows.row, rows.length[rows.row] + rows.place - 1]
