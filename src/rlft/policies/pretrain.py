@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
+from rlft.cache import cached
 from rlft.policies.conversation import Conversation
 from rlft.policies.language import Language
 from rlft.types import Problem
@@ -39,3 +41,12 @@ def imitate(
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def cached_language(name: str, build: Callable[[], Language], *, max_new_tokens: int, critic: bool = False) -> Language:
+    """What `build` makes, kept under `name` as `rlft.cache.cached` does, and loaded from there with these settings."""
+
+    def load(path: Path) -> Language:
+        return Language.load(path, max_new_tokens=max_new_tokens, critic=critic)
+
+    return cached(name, build, lambda policy, path: policy.save(path), load)

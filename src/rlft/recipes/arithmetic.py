@@ -8,15 +8,13 @@ numbers with the training split, so a rise there is addition and not memory.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from rlft.cache import cached
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.arithmetic import Arithmetic
 from rlft.tasks.stream import Stream
@@ -78,10 +76,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [careless(problem) for problem in stream.take(64)], steps=100, lr=1e-3)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=5, critic=critic)
-
-    return cached(f"arithmetic-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"arithmetic-{VERSION}-{imitation}", build, max_new_tokens=5, critic=critic)
 
 
 def careless(problem: Problem) -> Problem:

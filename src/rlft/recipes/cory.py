@@ -18,14 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.cache import cached
 from rlft.evidence.claim import Arm, Claim, Lines, Statement
 from rlft.measure.frontier import least_kl
 from rlft.measure.text import text_measures
@@ -35,7 +33,7 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
 from rlft.policies.pair import Merge, Pair
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.rewards.pairs import both, own
 from rlft.runs import Run
 from rlft.trainer import Trainer
@@ -188,10 +186,7 @@ def base(keeps: float, imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [review(keeps, hashed("review", step, i)) for i in range(64)], imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=ANSWER, critic=critic)
-
-    return cached(f"cory-{VERSION}-{keeps}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"cory-{VERSION}-{keeps}-{imitation}", build, max_new_tokens=ANSWER, critic=critic)
 
 
 def review(keeps: float, draw: int) -> Problem:

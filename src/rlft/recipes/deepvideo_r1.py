@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
-from rlft.cache import cached
 from rlft.collect.augment import Difficulty
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, Statement
 from rlft.measure.text import text_measures
@@ -25,7 +23,7 @@ from rlft.methods.reg_grpo import reg_grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.augmented import Augmented, unchanged
 from rlft.tasks.clips import Clips, hinted, noisier
@@ -114,10 +112,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [careless(problem) for problem in stream.take(64)], steps=100, lr=1e-3)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
-    return cached(f"deepvideo-r1-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"deepvideo-r1-{VERSION}-{imitation}", build, max_new_tokens=_TOKENS, critic=critic)
 
 
 def careless(problem: Problem) -> Problem:

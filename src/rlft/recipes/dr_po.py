@@ -12,12 +12,10 @@ What counts is success from the start, on words that no arm has seen, and how fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlft.cache import cached
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.text import text_measures
 from rlft.methods.dr_po import dr_po as ppo_with_resets
@@ -26,7 +24,7 @@ from rlft.methods.ppo import ppo
 from rlft.methods.sft import sft
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.reversal import LETTERS, Reversal
 from rlft.tasks.stream import Stream
@@ -116,10 +114,7 @@ def base(length: int, imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: stream.take(64), steps=imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=length + 1, critic=critic)
-
-    return cached(f"dr-po-{VERSION}-{length}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"dr-po-{VERSION}-{length}-{imitation}", build, max_new_tokens=length + 1, critic=critic)
 
 
 def _arms() -> dict[str, Arm]:

@@ -15,10 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
-from rlft.cache import cached
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.text import text_measures
 from rlft.methods.rloo import rloo
@@ -27,7 +25,7 @@ from rlft.noise import hashed
 from rlft.policies.language import Language
 from rlft.policies.mix import traded_off
 from rlft.policies.mixed import OutsideTopP, mixed
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.policies.speculative import Speculative
 from rlft.runs import Run
 from rlft.tasks.facts import LETTERS, RELATIONS, Facts, fact
@@ -176,10 +174,7 @@ def tuned(size: Size, manner: Manner, seed: int, imitation: int, tuning: int) ->
 
 
 def _cached(name: str, build: Callable[[], Language]) -> Language:
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS)
-
-    return cached(name, build, lambda policy, path: policy.save(path), load)
+    return cached_language(name, build, max_new_tokens=_TOKENS)
 
 
 CLAIM = Claim(

@@ -12,14 +12,12 @@ a target given by moments. Training sees the reward, and never the posterior tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.cache import cached
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, Statement
 from rlft.measure import posterior as exact
 from rlft.measure.distribution import total_variation
@@ -31,7 +29,7 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.enumeration import every_row, log_probs_of_rows
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.rewards.moments import fitted, moments
 from rlft.runs import Run
 from rlft.trainer import Trainer
@@ -171,10 +169,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [Problem(0, "", spelt(hashed("word", step, i))) for i in range(128)], imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
-    return cached(f"kl-bayes-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"kl-bayes-{VERSION}-{imitation}", build, max_new_tokens=_TOKENS, critic=critic)
 
 
 def spelt(draw: int) -> str:

@@ -14,11 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean, median
 from typing import Any, Literal
 
-from rlft.cache import cached
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, Statement
 from rlft.measure.text import text_measures
 from rlft.methods.dapo import dapo
@@ -27,7 +25,7 @@ from rlft.methods.tricks import tricks
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.stream import Stream
 from rlft.tasks.worked_sums import WorkedSums
@@ -103,11 +101,8 @@ def base(teacher: Callable[[Problem], Problem], imitation: int, critic: bool = F
         imitate(policy, lambda step: [teacher(problem) for problem in easy.take(32) + hard.take(32)], steps=imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
     name = f"lite-ppo-{teacher.__name__}-{VERSION}-{imitation}"
-    return cached(name, build, lambda policy, path: policy.save(path), load)
+    return cached_language(name, build, max_new_tokens=_TOKENS, critic=critic)
 
 
 def slipping(problem: Problem) -> Problem:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from safetensors.torch import load_file, save_file
@@ -40,7 +39,7 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.control import Control
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.rewards.environment import environment_reward
 from rlft.runs import Run
 from rlft.tasks.paths import Paths
@@ -119,11 +118,8 @@ def walker(setting: str, imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [careless(task, problem) for problem in stream.take(64)], steps=imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
     name = f"polychromic-{setting}-{VERSION}-{imitation}"
-    return cached(name, build, lambda policy, path: policy.save(path), load)
+    return cached_language(name, build, max_new_tokens=_TOKENS, critic=critic)
 
 
 def careless(task: Paths, problem: Problem) -> Problem:

@@ -15,12 +15,12 @@ a string does not show.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
+from rlft.evaluate import Measure
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.guidance.samplers import BestOf, Guided, best_of, smc, svdd_r
 from rlft.guidance.samplers import svdd as decoding
@@ -110,9 +110,6 @@ def svdd(
         measures=world.measures,
         probes=[lambda policy: guided.spent.per_row()],
     )
-
-
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -23,13 +22,12 @@ from torch import Tensor
 from rlft.advantages.gae import return_to_go
 from rlft.advantages.group import CONSTANT, deviation
 from rlft.advantages.shaping import rewards_of_decisions
-from rlft.cache import cached
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.rewards.adapt import each
 from rlft.rewards.sequence import bleu, bleu_per_token
 from rlft.runs import Run
@@ -143,10 +141,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         imitate(policy, lambda step: [careless(problem) for problem in stream.take(64)], steps=imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
-    return cached(f"tensorbleu-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"tensorbleu-{VERSION}-{imitation}", build, max_new_tokens=_TOKENS, critic=critic)
 
 
 class Translation:

@@ -103,6 +103,12 @@ def verl(f: Callable[..., Any]) -> Reward:
     return reward
 
 
+def under(name: str, result: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A reward's parts as `name/part`, or the reward as `name` if it has none, and what it watches, named likewise."""
+    watched = {f"{name}/{key}": values for key, values in result.watch.items()} if isinstance(result, Parts) else {}
+    return {f"{name}/{k}": v for k, v in result.items()} if isinstance(result, Mapping) else {name: result}, watched
+
+
 class _Combined:
     """Weighted rewards by name; a part that has parts gives each of them. Remembers what its parts remember."""
 
@@ -113,9 +119,8 @@ class _Combined:
         parts, watch = {}, {}
         for name, reward in self.rewards.items():
             weight, result = self.weights.get(name, 1.0), reward(problems, outputs)
-            if isinstance(result, Parts):
-                watch |= {f"{name}/{key}": values for key, values in result.watch.items()}
-            named = {f"{name}/{key}": v for key, v in result.items()} if isinstance(result, Mapping) else {name: result}
+            named, watched = under(name, result)
+            watch |= watched
             parts |= {key: weight * (v if isinstance(v, Tensor) else _column(v)) for key, v in named.items()}
         return Parts(parts, watch)
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.rewards.adapt import under
 from rlft.rollouts import Turns
 from rlft.types import Parts, Problem, Reward, Stateful, UserError
 
@@ -27,9 +28,9 @@ class _OfEach:
         for turn, role in enumerate(ROLES):
             single = [pair[turn] for pair in outputs]
             result = self.reward(problems, torch.stack(single) if isinstance(single[0], Tensor) else single)
-            named = {f"{role}/{n}": v for n, v in result.items()} if isinstance(result, Mapping) else {role: result}
+            named, watched = under(role, result)
             parts |= {name: self.paid(_totals(v, len(problems)), turn, outputs) for name, v in named.items()}
-            watch |= {f"{role}/{n}": v for n, v in result.watch.items()} if isinstance(result, Parts) else {}
+            watch |= watched
         return Parts(parts, watch)
 
     def state_dict(self) -> dict[str, Any]:
