@@ -34,7 +34,7 @@ def reparameterised(
 
     The gradient passes through the action of a draw; of a Discrete space the expectation is exact.
     """
-    proposed = agent.policy.propose(batch.observation, n, generator)
+    proposed = agent.policy.candidates(batch.observation, n, generator)
     q = aggregate(agent.q.of(batch.observation, proposed.action), generator)
     entropy = -(proposed.log_weight.exp() * proposed.log_prob).sum(dim=1).mean()
     loss = -soft_value(proposed, q, alpha).mean()

@@ -73,7 +73,7 @@ def gap_of(
     """
     observation = batch.observation
     with torch.no_grad():
-        here = agent.policy.propose(observation, n, generator)
+        here = agent.policy.candidates(observation, n, generator)
         kinds = (anywhere(agent.space, agent.policy.chunk, observation, n, generator), here, ahead)
         volume = torch.cat([kind.log_volume for kind in kinds], dim=1) - math.log(len(kinds))
         action = torch.cat([kind.action for kind in kinds], dim=1)
