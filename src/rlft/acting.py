@@ -66,7 +66,7 @@ class Proposing(Acting, Protocol):
 
 @runtime_checkable
 class Reparameterised(Acting, Protocol):
-    """The policy has proposals with densities and a gradient; if not, use a method that imitates, or searches (pa_rl)."""
+    """The policy has proposals with densities and a gradient; if not, use a method that searches (pa_rl), or iql."""
 
     def candidates(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
         """n draws in each state, or every decision there is, and how they stand for all."""

@@ -5,6 +5,8 @@ h actions of A numbers in a decision, L = h·A tokens: the first action's number
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -42,8 +44,6 @@ class Binned(nn.Module):
         self.space, self.shape, self.bins = space, (chunk, space.size), bins
         self.tokens, self.inputs = chunk * space.size, width
         self.net = MLP([width + 2 * self.tokens, width, bins], seed + 3000, 0.01)
-        # token i sees the actions before it, and which it is
-        self.register_buffer("before", torch.ones(self.tokens, self.tokens).tril(-1), persistent=False)
 
     def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D h A"]:
         tokens = decisions[:, None] * self.tokens + torch.arange(self.tokens, device=decisions.device)
@@ -53,9 +53,10 @@ class Binned(nn.Module):
         """Of token i; `unit` are the actions, those from i on unread."""
         # the network of the state ends with small weights, as suits means and logits and not features
         features = functional.layer_norm(outputs, outputs.shape[-1:])
-        place = torch.zeros_like(unit)
-        place[..., i] = 1
-        return self.net(torch.cat([features, unit * self.before[i].to(unit), place], dim=-1))
+        before, which = unit.clone(), torch.zeros_like(unit)
+        before[..., i:] = 0
+        which[..., i] = 1
+        return self.net(torch.cat([features, before, which], dim=-1))
 
     def draw(self, outputs: Float[Tensor, "N F"], noise: Float[Tensor, "N h A"]) -> Int[Tensor, "N h A"]:
         u = noise.flatten(1).to(outputs.dtype)
@@ -89,7 +90,7 @@ class Binned(nn.Module):
         u = torch.rand((len(outputs) * n, *self.shape), generator=generator, dtype=outputs.dtype).to(outputs.device)
         return self.unit(self.draw(outputs.repeat_interleave(n, dim=0), u)).unflatten(0, (-1, n)).to(outputs.dtype)
 
-    def _one_by_one(self, outputs: Tensor, choose) -> Int[Tensor, "N h A"]:
+    def _one_by_one(self, outputs: Tensor, choose: Callable[[Tensor, int], Tensor]) -> Int[Tensor, "N h A"]:
         chosen = torch.zeros(len(outputs), self.tokens, dtype=torch.int64, device=outputs.device)
         for i in range(self.tokens):
             unit = self.unit(chosen[:, None])[:, 0].to(outputs.dtype)

@@ -51,9 +51,7 @@ class Head(Protocol):
 
     def inside(self, unit: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
 
-    def propose(
-        self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator
-    ) -> Num[Tensor, "B n h A"]: ...
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Num[Tensor, "B n h A"]: ...
 
 
 @runtime_checkable
