@@ -1,5 +1,8 @@
 """A policy seen one decision at a time, as learning from a buffer sees it: what it proposes in a state. No rollouts.
 
+Every policy acts; most also propose several decisions, which is all that a search by value needs. Only of some can a
+method ask what a critic's gradient or an integral over decisions takes: draws with a density and a gradient.
+
 Actions are in units of their space: a Box is [-1, 1] in every dimension, a Discrete space its integers. A decision is
 a chunk of h of them. B states, n proposals, O and A numbers of an observation and of an action.
 """
@@ -54,10 +57,19 @@ class Acting(Protocol):
 
 @runtime_checkable
 class Proposing(Acting, Protocol):
-    """The policy proposes decisions through which a gradient flows; if it cannot, use a method that imitates."""
+    """The policy proposes several decisions in a state; if it cannot, use a method that imitates the data alone."""
 
-    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Num[Tensor, "B n h A"]:
         """n draws in each state, or every decision there is."""
+        ...
+
+
+@runtime_checkable
+class Reparameterised(Acting, Protocol):
+    """The policy has proposals with densities and a gradient; if not, use a method that searches (pa_rl), or iql."""
+
+    def candidates(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws in each state, or every decision there is, and how they stand for all."""
         ...
 
 

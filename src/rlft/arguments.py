@@ -17,7 +17,14 @@ import tyro
 from docstring_parser import parse as parse_docstring
 
 from rlft import methods
+from rlft.offpolicy.method import OffPolicy
 from rlft.types import Method, Runtime, UserError
+
+# What is wrong with a method of the other kind.
+_OTHERS = {
+    Method: "learns from single steps in a buffer (rlft.offpolicy), and this run has none",
+    OffPolicy: "learns from whole rollouts, and this run keeps single steps in a buffer",
+}
 
 
 def parse(
@@ -31,24 +38,21 @@ def parse(
 
     `defaults` stand in for those of the signature.
 
-    A parameter annotated `Method` is chosen by `--method NAME`; its default is the function's default method. One
-    annotated with a `Runtime` is not the command line's business.
+    A parameter `method` annotated `Method` or `OffPolicy` is chosen by `--method NAME` among those of that kind; its
+    default is the function's default method. One annotated with a `Runtime` is not the command line's business.
     """
-    argv = list(argv)
-    takes_method = Method in typing.get_type_hints(function).values()
-    chosen = take_option(argv, "--method") if takes_method else None
-    make, settings = _method_of(function, chosen, defaults)
-    nested = {"method": _fields("Method", make, {}, settings)} if takes_method else {}
+    argv, make = list(argv), None
+    kind = typing.get_type_hints(function).get("method", type(None))
+    nested, document = {}, inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
+    if kind in _OTHERS:
+        make, settings = _method_of(kind, function, take_option(argv, "--method"), defaults)
+        nested = {"method": _fields("Method", make, {}, settings)}
+        document += f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names(kind))}."
     form = _fields(function.__name__, function, nested, defaults)
-    document = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
-    if takes_method:
-        document += (
-            f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names(Method))}."
-        )
     document += f"\n\n{more}" if more else ""
     values = tyro.cli(form, args=argv, prog=program, description=document)
     arguments = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
-    if takes_method:
+    if make is not None:
         arguments["method"] = make(**vars(arguments["method"]))
     return arguments
 
@@ -67,22 +71,20 @@ def take_option(argv: list[str], name: str, default: str | None = None) -> str |
 
 
 def _method_of(
-    function: Callable[..., Any], chosen: str | None, defaults: Mapping[str, Any]
-) -> tuple[Callable[..., Method], Mapping[str, Any]]:
+    kind: type, function: Callable[..., Any], chosen: str | None, defaults: Mapping[str, Any]
+) -> tuple[Callable[..., Any], Mapping[str, Any]]:
     """The method's function, and what the recipe sets otherwise than the method itself."""
-    for parameter in inspect.signature(function).parameters.values():
-        usual = defaults.get(parameter.name, parameter.default)
-        if isinstance(usual, Method):
-            same = chosen in (None, usual.name)
-            return _of_rows(chosen or usual.name), usual.settings if same else {}
-    return _of_rows(chosen or "grpo"), {}
+    usual = defaults.get("method", inspect.signature(function).parameters["method"].default)
+    if not isinstance(usual, kind):
+        return _of_kind(kind, chosen or ("grpo" if kind is Method else "sac")), {}
+    return _of_kind(kind, chosen or usual.name), usual.settings if chosen in (None, usual.name) else {}
 
 
-def _of_rows(name: str) -> Callable[..., Method]:
-    """A method that learns from whole rows, by its name."""
+def _of_kind(kind: type, name: str) -> Callable[..., Any]:
+    """A method of the kind that a recipe takes, by its name."""
     make = methods.named(name)
-    if methods.kind(make) is not Method:
-        raise UserError(f"method {name} learns from single steps in a buffer (rlft.offpolicy), and this run has none")
+    if methods.kind(make) is not kind:
+        raise UserError(f"method {name} {_OTHERS[kind]}; --help lists those that fit")
     return make
 
 
@@ -109,6 +111,6 @@ def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type],
 def plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as a file keeps them: a method is its name and settings."""
     return {
-        name: {"name": value.name, **value.settings} if isinstance(value, Method) else value
+        name: {"name": value.name, **value.settings} if isinstance(value, Method | OffPolicy) else value
         for name, value in arguments.items()
     }

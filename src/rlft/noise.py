@@ -56,6 +56,15 @@ def branch_keys(
     return torch.tensor(keys, dtype=torch.int64, device=device)
 
 
+def forked(keys: Int[Tensor, "N"], count: int) -> Int[Tensor, "N n"]:
+    """`count` keys out of each, for several draws where a row makes one decision: keys of 63 bits, as those hashed."""
+    number = torch.arange(count, device=keys.device).expand(len(keys), -1)
+    zero = torch.zeros_like(number)
+    # the last word is 0 wherever noise is drawn
+    low, high, _, _ = philox([number, zero, zero, zero + 1], [zero + (k & _MASK)[:, None] for k in (keys, keys >> 32)])
+    return low + ((high >> 1) << 32)
+
+
 def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
     """Philox 4x32-10: four counter words and two key words (int64 tensors that hold 32 bits) to four words."""
     c0, c1, c2, c3 = counter

@@ -326,7 +326,7 @@ def _check(trainer: Trainer) -> None:
     method, policy = trainer.method, trainer.policy
     if not isinstance(method, Method):
         raise UserError(f"method {getattr(method, 'name', method)!r:.80} learns from a buffer: give it to a Learner")
-    for need in (*method.needs, *((HasValue,) if method.critic else ())):
+    for need in (Policy, *method.needs, *((HasValue,) if method.critic else ())):
         without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
         if not isinstance(policy, need) or without_critic:
             raise incapable(method.name, need, policy)

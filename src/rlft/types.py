@@ -89,7 +89,10 @@ class Sampler(Protocol):
 
 @runtime_checkable
 class Policy(Sampler, Protocol):
-    """A policy makes decisions and can say how likely each one was. It is an `nn.Module` with two more methods."""
+    """The policy can say how likely each of its decisions was; if it cannot, use a method of `rlft.offpolicy` (pa_rl).
+
+    It is an `nn.Module` with two more methods.
+    """
 
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The log-probability of each decision, differentiable; 0 without gradient off the mask."""

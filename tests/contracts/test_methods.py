@@ -20,6 +20,7 @@ from tests.fakes import Cards, Table, agreement, share
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
 REQUIRED = {
     "dr_grpo": {"length": 3},
+    "pa_rl": {"n": 4, "keep": 2, "climb": 2, "critics": 3},
     "poly_ppo": {"points": 1},
     "relift": {"size": 3, "solved": 2.0},
     "rlpd": {"updates": 3},

@@ -1,4 +1,7 @@
-"""Every recipe, the list read from the folder: documented options, one step and one evaluation at seconds' size."""
+"""Every recipe, the list read from the folder: documented options, one step and one evaluation at seconds' size.
+
+A recipe that learns from a buffer has steps of the world instead of prompts and groups, and a contract of its own.
+"""
 
 import inspect
 
@@ -6,6 +9,7 @@ import pytest
 
 from rlft import recipes
 from rlft.evaluate import evaluate
+from rlft.offpolicy.learner import Learner
 from rlft.runs import Run
 
 # What makes a recipe small enough for a test; a base that has hardly been trained will do.
@@ -26,11 +30,12 @@ SMOKE = {
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
 }
+BUFFERED: dict[str, dict[str, object]] = {}
 
 
 def test_every_recipe_is_here():
     """`train` is the user's own run and has tests of its own in tests/tool."""
-    assert set(recipes.names()) == {*SMOKE, "train"}
+    assert set(recipes.names()) == {*SMOKE, *BUFFERED, "train"}
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -55,6 +60,28 @@ def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
     assert metrics["rows/unscored"] == 0
     assert metrics["reward_std"] > 0
     assert any(bool((a != b).any()) for a, b in zip(before, run.trainer.policy.parameters(), strict=True))
+    evaluated(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUFFERED)
+def test_steps_of_a_world_and_an_evaluation(name, tmp_path, monkeypatch):
+    """To the end of a short run: the policy and its critics have moved, what was spent is counted."""
+    monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
+    run = recipes.named(name)(**BUFFERED[name])
+    assert isinstance(run, Run) and isinstance(run.trainer, Learner)
+    before = [p.detach().clone() for p in (*run.trainer.policy.parameters(), *run.trainer.agent.q.parameters())]
+    log = list(run.trainer.run(run.steps))
+    assert [metrics["step"] for metrics in log] == list(range(1, run.steps + 1))
+    assert sum(metrics["updates"] for metrics in log) >= run.trainer.updated > 0
+    assert sum(metrics.get("decisions/drawn", 0) for metrics in log) == run.trainer.buffer.added > 0
+    assert all(metrics["loss"] == metrics["loss"] for metrics in log if metrics["updates"])
+    after = (*run.trainer.policy.parameters(), *run.trainer.agent.q.parameters())
+    assert all(bool((a != b).any()) for a, b in zip(before, after, strict=True))
+    evaluated(run)
+
+
+def evaluated(run):
     found = evaluate(
         run.deploy or run.trainer.policy,
         run.held_out,

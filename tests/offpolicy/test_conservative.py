@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.acting import Candidates
 from rlft.environments.experts import demonstrations
 from rlft.environments.point_mass import PointMass
 from rlft.environments.protocol import Box, Discrete
@@ -59,7 +58,7 @@ def test_volumes_measure_the_space():
 def test_a_policys_own_draws_measure_the_space_too():
     one = learner("sac")
     seen = torch.randn(1, 4, dtype=torch.float64, generator=generator())
-    own = one.policy.propose(seen, 20000, generator(1))
+    own = one.policy.candidates(seen, 20000, generator(1))
     assert float(own.log_volume.detach().exp().sum()) == pytest.approx(4.0, rel=0.05)
     again = one.policy.imitation(seen.expand(5, -1), own.action[0, :5], generator())
     assert_close(-again.sum(1), own.log_prob[0, :5], atol=1e-6, rtol=0)
@@ -111,7 +110,7 @@ def search_setting():
 def test_a_search_of_no_steps_is_the_best_proposal():
     policy, critics, seen = search_setting()
     found = ActionSearch(n=12, keep=5, steps=0)(policy, critics, seen, generator(7))
-    proposed = policy.propose(seen, 12, generator(7)).action.detach()
+    proposed = policy.propose(seen, 12, generator(7)).detach()
     q = critics.of(seen, proposed).mean(dim=0)
     assert torch.equal(found.best(), proposed[torch.arange(6), q.argmax(dim=1)])
     assert_close(found.q, q.sort(dim=1, descending=True).values[:, :5].detach())
@@ -128,7 +127,7 @@ def test_a_search_climbs():
     assert_close(critics.of(seen, found.action).mean(dim=0), found.q, atol=1e-12, rtol=0)
     assert all(p.grad is None for p in critics.parameters()) and not found.action.requires_grad
     one = ActionSearch(n=4, keep=4, steps=1, rate=0.01)(policy, critics, seen, generator(7))
-    start = policy.propose(seen, 4, generator(7)).action.detach().requires_grad_()
+    start = policy.propose(seen, 4, generator(7)).detach().requires_grad_()
     q = critics.of(seen, start).mean(dim=0)
     (slope,) = torch.autograd.grad(q.sum(), start)
     order = q.argsort(dim=1, descending=True)[..., None, None].expand_as(start)
@@ -158,8 +157,7 @@ def test_discrete_actions_are_ranked():
         chunk = 1
 
         def propose(self, observation, n, generator):
-            each = torch.arange(3).expand(len(observation), -1)[..., None, None]
-            return Candidates(each, each[..., 0, 0].double(), each[..., 0, 0].double())
+            return torch.arange(3).expand(len(observation), -1)[..., None, None]
 
     seen = torch.randn(5, 2, dtype=torch.float64, generator=generator(1))
     found = ActionSearch(n=10, keep=10, steps=3)(All(), critics, seen, generator())

@@ -18,7 +18,7 @@ from rlft.environments.pendulum import Pendulum
 from rlft.environments.point_mass import PointMass
 from rlft.measure.control import success
 from rlft.noise import normal, row_keys
-from rlft.policies.control import Control, StateTanhGaussian, TanhGaussian, base
+from rlft.policies.control import Binned, Control, StateTanhGaussian, TanhGaussian, base
 from rlft.tasks.starts import Starts
 from rlft.types import HasValue, Policy, Problem, Rollouts, Savable, Showable, Teachable, UserError, actor_parameters
 
@@ -53,6 +53,8 @@ KINDS = {
     "categorical": partial(lively, MENU),
     "chunks": partial(lively, POINT, chunk=4),
     "categorical chunks": partial(lively, MENU, chunk=3),
+    "bins": partial(lively, POINT, head=Binned),
+    "bins of chunks": partial(lively, POINT, head=Binned, chunk=3),
 }
 
 

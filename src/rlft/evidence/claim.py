@@ -12,8 +12,10 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
+from rlft.offpolicy.method import OffPolicy
 from rlft.types import Method, UserError
 
 # Arguments of a recipe that differ from run to run.
@@ -160,8 +162,8 @@ def defaults_of(recipe: Callable[..., Any]) -> dict[str, Any]:
 
 
 def as_plain(value: Any) -> Any:
-    """A value as JSON keeps it: a method is its name and settings, an infinite bound is null."""
-    if isinstance(value, Method):
+    """A value as JSON keeps it: a method is its name and settings, a function its name, an infinite bound is null."""
+    if isinstance(value, Method | OffPolicy):
         return {"method": value.name, **as_plain(value.settings)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
@@ -171,7 +173,12 @@ def as_plain(value: Any) -> Any:
         return None
     if isinstance(value, str | int | float | bool | None):
         return value
-    raise UserError(f"an arm's arguments are plain values and methods, so that a result can keep them; got {value!r}")
+    if isinstance(value, FunctionType) and value.__qualname__.isidentifier():
+        return value.__name__
+    raise UserError(
+        "an arm's arguments are plain values, methods and functions of a module, so that a result can keep them; got "
+        f"{value!r}"
+    )
 
 
 def digest_of(value: Any) -> str:

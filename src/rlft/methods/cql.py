@@ -12,7 +12,7 @@ weight=0 with n=1 is SAC without entropy in its targets. With discrete actions t
 
 import torch
 
-from rlft.acting import Proposing
+from rlft.acting import Reparameterised
 from rlft.methods.sac import sac
 from rlft.offpolicy.conservative import Judge, as_they_are, gap_of
 from rlft.offpolicy.critics import Norm, plain
@@ -58,7 +58,7 @@ def cql(
 
     def critic_loss(agent, batch, generator) -> Fit:
         with torch.no_grad():
-            ahead = agent.policy.propose(batch.next_observation, n, generator)
+            ahead = agent.policy.candidates(batch.next_observation, n, generator)
             q = least(subset)(agent.q_target.of(batch.next_observation, ahead.action), generator)
             target = td_target(batch, best_value(q), gamma)
         q = agent.q(batch.observation, batch.action)
@@ -79,5 +79,5 @@ def cql(
         tau=tau,
         gamma=gamma,
         duals={**soft.duals, "conservatism": conservatism},
-        needs=(Proposing,),
+        needs=(Reparameterised,),
     )

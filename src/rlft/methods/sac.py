@@ -12,7 +12,7 @@ With critics=10, subset=2 and several updates a step it is REDQ (arXiv:2101.0598
 
 import torch
 
-from rlft.acting import Proposing
+from rlft.acting import Reparameterised
 from rlft.offpolicy.actors import reparameterised, usual_entropy
 from rlft.offpolicy.critics import Norm, plain
 from rlft.offpolicy.dual import Dual
@@ -55,7 +55,7 @@ def sac(
 
     def critic_loss(agent, batch, generator) -> Fit:
         with torch.no_grad():
-            ahead = agent.policy.propose(batch.next_observation, 1, generator)
+            ahead = agent.policy.candidates(batch.next_observation, 1, generator)
             q = least(subset)(agent.q_target.of(batch.next_observation, ahead.action), generator)
             target = td_target(batch, soft_value(ahead, q, backed_up * agent.weight("alpha")), gamma)
         q = agent.q(batch.observation, batch.action)
@@ -77,5 +77,5 @@ def sac(
         steps=steps,
         tau=tau,
         duals={"alpha": temperature},
-        needs=(Proposing,),
+        needs=(Reparameterised,),
     )

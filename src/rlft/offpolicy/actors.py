@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from rlft.environments.protocol import Box, Discrete, Space
@@ -34,7 +34,7 @@ def reparameterised(
 
     The gradient passes through the action of a draw; of a Discrete space the expectation is exact.
     """
-    proposed = agent.policy.propose(batch.observation, n, generator)
+    proposed = agent.policy.candidates(batch.observation, n, generator)
     q = aggregate(agent.q.of(batch.observation, proposed.action), generator)
     entropy = -(proposed.log_weight.exp() * proposed.log_prob).sum(dim=1).mean()
     loss = -soft_value(proposed, q, alpha).mean()
@@ -55,9 +55,18 @@ def followed(agent: Agent, batch: Batch, weight: float, imitation: float = 1.0) 
     return Fit(imitation * error.mean() - lam * q.mean(), {"imitation": error.mean().detach()})
 
 
-def imitated(agent: Agent, batch: Batch, generator: torch.Generator, weight: Float[Tensor, "B"] | None = None) -> Fit:
-    """loss = mean_B w Σ_h l(a_h | s), l the family's own supervised loss; None: plain imitation of the buffer."""
-    loss = agent.policy.imitation(batch.observation, batch.action, generator)
+def imitated(
+    agent: Agent,
+    batch: Batch,
+    generator: torch.Generator,
+    weight: Float[Tensor, "B"] | None = None,
+    action: Num[Tensor, "B h A"] | None = None,
+) -> Fit:
+    """loss = mean_B w Σ_h l(a_h | s), l the family's own supervised loss, of these actions.
+
+    By default of the buffer's own, and without weights: plain imitation. Steps after the window's end have no say.
+    """
+    loss = agent.policy.imitation(batch.observation, batch.action if action is None else action, generator)
     loss = torch.where(batch.valid[:, : loss.shape[1]], loss, 0).sum(dim=1)
     weighted = loss if weight is None else loss * weight.detach()
     return Fit(weighted.mean(), {"imitation": loss.mean().detach()})

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from rlft.acting import Candidates
@@ -73,11 +73,33 @@ def gap_of(
     """
     observation = batch.observation
     with torch.no_grad():
-        here = agent.policy.propose(observation, n, generator)
+        here = agent.policy.candidates(observation, n, generator)
         kinds = (anywhere(agent.space, agent.policy.chunk, observation, n, generator), here, ahead)
         volume = torch.cat([kind.log_volume for kind in kinds], dim=1) - math.log(len(kinds))
         action = torch.cat([kind.action for kind in kinds], dim=1)
-    q = agent.q.of(observation, action)
-    uniform = kinds[0].action.shape[1]
-    judged = torch.cat([q[..., :uniform], own(q[..., uniform:], batch.returns)], dim=-1)
-    return conservative(judged, volume, data)
+    return conservative(_judged(agent, batch, action, kinds[0].action.shape[1], own), volume, data)
+
+
+def gap_among(
+    agent: Agent,
+    batch: Batch,
+    data: Float[Tensor, "E B"],
+    proposed: Num[Tensor, "B m h A"],
+    n: int,
+    own: Judge,
+    generator: torch.Generator,
+) -> Float[Tensor, "E B"]:
+    """The conservative term of each state from n uniform candidates and m of a policy whose density nobody knows.
+
+    T log mean exp Q - Q(data): all candidates count alike, as in CQL without importance weights.
+    """
+    uniform = anywhere(agent.space, agent.policy.chunk, batch.observation, n, generator).action
+    action = torch.cat([uniform, proposed.to(uniform)], dim=1)
+    volume = data.new_full(action.shape[:2], -math.log(action.shape[1]))
+    return conservative(_judged(agent, batch, action, uniform.shape[1], own), volume, data)
+
+
+def _judged(agent: Agent, batch: Batch, action: Tensor, uniform: int, own: Judge) -> Float[Tensor, "E B m"]:
+    """What is pushed down: values of the first candidates, which are uniform, as they are."""
+    q = agent.q.of(batch.observation, action)
+    return torch.cat([q[..., :uniform], own(q[..., uniform:], batch.returns)], dim=-1)

@@ -176,7 +176,7 @@ class Learner:
         """One step of each world; how many there were."""
         with self.ledger.timed("sample"):
             before = self.buffer.added
-            ended = self.collector.step(self.policy, anything=self.drawn < phase.anything)
+            ended = self.collector.step(phase.method.acting(self.agent), anything=self.drawn < phase.anything)
             taken = self.buffer.added - before
         self.drawn += taken
         self.ledger.add("decisions/drawn", float(taken), 1.0)

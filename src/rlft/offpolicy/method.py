@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rlft.acting import Acting
 from rlft.environments.protocol import Environment, Space
 from rlft.offpolicy.buffer import Batch
 from rlft.offpolicy.critics import Critics, Ensemble, Norm, plain
@@ -103,6 +104,11 @@ class Descent:
     lr: float = 1.0
 
 
+def itself(agent: Agent) -> Acting:
+    """The policy as it is."""
+    return agent.policy
+
+
 @dataclass(frozen=True)
 class OffPolicy:
     """A published method of learning from transitions, as a value.
@@ -116,6 +122,7 @@ class OffPolicy:
     tau, every    how far the slow copies move at every `every`-th update
     gamma         discount of the Monte-Carlo returns in the buffer, for methods that read them
     duals         weights that adjust themselves: `(space, chunk) -> Dual`
+    acting        what acts in worlds: the policy itself, or something made of it and the critics
     needs         capabilities of the policy, of `rlft.acting`
     """
 
@@ -129,6 +136,7 @@ class OffPolicy:
     every: int = 1
     gamma: float | None = None
     duals: Mapping[str, Callable[[Space, int], Dual]] = field(default_factory=dict)
+    acting: Callable[[Agent], Acting] = itself
     needs: tuple[type, ...] = ()
     name: str = "a method of your own"
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """Actions sought by their value: proposed, ranked by critics, improved by the critics' gradient. Learns nothing.
 
+`ActionSearch` is the search, for the losses of a method; `Searching` a policy that acts by it, in worlds and deployed.
+
 E members, B states, n proposals in each, of which m are kept; decisions are chunks of h actions of A numbers.
 """
 
@@ -9,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
+from rlft.acting import Acting
+from rlft.noise import forked
 from rlft.offpolicy.critics import Critics
 from rlft.offpolicy.values import Aggregate, mean
 from rlft.types import UserError
@@ -65,9 +69,21 @@ class ActionSearch:
         generator: torch.Generator,
         data: Num[Tensor, "B h A"] | None = None,
     ) -> Found:
-        """The decisions found in each state; `data` takes the place of the worst that is kept."""
+        """The decisions found in each state among the policy's proposals and around them."""
         with torch.no_grad():
-            action = policy.propose(observation, self.n, generator).action
+            action = policy.propose(observation, self.n, generator)
+        return self.among(critics, observation, action, generator, data)
+
+    def among(
+        self,
+        critics: Critics,
+        observation: Float[Tensor, "B O"],
+        action: Num[Tensor, "B n h A"],
+        generator: torch.Generator,
+        data: Num[Tensor, "B h A"] | None = None,
+    ) -> Found:
+        """The decisions found among these and around them; `data` takes the place of the worst that is kept."""
+        with torch.no_grad():
             q = self.judge(critics.of(observation, action), generator)
             q, order = q.topk(min(self.keep, q.shape[1]), dim=1)
             action = action.gather(1, order[..., None, None].expand(-1, -1, *action.shape[2:]))
@@ -92,6 +108,37 @@ class ActionSearch:
             better = q > found.q
             best = torch.where(better[..., None, None], action, found.action)
             return action, Found(best, torch.where(better, q, found.q))
+
+
+@dataclass(frozen=True)
+class Searching:
+    """A policy's decisions after a search: it acts as the best of what is found, and any policy that acts can.
+
+    Each of the n proposals has noise of its own, which belongs to the row. Learns nothing; as its policy and critics
+    learn, it changes. A judge that draws members draws the same ones at every decision.
+    """
+
+    policy: Acting
+    critics: Critics
+    search: ActionSearch
+
+    @property
+    def chunk(self) -> int:
+        """Actions in one decision."""
+        return self.policy.chunk
+
+    def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D n *E"]:
+        """The noise of the proposals of these decisions of rows with these keys."""
+        each = self.policy.noise(forked(keys, self.search.n).flatten(), decisions)
+        return each.unflatten(0, (len(keys), self.search.n)).transpose(1, 2)
+
+    def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N n *E"]) -> Num[Tensor, "N h A"]:
+        """The best found in each state, without gradient."""
+        with torch.no_grad():
+            states = observation.repeat_interleave(self.search.n, dim=0)
+            action = self.policy.act(states, noise.flatten(0, 1)).unflatten(0, (len(observation), self.search.n))
+        generator = torch.Generator().manual_seed(0)
+        return self.search.among(self.critics, observation, action, generator).best()
 
 
 def _picked(action: Num[Tensor, "B m h A"], which: Tensor) -> Num[Tensor, "B h A"]:

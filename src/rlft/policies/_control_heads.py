@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Num
@@ -51,7 +51,23 @@ class Head(Protocol):
 
     def inside(self, unit: Num[Tensor, "*N h A"]) -> Num[Tensor, "*N h A"]: ...
 
-    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates: ...
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Num[Tensor, "B n h A"]: ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A head whose proposals carry densities and a gradient (see `rlft.acting.Candidates`)."""
+
+    def candidates(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws, or every decision there is."""
+        ...
+
+
+def inverse(logits: Float[Tensor, "*N n"], u: Float[Tensor, "*N"]) -> Int[Tensor, "*N"]:
+    """Inverse distribution function: the first of n whose cumulative probability exceeds u."""
+    up_to = logits.softmax(dim=-1).cumsum(dim=-1)
+    # the last one is 1 up to rounding, and never to be passed
+    return (up_to[..., :-1] <= u[..., None]).sum(dim=-1)
 
 
 def tanh_gaussian_log_prob(
@@ -117,7 +133,10 @@ class _TanhGaussian(nn.Module, ABC):
     def inside(self, unit: Float[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
         return unit.clamp(-INSIDE, INSIDE).atanh()
 
-    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Float[Tensor, "B n h A"]:
+        return self.candidates(outputs, n, generator).action
+
+    def candidates(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
         """n draws. Since u = mean + std z, the density's z is the noise itself, and its gradient in the mean is 0."""
         mean, log_std = self.moments(outputs)
         log_std = log_std.expand_as(mean)[:, None]
@@ -175,10 +194,7 @@ class Categorical(nn.Module):
         return uniform(keys, steps.flatten()).unflatten(1, (len(decisions), h))
 
     def draw(self, outputs: Float[Tensor, "N F"], noise: Float[Tensor, "N h"]) -> Int[Tensor, "N h 1"]:
-        """Inverse distribution function: the first action whose cumulative probability exceeds the noise."""
-        up_to = outputs.unflatten(-1, self.shape).softmax(dim=-1).cumsum(dim=-1)
-        # the last one is 1 up to rounding, and never to be passed
-        return (up_to[..., :-1] <= noise[..., None]).sum(dim=-1, keepdim=True)
+        return inverse(outputs.unflatten(-1, self.shape), noise)[..., None]
 
     def mode(self, outputs: Float[Tensor, "N F"]) -> Int[Tensor, "N h 1"]:
         return outputs.unflatten(-1, self.shape).argmax(dim=-1, keepdim=True)
@@ -198,7 +214,10 @@ class Categorical(nn.Module):
     def inside(self, unit: Int[Tensor, "*N h 1"]) -> Int[Tensor, "*N h 1"]:
         return unit
 
-    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
+    def propose(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Int[Tensor, "B n h 1"]:
+        return self.candidates(outputs, n, generator).action
+
+    def candidates(self, outputs: Float[Tensor, "B F"], n: int, generator: torch.Generator) -> Candidates:
         """Every action there is, whatever n; chunks of several are too many to list."""
         if self.shape[0] != 1:
             raise UserError(f"decisions of {self.shape[0]} discrete actions cannot be listed: use chunk=1")

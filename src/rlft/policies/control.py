@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,19 +13,19 @@ from torch import Tensor, nn
 
 from rlft.acting import Candidates
 from rlft.cache import cached
+from rlft.environments.acted import BLOCK, starts_of
 from rlft.environments.experts import demonstrations
 from rlft.environments.play import Played, following, play
-from rlft.environments.protocol import Discrete, Drawn, Environment, Episode, Space
+from rlft.environments.protocol import Discrete, Environment, Episode, Space
 from rlft.models.mlp import MLP, Activation
 from rlft.noise import branch_keys, hashed, row_keys
-from rlft.policies._control_heads import Categorical, StateTanhGaussian, TanhGaussian
+from rlft.policies._control_base import ForEnvironment
+from rlft.policies._control_binned import Binned
+from rlft.policies._control_heads import Categorical, Differentiable, StateTanhGaussian, TanhGaussian
 from rlft.policies._resume import copied, parents
 from rlft.types import Problem, Rollouts, UserError
 
-__all__ = ["Categorical", "Control", "Deterministic", "StateTanhGaussian", "TanhGaussian"]
-
-# Noise is drawn for this many decisions at a time: one call costs a millisecond whatever its size.
-BLOCK = 32
+__all__ = ["Binned", "Categorical", "Control", "Deterministic", "StateTanhGaussian", "TanhGaussian"]
 
 # Of the bases: a version to raise when their recipe changes, the demonstrations, and how many go into one step.
 _BASE, _DEMONSTRATIONS, _BATCH = 1, 64, 16
@@ -34,7 +33,7 @@ _BASE, _DEMONSTRATIONS, _BATCH = 1, 64, 16
 MakeHead = Callable[[Space, int], nn.Module]
 
 
-class Control(nn.Module):
+class Control(ForEnvironment):
     """A policy for an environment: observation -> tanh network -> distribution over the next `chunk` actions.
 
     A decision is one chunk of h actions executed open loop (h = 1: one action), and its log-probability the sum over
@@ -43,7 +42,7 @@ class Control(nn.Module):
 
     trace, N rows, D decisions:
         observations [N D O]     what each decision saw
-        actions      [N D h A]   pre-tanh u for a Box, integers (A = 1) for Discrete
+        actions      [N D h A]   pre-tanh u for a Box, integers for Discrete (A = 1) and for bins
         executed     [N D h]     which of the chunk's actions were taken
         clock        [N D]       the share of the horizon that had passed
         world        [N D]       the key of the world's own noise
@@ -52,7 +51,7 @@ class Control(nn.Module):
     Forward passes run in float64 whatever the weights are (see `models.mlp`); results have the weights' dtype.
 
     head     what makes the distribution: TanhGaussian for a Box and Categorical for Discrete unless given;
-             StateTanhGaussian, or functools.partial(TanhGaussian, std=0.3), are others
+             StateTanhGaussian, Binned, or functools.partial(TanhGaussian, std=0.3), are others
     critic   a second network of the same size, and with it the capability `value`. It also sees the clock: an episode
              that the horizon cuts off earns nothing afterwards, so the value of a state falls as time runs out
     seed     of the weights
@@ -71,17 +70,16 @@ class Control(nn.Module):
         chunk: int = 1,
         activation: Activation = torch.tanh,
     ) -> None:
-        super().__init__()
-        if min(width, layers, chunk) < 1:
-            raise UserError(f"width, layers and chunk must be at least 1, not {width}, {layers}, {chunk}")
+        super().__init__(environment, width, layers, chunk)
         discrete = isinstance(environment.action, Discrete)
-        self.environment, self.chunk = environment, chunk
         self.head: Any = (head or (Categorical if discrete else TanhGaussian))(environment.action, chunk)
         hidden = [width] * layers
         self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, 0.01, activation)
+        # Set here and not in the class, so that only a policy that has the head or the critic has the capability.
+        if isinstance(self.head, Differentiable):
+            self.candidates, self.centre = self._candidates, self._centre
         if critic:
             self.critic = MLP([environment.observation_size + 1, *hidden, 1], seed + 1, activation=activation)
-            # Set here and not in the class, so that only a policy with a critic has the capability.
             self.value, self.value_parameters = self._value, self.critic.parameters
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
@@ -122,9 +120,10 @@ class Control(nn.Module):
 
     def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N *E"]) -> Num[Tensor, "N h A"]:
         """One decision in each state, in units of the space; as all below, in the dtype of the observation."""
-        return self.head.unit(self.head.draw(self.actor(observation), noise.to(observation.dtype)))
+        unit = self.head.unit(self.head.draw(self.actor(observation), noise.to(observation.dtype)))
+        return unit.to(observation.dtype) if unit.is_floating_point() else unit
 
-    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+    def propose(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Num[Tensor, "B n h A"]:
         """n draws in each state, or every action of a Discrete space."""
         return self.head.propose(self.actor(observation), n, generator)
 
@@ -133,23 +132,6 @@ class Control(nn.Module):
     ) -> Float[Tensor, "B h"]:
         """Negative log-likelihood of each action; one at a bound of the box is read as just inside it."""
         return -self.head.log_prob(self.actor(observation), self.head.inside(action))
-
-    def centre(self, observation: Float[Tensor, "B O"]) -> Num[Tensor, "B h A"]:
-        """The head's mode."""
-        return self.head.unit(self.head.mode(self.actor(observation)))
-
-    def show(self, output: Episode) -> dict[str, Any]:
-        """A trajectory as its environment draws it; rewards over time where it does not draw."""
-        if isinstance(self.environment, Drawn):
-            return self.environment.picture(output)
-        return {"kind": "trajectory", "series": {"reward": output.rewards.tolist()}}
-
-    def save(self, folder: Path) -> None:
-        """`weights.safetensors`: a state dict, for a Control of the same environment and size to load."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: weight.contiguous() for name, weight in self.state_dict().items()}, folder / "weights.safetensors"
-        )
 
     def deterministic(self) -> Deterministic:
         """The policy to deploy: the same weights, without noise."""
@@ -162,6 +144,14 @@ class Control(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.actor.biases[0].device
+
+    def _candidates(self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator) -> Candidates:
+        """n draws in each state, or every action of a Discrete space, with their densities."""
+        return self.head.candidates(self.actor(observation), n, generator)
+
+    def _centre(self, observation: Float[Tensor, "B O"]) -> Num[Tensor, "B h A"]:
+        """The head's mode."""
+        return self.head.unit(self.head.mode(self.actor(observation)))
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
@@ -226,7 +216,7 @@ def _play(
     rows = tuple(problem for problem in problems for _ in range(group))
     player = _Player(control, choose, row_keys(problems, group, seed, control.device))
     world = player.keys[:, None].expand(player.logp.shape[:2])
-    played = play(control.environment, _starts(control, rows), world, player, control.chunk)
+    played = play(control.environment, starts_of(rows, control.device), world, player, control.chunk)
     return player.rollouts(rows, group, played, world)
 
 
@@ -241,7 +231,7 @@ def _resumed(control: Control, rollouts: Rollouts, at: Int[Tensor, "N"], group: 
     for steps, episode in zip(taken.flatten(1, 2), rows.outputs, strict=True):
         steps[: len(episode.actions)] = episode.actions[: len(steps)].to(steps)
     act = following(taken, cut, player)
-    played = play(control.environment, _starts(control, rows.problems), world, act, control.chunk)
+    played = play(control.environment, starts_of(rows.problems, control.device), world, act, control.chunk)
     _check_replay(rows, played, cut)
     made = player.rollouts(rows.problems, group, played, world)
     own = torch.arange(made.mask.shape[1], device=cut.device) >= cut[:, None]
@@ -282,13 +272,6 @@ def _trace(
         "clock": (steps[:, 0].double() / control.environment.horizon).repeat(len(length), 1),
         "world": world[:, :decisions].clone(),
     }
-
-
-def _starts(control: Control, rows: Sequence[Problem]) -> Int[Tensor, "N"]:
-    for problem in rows:
-        if not isinstance(problem.input, int):
-            raise UserError(f"a control problem's input is the integer that names its start, not {problem.input!r:.80}")
-    return torch.tensor([problem.input for problem in rows], dtype=torch.int64, device=control.device)
 
 
 def _demonstrated(control: Control, problems: Sequence[Problem], seed: int) -> Rollouts:
