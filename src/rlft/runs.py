@@ -200,7 +200,7 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
             metrics = trainer.advance()
             if metrics is not None:
                 log.line("metrics", metrics)
-                if "loss" not in metrics and log.writes:
+                if not metrics["updates"] and log.writes:
                     print(
                         f"rlft: step {metrics['step']} had nothing to learn from: no rewards differed", file=sys.stderr
                     )

@@ -235,7 +235,7 @@ class Conversation(nn.Module):
         codec, text = self._codec(row.problem), message.content
         words = codec.tokens(row.problem, text, False)
         if not row.messages:
-            words = codec.answer(replace(row.problem, answer=text))
+            words = codec.lesson(replace(row.problem, demonstration=text))
         said = words if text.endswith(codec.stop) else words + self.language.ends[:1].tolist()
         row.add(said, [message])
         row.own += said
@@ -274,7 +274,7 @@ def _by_kind(problems: Sequence[Problem]) -> list[list[int]]:
 
 def _answer(problem: Problem) -> list[Message]:
     """The problem's answer as messages, of which the first is the assistant's."""
-    answer = problem.answer
+    answer = problem.lesson
     if answer is None:
         raise UserError(f"{called(problem)} has no answer to demonstrate")
     if not isinstance(answer, list):
