@@ -84,6 +84,8 @@ def _beside(drawn: Rollouts, taught: Rollouts, source: Source) -> Rollouts:
     taught = replace(taught, group=drawn.group).place(taught.position + behind)
     if drawn.has("reward_at"):
         taught = taught.fill(reward_at=torch.zeros_like(taught.logp_old, dtype=drawn.reward_at.dtype))
+    if drawn.has("logp_drawn"):  # nobody drew it otherwise than the policy scores it
+        taught = taught.fill(logp_drawn=taught.logp_old)
     drawn, taught = (
         rows.fill(demonstrated=torch.full((len(rows),), shown, device=device))
         for rows, shown in ((drawn, False), (taught, True))

@@ -6,23 +6,15 @@ A mean over all problems cannot tell the two apart. Not a reward, and not pass@k
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from rlft.evaluate import Measure, evaluate
-from rlft.types import Problem, Reward, Sampler, Task
+from rlft.types import Problem, Reward
 
+Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 LEVELS = ("easy", "medium", "hard", "hardest")
-
-
-def solved_share(
-    policy: Sampler, task: Task, reward: Reward, problems: int | None = None, samples: int = 16, seed: int = 0
-) -> dict[int, float]:
-    """By its index, the share of `samples` rows of each of the task's problems that earn 1 or more."""
-    found = evaluate(policy, task, reward, problems=problems, samples=samples, seed=seed)
-    return dict(enumerate((found.rewards >= 1).double().mean(1).tolist()))
 
 
 def level(share: float) -> str:
@@ -31,7 +23,7 @@ def level(share: float) -> str:
 
 
 def by_difficulty(reward: Reward, shares: Mapping[int, float]) -> Measure:
-    """Of the problems of each level, as the `shares` of another policy's rows say, by index:
+    """Of the problems of each level, as the `shares` that another policy solves say (`evaluate.solved_share`):
 
     NAME           share of the rows that earn 1 or more
     NAME/any       share of its problems that have such a row: pass@G, of G rows of each

@@ -214,6 +214,11 @@ class Language(nn.Module):
         for problem in problems:
             self._prompt(problem, self.sampling.max_new_tokens)
 
+    def check_lessons(self, problems: Iterable[Problem]) -> None:
+        """UserError for the first problem whose lesson could not be imitated."""
+        for problem in problems:
+            self._prompt(problem, len(self.codec.lesson(problem)) + 1)
+
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` completions of each problem. A prompt is read once for its group.

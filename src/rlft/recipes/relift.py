@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from rlft.cache import cached
+from rlft.evaluate import solved_share
 from rlft.evidence.claim import Arm, Claim, Statement
-from rlft.measure.difficulty import by_difficulty, solved_share
+from rlft.measure.difficulty import by_difficulty
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.methods.relift import relift as interleaved
