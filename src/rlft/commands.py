@@ -211,12 +211,13 @@ def check_reward(
     max_new_tokens: int = 64,
     prompt_field: str | None = None,
     answer_field: str | None = None,
+    demonstration_field: str | None = None,
     seed: int = 0,
 ) -> int:
     """Run a reward on a few rows before training, and show what it saw and said.
 
-    For each problem it scores the gold answer (which should earn the full reward), an empty text, the answer of the
-    next problem, and, with --model, a completion.
+    For each problem it scores the gold answer and the demonstration, if there is one (both should earn the full
+    reward), an empty text, the answer of the next problem, and, with --model, a completion.
 
     Args:
         data: a file of problems, or a task.
@@ -226,6 +227,7 @@ def check_reward(
         max_new_tokens: tokens in a completion at most.
         prompt_field: the data's column of prompts.
         answer_field: the data's column of answers.
+        demonstration_field: the data's column of demonstrations, by default demonstration if there is one.
         seed: of the sampling noise.
     """
     from rich.console import Console
@@ -234,7 +236,9 @@ def check_reward(
     from rlft import tasks
     from rlft.recipes.train import reward_of
 
-    task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
+    task = tasks.load(
+        data, prompt_field=prompt_field, answer_field=answer_field, demonstration_field=demonstration_field
+    )
     scored = reward_of(reward, (), task)
     problems = [task.at(index) for index in range(min(rows, task.size or rows))]
     columns = _trial_outputs(task, problems, model, max_new_tokens, seed)
@@ -291,6 +295,8 @@ def _trial_outputs(
     if all(problem.answer is not None for problem in problems):
         answers = [str(problem.answer) for problem in problems]
         columns = {"gold answer": answers, **columns, "another's answer": answers[1:] + answers[:1]}
+    if all(isinstance(problem.demonstration, str) for problem in problems):
+        columns["demonstration"] = [problem.demonstration for problem in problems]
     found = {kind: [Text(text) for text in texts] for kind, texts in columns.items()}
     if model is not None:
         from rlft.policies.language import Language

@@ -87,6 +87,14 @@ def evaluate(
     return Evaluation(table, float(table.nanmean()), bootstrap(table), pass_at(table), measured, rows)
 
 
+def solved_share(
+    policy: Sampler, task: Task, reward: Reward, *, problems: int | None = None, samples: int = 16, seed: int = 0
+) -> dict[int, float]:
+    """By its index, the share of `samples` rows of each of the task's problems that earn 1 or more."""
+    found = evaluate(policy, task, reward, problems=problems, samples=samples, seed=seed)
+    return dict(enumerate((found.rewards >= 1).double().mean(1).tolist()))
+
+
 def bootstrap(rewards: Float[Tensor, "P G"], draws: int = 1000) -> tuple[float, float]:
     """The 95 % percentile interval of the mean over problems (Efron 1979), with a fixed seed."""
     means = rewards.nanmean(1).numpy()

@@ -135,7 +135,7 @@ class Ledger:
                 held[0], held[1] = held[0] + total, held[1] + weight
             for name, value in page["peaks"].items():
                 peaks[name] = max(value, peaks.get(name, value))
-        metrics = {name: total / weight if weight else float("nan") for name, (total, weight) in sums.items()}
+        metrics = {name: total / weight for name, (total, weight) in sums.items() if weight}
         steps = sum(weight for name, (_, weight) in sums.items() if name.split("/")[0] == "loss")
         metrics["updates"] = round(steps / runtime.world)
         _spread(metrics, sums)

@@ -95,11 +95,12 @@ class Transcript(Text):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a policy is asked: a prompt, a class, a start state. Its first five fields name its noise.
+    """What a policy is asked: a prompt, a class, a start state. Index, task, split and visit name its noise.
 
     `input` is what the policy conditions on (text, chat messages, a class number, a start-state seed), `answer` what
     the reward compares with, and `columns` whatever else the data had. `visit` counts the passes over the task, so
-    that the second time round a problem meets other noise.
+    that the second time round a problem meets other noise. `demonstration` is what a policy imitates, a worked
+    solution for instance, where that is not the answer itself.
     """
 
     index: int
@@ -109,6 +110,12 @@ class Problem:
     task: str = "task"
     split: str = "train"
     visit: int = 0
+    demonstration: Any = None
+
+    @property
+    def lesson(self) -> Any:
+        """What there is to imitate: the demonstration, else the answer; None where there is neither."""
+        return self.answer if self.demonstration is None else self.demonstration
 
 
 # Which stage fills an optional column; a column read too early says so.

@@ -200,7 +200,7 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
             metrics = trainer.advance()
             if metrics is not None:
                 log.line("metrics", metrics)
-                if "loss" not in metrics and isinstance(trainer, Trainer) and log.writes:
+                if not metrics["updates"] and isinstance(trainer, Trainer) and log.writes:
                     print(
                         f"rlft: step {metrics['step']} had nothing to learn from: no rewards differed", file=sys.stderr
                     )
@@ -274,7 +274,13 @@ def fingerprint_of_task(task: Task, most: int = 4096) -> str:
     size = task.size or most
     indices = sorted({place * size // min(most, size) for place in range(min(most, size))})
     problems = (task.at(index) for index in (indices if task.size else range(64)))
-    return f"{hashed(task.name, size, *((p.index, p.input, p.answer) for p in problems)):x}"
+    return f"{hashed(task.name, size, *(_told(p) for p in problems)):x}"
+
+
+def _told(problem: Problem) -> tuple[Any, ...]:
+    """What a run depends on of a problem; without a demonstration as it was before there were any."""
+    shown = () if problem.demonstration is None else (problem.demonstration,)
+    return problem.index, problem.input, problem.answer, *shown
 
 
 def _evaluate(run: Run, log: Log, when: str, quiet: bool) -> Evaluation:

@@ -24,6 +24,7 @@ REQUIRED = {
     "poly_ppo": {"points": 1},
     "relift": {"size": 3, "solved": 2.0},
     "rlpd": {"updates": 3},
+    "sft_grpo": {"taught": 1},
 }
 # Settings under which the clip, the KL and the second pass all do something on the little table.
 LIVELY = {
@@ -92,7 +93,7 @@ def test_first_ratio_is_one(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns(name):
     """Not a proof of anything but the sign: the share of right decisions rises from a fifth."""
-    gentle = build(name, epochs=1, minibatches=1, beta=0.02, threshold=0.3)
+    gentle = build(name, epochs=1, minibatches=1, beta=0.02, threshold=0.3, taught=0)
     t = trainer(name, method=gentle, prompts=8, group=8, lr=0.1)
     t.reward = share
     log = [t.step() for _ in range(60)]
@@ -166,7 +167,7 @@ def test_unscored_rows_change_nothing_but_their_own_weight(name):
         return [None if i % 4 == 1 else reward for i, reward in enumerate(rewards)]
 
     def updated(change: bool) -> torch.Tensor:
-        method = build(name, epochs=1, minibatches=1)
+        method = build(name, epochs=1, minibatches=1, taught=0)
         t = Trainer(Table(), method, Cards(), forgetful, prompts=4, group=4, lr=0.05, watch_kl=True)
         t.advance()
         assert t.pending is not None

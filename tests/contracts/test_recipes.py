@@ -29,6 +29,7 @@ SMOKE = {
     "kl_bayes": {"imitation": 10, "every": 0},
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
+    "relift": {"imitation": 150, "problems": 8, "prompts": 32},
 }
 BUFFERED: dict[str, dict[str, object]] = {}
 

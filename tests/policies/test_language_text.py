@@ -102,21 +102,21 @@ def test_an_answer_follows_its_prompt_as_one_text_would():
     codec = Codec(PreTrainedTokenizerFast(tokenizer_object=spaced), (), None)
     assert codec.encode(Problem(0, "a")) == [0]
     assert codec.tokenizer("b")["input_ids"] != [2]
-    assert codec.answer(Problem(0, "a", answer="b")) == [2]
+    assert codec.lesson(Problem(0, "a", answer="b")) == [2]
 
 
 def test_an_answer_that_would_change_the_prompt_is_encoded_alone():
     merging = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
     codec = Codec(PreTrainedTokenizerFast(tokenizer_object=merging), (), None)
     assert codec.tokenizer("ab")["input_ids"] == [2]
-    assert codec.answer(Problem(0, "a", answer="b")) == [1]
-    assert codec.answer(Problem(0, "b", answer="ab")) == [2]
+    assert codec.lesson(Problem(0, "a", answer="b")) == [1]
+    assert codec.lesson(Problem(0, "b", answer="ab")) == [2]
 
 
 def test_a_chat_answer_follows_the_template():
     codec = Codec(chatting(), (), None)
-    assert codec.tokenizer.decode(codec.answer(Problem(0, CHAT, answer="ok."))) == "ok."
-    assert codec.answer(Problem(0, CHAT, answer="ok."))[0] != 1
+    assert codec.tokenizer.decode(codec.lesson(Problem(0, CHAT, answer="ok."))) == "ok."
+    assert codec.lesson(Problem(0, CHAT, answer="ok."))[0] != 1
 
 
 def test_text_is_a_view_of_its_tokens():

@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.types import Credit, Rollouts, Runtime, Stateful
-
-
-class _Corrected:
-    """Remembers what the credit inside it remembers."""
-
-    def __init__(self, credit: Credit, most: float):
-        self.credit, self.most = credit, most
-
-    def __call__(self, rollouts: Rollouts, runtime: Runtime) -> Tensor | Mapping[str, Tensor]:
-        columns = self.credit(rollouts, runtime)
-        if not rollouts.has("logp_drawn"):
-            return columns
-        wide = rollouts.wide(columns)
-        return {**wide, "advantages": wide["advantages"] * weights(rollouts).clamp(max=self.most)}
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.credit.state_dict() if isinstance(self.credit, Stateful) else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if isinstance(self.credit, Stateful):
-            self.credit.load_state_dict(state)
+from rlft.advantages.around import Around
+from rlft.types import Credit, Rollouts, Runtime
 
 
 def importance_corrected(credit: Credit, most: float = 2.0) -> Credit:
@@ -42,7 +21,15 @@ def importance_corrected(credit: Credit, most: float = 2.0) -> Credit:
     gradients, and PPO's clip. Returns and other columns stay as they are. Rows without `logp_drawn` came from the
     policy itself, and their advantages are `credit`'s.
     """
-    return _Corrected(credit, most)
+
+    def corrected(rollouts: Rollouts, runtime: Runtime) -> Tensor | Mapping[str, Tensor]:
+        columns = credit(rollouts, runtime)
+        if not rollouts.has("logp_drawn"):
+            return columns
+        wide = rollouts.wide(columns)
+        return {**wide, "advantages": wide["advantages"] * weights(rollouts).clamp(max=most)}
+
+    return Around(corrected, credit)
 
 
 def weights(rollouts: Rollouts) -> Float[Tensor, "N D"]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from rlft.advantages.around import Around
 from rlft.types import Credit, Rollouts, Runtime
 
 
@@ -24,4 +25,4 @@ def beside_demonstrations(credit: Credit) -> Credit:
         columns = drawn.wide(credit(drawn, runtime))
         return {n: c.new_ones(rollouts.mask.shape).index_put((place.to(c.device),), c) for n, c in columns.items()}
 
-    return beside
+    return Around(beside, credit)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.advantages.around import Around
 from rlft.types import Credit, Rollouts, Runtime, UserError
 
 
@@ -28,4 +29,4 @@ def without_overlong(credit: Credit, limit: int) -> Credit:
         cut = rollouts.mask.sum(1) >= limit
         return advantages.masked_fill(cut.reshape(-1, *[1] * (advantages.ndim - 1)), torch.nan)
 
-    return filtered
+    return Around(filtered, credit)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from rlft.advantages.around import Around
 from rlft.types import Credit, Rollouts, Runtime
 
 
@@ -27,4 +28,4 @@ def each_turn(credit: Credit, turns: int = 2) -> Credit:
                 whole[name] = torch.where(own, column, whole.get(name, torch.zeros_like(column)))
         return whole
 
-    return each
+    return Around(each, credit)

@@ -17,7 +17,7 @@ class Hardest:
     """One batch, and now and then demonstrations of the questions that it has not solved (arXiv:2506.07527, Alg. 1).
 
     A group none of whose rows reaches the reward `solved`, and all of whose rows have at least `formed`, is of a
-    question that is too hard: if the question has an answer it is put on top of a buffer. When the buffer holds
+    question that is too hard: if it can be demonstrated it is put on top of a buffer. When the buffer holds
     `size`, the `size` newest are taken out and demonstrated beside that step's rows, which the column `demonstrated`
     tells apart.
 
@@ -67,9 +67,9 @@ class Hardest:
         self.waiting = list(state["waiting"])
 
     def _unsolved(self, drawn: Rollouts, source: Source) -> list[int]:
-        """The questions of this step's groups that are too hard and have answers, in the order of the batch."""
+        """The questions of this step's groups that are too hard and can be demonstrated, in the order of the batch."""
         device = drawn.rewards.device
-        names = [-1 if problem.answer is None else problem.index for problem in drawn.problems]
+        names = [-1 if problem.lesson is None else problem.index for problem in drawn.problems]
         rewards, _ = everyone(drawn.rewards, drawn, source.runtime)
         index, _ = everyone(torch.tensor(names, dtype=torch.int64, device=device), drawn, source.runtime)
         groups = rewards.reshape(-1, drawn.group)
@@ -84,6 +84,8 @@ def _beside(drawn: Rollouts, taught: Rollouts, source: Source) -> Rollouts:
     taught = replace(taught, group=drawn.group).place(taught.position + behind)
     if drawn.has("reward_at"):
         taught = taught.fill(reward_at=torch.zeros_like(taught.logp_old, dtype=drawn.reward_at.dtype))
+    if drawn.has("logp_drawn"):  # nobody drew it otherwise than the policy scores it
+        taught = taught.fill(logp_drawn=taught.logp_old)
     drawn, taught = (
         rows.fill(demonstrated=torch.full((len(rows),), shown, device=device))
         for rows, shown in ((drawn, False), (taught, True))

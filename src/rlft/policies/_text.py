@@ -50,21 +50,21 @@ class Codec:
             )
         return tokens
 
-    def answer(self, problem: Problem) -> list[int]:
-        """The tokens of the problem's answer as they follow its prompt.
+    def lesson(self, problem: Problem) -> list[int]:
+        """The tokens of what the problem has to imitate as they follow its prompt.
 
-        Prompt and answer are encoded together where that leaves the prompt's tokens as they were (a tokenizer that
-        opens every text with a space would put one between them otherwise), else the answer alone.
+        Prompt and lesson are encoded together where that leaves the prompt's tokens as they were (a tokenizer that
+        opens every text with a space would put one between them otherwise), else the lesson alone.
         """
-        if problem.answer is None:
+        if problem.lesson is None:
             raise UserError(f"{called(problem)} has no answer to demonstrate")
         written, special = self._written(problem)
-        answer = str(problem.answer)
+        lesson = str(problem.lesson)
         prompt = self.tokens(problem, written, special)
-        both = self.tokens(problem, written + answer, special)
+        both = self.tokens(problem, written + lesson, special)
         if both[: len(prompt)] == prompt:
             return both[len(prompt) :]
-        return self.tokens(problem, answer, False)
+        return self.tokens(problem, lesson, False)
 
     def text(self, tokens: Sequence[int], truncated: bool) -> Text:
         """The completion as people read it: no special tokens, nothing from a stop string on."""

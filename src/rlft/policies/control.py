@@ -94,7 +94,7 @@ class Control(ForEnvironment):
         return torch.where(rollouts.mask, taken, 0).to(self.dtype)
 
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
-        """Rows, one per problem, whose decisions are the actions of `problem.answer`.
+        """Rows, one per problem, whose decisions are the actions of `problem.lesson`.
 
         An answer is an `Episode`, or a mapping with `observations` [T or T+1, O] and `actions` [T, A]. `logp_old` is
         0: nobody knows what the demonstrator's was. Actions at a bound of the box are read as just inside it.
@@ -293,7 +293,7 @@ def _demonstrated(control: Control, problems: Sequence[Problem], seed: int) -> R
 
 def _as_episode(problem: Problem, environment: Environment) -> Episode:
     """The problem's answer, from an Episode or a mapping of two arrays, if it fits the environment."""
-    answer, space = problem.answer, environment.action
+    answer, space = problem.lesson, environment.action
     if isinstance(answer, Mapping) and {"observations", "actions"} <= set(answer):
         actions = torch.as_tensor(answer["actions"])
         seen = torch.as_tensor(answer["observations"]).double()

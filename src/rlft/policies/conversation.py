@@ -65,6 +65,11 @@ class Conversation(nn.Module):
             if self.dialogue.schemas:
                 reply(self._codec(problem), problem, [Message("tool", "?")], "")
 
+    def check_lessons(self, problems: Iterable[Problem]) -> None:
+        """UserError for the first problem whose lesson could not be imitated."""
+        for problem in problems:
+            self._taught(problem)
+
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` conversations about each problem. Rows that are in the same turn are drawn together."""
@@ -119,9 +124,7 @@ class Conversation(nn.Module):
         the assistant's; its messages are the decisions, the others stand between them as answers do. A turn ends
         with an end-of-sequence token, in plain text also where the dialogue's stop string does.
         """
-        rows = [Row(problem, self._codec(problem).encode(problem)) for problem in problems]
-        for row in rows:
-            self._taught(row)
+        rows = [self._taught(problem) for problem in problems]
         made = self._rollouts(rows, 1, [])
         mask = torch.zeros_like(made.mask)
         for i, row in enumerate(rows):
@@ -214,9 +217,9 @@ class Conversation(nn.Module):
         context = getattr(self.language.causal.config.get_text_config(), "max_position_embeddings", None)
         return min(context - len(prompt) if context else sys.maxsize, self.max_tokens or sys.maxsize)
 
-    def _taught(self, row: Row) -> None:
-        """Write the problem's answer into a row."""
-        answers: list[Message] = []
+    def _taught(self, problem: Problem) -> Row:
+        """The row whose turns are those of the problem's lesson."""
+        row, answers = Row(problem, self._codec(problem).encode(problem)), list[Message]()
         for message in _answer(row.problem):
             if not message.own:
                 answers.append(message)
@@ -229,13 +232,14 @@ class Conversation(nn.Module):
             raise UserError(
                 f"{called(row.problem)}: its answer of {len(row.tokens)} tokens does not fit behind its prompt"
             )
+        return row
 
     def _say(self, row: Row, message: Message) -> None:
         """Write a turn of the policy's into a row."""
         codec, text = self._codec(row.problem), message.content
         words = codec.tokens(row.problem, text, False)
         if not row.messages:
-            words = codec.answer(replace(row.problem, answer=text))
+            words = codec.lesson(replace(row.problem, demonstration=text))
         said = words if text.endswith(codec.stop) else words + self.language.ends[:1].tolist()
         row.add(said, [message])
         row.own += said
@@ -274,7 +278,7 @@ def _by_kind(problems: Sequence[Problem]) -> list[list[int]]:
 
 def _answer(problem: Problem) -> list[Message]:
     """The problem's answer as messages, of which the first is the assistant's."""
-    answer = problem.answer
+    answer = problem.lesson
     if answer is None:
         raise UserError(f"{called(problem)} has no answer to demonstrate")
     if not isinstance(answer, list):

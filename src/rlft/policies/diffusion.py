@@ -181,7 +181,7 @@ class Diffusion(Stepwise):
 
     @torch.no_grad()
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
-        """One row for each problem that ends in `problem.answer`, a sample [*S].
+        """One row for each problem that ends in `problem.lesson`, a sample [*S].
 
         The states are those of the rule with the answer for x̂0 and the true noise for x̂1, `logp_old` is that
         teacher's density (0 where s = 0), and the last state is the answer itself. The mask is full, also where s = 0:
@@ -208,9 +208,9 @@ class Diffusion(Stepwise):
     def _answers(self, problems: Sequence[Problem]) -> Float[Tensor, "N *S"]:
         answers = []
         for problem in problems:
-            if problem.answer is None or tuple(torch.as_tensor(problem.answer).shape) != self.shape:
+            if problem.lesson is None or tuple(torch.as_tensor(problem.lesson).shape) != self.shape:
                 raise UserError(f"problem {problem.index} has no answer of shape {self.shape} to demonstrate")
-            answers.append(torch.as_tensor(problem.answer, dtype=self.dtype, device=self.device))
+            answers.append(torch.as_tensor(problem.lesson, dtype=self.dtype, device=self.device))
         return torch.stack(answers)
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:

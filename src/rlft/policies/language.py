@@ -214,6 +214,11 @@ class Language(nn.Module):
         for problem in problems:
             self._prompt(problem, self.sampling.max_new_tokens)
 
+    def check_lessons(self, problems: Iterable[Problem]) -> None:
+        """UserError for the first problem whose lesson could not be imitated."""
+        for problem in problems:
+            self._prompt(problem, len(self.codec.lesson(problem)) + 1)
+
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` completions of each problem. A prompt is read once for its group.
@@ -296,11 +301,11 @@ class Language(nn.Module):
 
     @torch.no_grad()
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
-        """One row for each problem whose completion is its answer and an end-of-sequence token; `seed` is not used.
+        """One row for each problem whose completion is its lesson and an end-of-sequence token; `seed` is not used.
 
-        D is the longest answer. Where top_k or top_p cut, a demonstration's support is the whole vocabulary.
+        D is the longest lesson. Where top_k or top_p cut, a demonstration's support is the whole vocabulary.
         """
-        answers = [self.codec.answer(problem) + self.ends[:1].tolist() for problem in problems]
+        answers = [self.codec.lesson(problem) + self.ends[:1].tolist() for problem in problems]
         prompts = [self._prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
         completion = padded(answers, self.device)
         mask = self._first([len(answer) for answer in answers], completion.shape[1])

@@ -177,7 +177,7 @@ class Masked(Stepwise):
 
     @torch.no_grad()
     def demonstrate(self, problems: Sequence[Problem], seed: int) -> Rollouts:
-        """One row for each problem that ends in `problem.answer`, a string.
+        """One row for each problem that ends in `problem.lesson`, a string.
 
         The places are those of the rule, the letters the answer's, and `logp_old` is that teacher's: the places'. The
         mask is full, also where a row has no mask left: there `log_prob` is 0 without gradient, and `loss_on` uses
@@ -197,9 +197,9 @@ class Masked(Stepwise):
         return Rollouts(tuple(problems), 1, self.decode(data), trace, mask, torch.stack(logp, dim=1))
 
     def _answer(self, problem: Problem) -> str:
-        if not isinstance(problem.answer, str):
-            raise UserError(f"problem {problem.index} has no string for an answer to demonstrate: {problem.answer!r}")
-        return problem.answer
+        if not isinstance(problem.lesson, str):
+            raise UserError(f"problem {problem.index} has no string for an answer to demonstrate: {problem.lesson!r}")
+        return problem.lesson
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """`masked_loss` of each row's data, at one set of masked places for each decision column, in nats per letter.

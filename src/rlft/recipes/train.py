@@ -22,7 +22,7 @@ from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
-from rlft.types import Exchanging, Method, Policy, Problem, Reward, Runtime, Task, Text, UserError
+from rlft.types import Exchanging, Method, Policy, Problem, Reward, Runtime, Task, Teachable, Text, UserError
 
 
 def train(
@@ -52,6 +52,7 @@ def train(
     trust_remote_code: bool = False,
     prompt_field: str | None = None,
     answer_field: str | None = None,
+    demonstration_field: str | None = None,
     eval_data: str | None = None,
     eval_problems: int | None = 200,
     eval_samples: int = 1,
@@ -96,6 +97,8 @@ def train(
         trust_remote_code: run code that a hub model brings along.
         prompt_field: the data's column of prompts (text or chat messages), by default prompt.
         answer_field: the data's column of answers, by default answer.
+        demonstration_field: the data's column of what sft, sft_grpo, relift and dr_po imitate, by default demonstration
+            if there is one, else the answers.
         eval_data: held-out problems, evaluated before and after; a task's own test split by default.
         eval_problems: how many of them at most.
         eval_samples: completions of each.
@@ -110,7 +113,7 @@ def train(
         tool_seconds: with tools, how long one call may take.
         seed: of everything random.
     """
-    task = tasks.load(data, prompt_field=prompt_field, answer_field=answer_field)
+    task = _problems(data, prompt_field, answer_field, demonstration_field)
     held_out = _held_out(task, data, eval_data, prompt_field, answer_field)
     chosen = reward_of(reward, reward_weights, task)
     load = partial(
@@ -169,7 +172,7 @@ def _checked(
     observer: str | None,
     sources: list[Task],
 ) -> list[Task]:
-    """The sources, before any work is done: what goes together, no greedy rows, and problems that fit."""
+    """The sources, before any work is done: what goes together, no greedy rows, problems and lessons that fit."""
     if observer is not None and Exchanging not in method.needs:
         raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
     if alone.sampling.temperature == 0 and method.name != "sft":
@@ -178,6 +181,14 @@ def _checked(
         raise UserError(f"method {method.name} trains two models, which cannot call --tools; try --method grpo")
     for source in sources:
         policy.check(_asked(source))
+    if Teachable in method.needs:
+        lessons = [problem for problem in _asked(sources[0]) if problem.lesson is not None]
+        if not lessons:
+            raise UserError(
+                f"method {method.name} imitates demonstrations, and {sources[0].name} has none: give its problems a "
+                "column demonstration, or answer, or say which it is with --demonstration-field"
+            )
+        policy.check_lessons(lessons)
     return sources
 
 
@@ -234,8 +245,15 @@ def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) ->
     return rewards.combine(parts, dict(zip(specs, weights, strict=True)) if weights else None)
 
 
+def _problems(
+    data: str, prompt: str | None, answer: str | None, shown: str | None = None, split: str = "train"
+) -> Task:
+    """The task that a text names, or the rows of a file, by the names of its columns."""
+    return tasks.load(data, prompt_field=prompt, answer_field=answer, demonstration_field=shown, split=split)
+
+
 def _held_out(task: Task, data: str, eval_data: str | None, prompt: str | None, answer: str | None) -> Task | None:
     """The problems to evaluate on: a file's when given, a generator's own test split."""
     if eval_data is not None:
-        return tasks.load(eval_data, prompt_field=prompt, answer_field=answer, split="test")
+        return _problems(eval_data, prompt, answer, split="test")
     return None if isinstance(task, Files) else tasks.load(data, split="test")

@@ -15,7 +15,14 @@ from rlft.rewards.load import called, nearest, parse_call
 from rlft.types import Task, UserError
 
 
-def load(spec: str, *, prompt_field: str | None = None, answer_field: str | None = None, split: str = "train") -> Task:
+def load(
+    spec: str,
+    *,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    demonstration_field: str | None = None,
+    split: str = "train",
+) -> Task:
     """The task that a text names.
 
     A path or a hub id (`owner/name`) is read by `files.Files`, with these fields; `arithmetic` or
@@ -35,10 +42,10 @@ def load(spec: str, *, prompt_field: str | None = None, answer_field: str | None
                 f"there is no task {call.name!r}{nearest(call.name, names)}, or a file or hub id (owner/name)"
             )
     else:
-        fields = {"prompt": prompt_field or "prompt", "answer": answer_field}
+        fields = {"prompt": prompt_field or "prompt", "answer": answer_field, "demonstration": demonstration_field}
         return importlib.import_module("rlft.tasks.files").Files(spec, split=split, **fields)
-    if prompt_field or answer_field:
-        raise UserError(f"{spec} makes its own problems; a prompt or answer field is for files")
+    if prompt_field or answer_field or demonstration_field:
+        raise UserError(f"{spec} makes its own problems; fields for prompt, answer or demonstration are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))
 
 

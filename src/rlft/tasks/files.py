@@ -23,6 +23,8 @@ class Files:
              hub id, `owner/name` or `owner/name:configuration`, or the rows themselves
     prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
     answer   the column with the answer; None is `answer` where there is one
+    demonstration  the column with what is imitated, where that is not the answer; None is `demonstration` where there
+             is one
     split    which split of a Hugging Face data set; of a file it only names the noise
     name     the task's name, which names its noise too; by default the file's, without its ending
 
@@ -35,6 +37,7 @@ class Files:
         *,
         prompt: str = "prompt",
         answer: str | None = None,
+        demonstration: str | None = None,
         split: str = "train",
         name: str | None = None,
     ):
@@ -48,10 +51,11 @@ class Files:
         self.name = name or Path(source).stem
         self.size = len(self.rows)
         columns, fault = _surveyed(self.rows, prompt)
-        for wanted in (prompt, *((answer,) if answer else ())):
-            if wanted not in columns:
+        for wanted in (prompt, answer, demonstration):
+            if wanted is not None and wanted not in columns:
                 raise UserError(f"{source} has no column {wanted!r}{nearest(wanted, columns)}")
         self.answer = answer or ("answer" if "answer" in columns else None)
+        self.demonstration = demonstration or ("demonstration" if "demonstration" in columns else None)
         if fault:
             raise UserError(f"{source}, {fault}")
 
@@ -60,8 +64,8 @@ class Files:
         if not 0 <= index < self.size:
             raise IndexError(f"{self.name} has {self.size} problems, none with index {index}")
         row = self.rows[index]
-        answer = row.get(self.answer) if self.answer else None
-        return Problem(index, row[self.prompt], answer, row, task=self.name, split=self.split)
+        answer, shown = (row.get(name) if name else None for name in (self.answer, self.demonstration))
+        return Problem(index, row[self.prompt], answer, row, self.name, self.split, demonstration=shown)
 
 
 def _surveyed(rows: Rows, prompt: str) -> tuple[dict[str, None], str | None]:
