@@ -87,13 +87,13 @@ def test_the_critics_loss_by_hand():
     batch = replace(batch, terminated=ends, returns=returns)
     fit = fit_of(one, "critic", batch)
     again, agent = generator(2), one.agent
-    both = torch.cat([batch.observation, batch.next_observation])
-    found = ActionSearch(n=6, keep=3, steps=2, rate=0.05)(one.policy, agent.q, both, again)
-    ahead = agent.q_target(batch.next_observation, found.best()[8:]).amin(dim=0)
+    found = ActionSearch(n=6, keep=3, steps=2, rate=0.05)(one.policy, agent.q, batch.next_observation, again)
+    ahead = agent.q_target(batch.next_observation, found.best()).amin(dim=0)
     target = batch.reward[:, 0] + 0.8 * torch.where(batch.terminated, 0, ahead)
     q = agent.q(batch.observation, batch.action)
+    here = one.policy.propose(batch.observation, 3, again)
     free = agent.q.of(batch.observation, anywhere(WORLD.action, 1, batch.observation, 4, again).action)
-    own = agent.q.of(batch.observation, torch.cat([found.action[:8], found.action[8:]], dim=1))
+    own = agent.q.of(batch.observation, torch.cat([here, found.action], dim=1))
     raised = torch.maximum(own, batch.returns[:, None])
     apart = torch.cat([free, raised], dim=2).exp().mean(dim=2).log() - q
     expected = (0.5 * (q - target).square() + 0.7 * apart).mean(dim=1).sum()

@@ -55,16 +55,18 @@ def test_a_decision_is_the_sum_over_its_tokens():
     made = head(chunk=2)
     decision = torch.tensor([[[2, 0], [1, 2]], [[0, 1], [1, 0]]])
     unit = made.unit(decision).flatten(1)
-    each = [made.logits(OUTPUTS, unit, i).log_softmax(-1)[torch.arange(2), decision.flatten(1)[:, i]] for i in range(4)]
+    each = [
+        made.logits(OUTPUTS, unit)[:, i].log_softmax(-1)[torch.arange(2), decision.flatten(1)[:, i]] for i in range(4)
+    ]
     expected = torch.stack([each[0] + each[1], each[2] + each[3]], dim=1)
     assert_close(made.log_prob(OUTPUTS, decision), expected, atol=1e-14, rtol=0)
     for i in range(4):
         changed = unit.clone()
         changed[:, i:] += 0.5
-        assert torch.equal(made.logits(OUTPUTS, changed, i), made.logits(OUTPUTS, unit, i))
+        assert torch.equal(made.logits(OUTPUTS, changed)[:, i], made.logits(OUTPUTS, unit)[:, i])
         if i:
             changed[:, i - 1] += 0.5
-            assert not torch.equal(made.logits(OUTPUTS, changed, i), made.logits(OUTPUTS, unit, i))
+            assert not torch.equal(made.logits(OUTPUTS, changed)[:, i], made.logits(OUTPUTS, unit)[:, i])
 
 
 def test_draws_have_the_probabilities_they_are_scored_with():
@@ -82,8 +84,8 @@ def test_greedy_by_hand():
     made = head()
     first = int(made.log_prob(OUTPUTS[:1].expand(3, -1), torch.tensor([[[0, 0]], [[1, 0]], [[2, 0]]])).argmax())
     unit = torch.tensor([[(2 * first + 1) / 3 - 1, 0.0]]).double()
-    by_first = made.logits(OUTPUTS[:1], unit, 0).argmax()
-    second = made.logits(OUTPUTS[:1], torch.tensor([[(2 * int(by_first) + 1) / 3 - 1, 0.0]]).double(), 1).argmax()
+    by_first = made.logits(OUTPUTS[:1], unit)[0, 0].argmax()
+    second = made.logits(OUTPUTS[:1], torch.tensor([[(2 * int(by_first) + 1) / 3 - 1, 0.0]]).double())[0, 1].argmax()
     assert made.mode(OUTPUTS[:1])[0, 0].tolist() == [int(by_first), int(second)]
 
 

@@ -9,10 +9,10 @@ what is found, and the policy imitates it by its family's own loss: Gaussian, fl
     critic loss = Σ_e mean [1/2 (Q_e(s, a) - y)² + weight (log mean exp max(Q_e(s, ·), R(s)) - Q_e(s, a))]
     loss = mean l(a* | s),      a* ~ softmax(mean_e Q_e / temperature) among π*(s), the buffer's own action included
 
-The critics' second term is Cal-QL's (see `cal_ql`), of uniform candidates, on which R(s) has no say, and those of π*(s)
-and π*(s'), all alike since densities need not be known. l is the policy's supervised loss. In worlds the argmax of
-π*(s) acts; deployed it can, too (`offpolicy.search.Searching`). temperature → 0 imitates the argmax;
-temperature=None imitates the buffer. With climb=0 the search is the best of n.
+The critics' second term is Cal-QL's (see `cal_ql`) of three kinds of candidates, all alike since no density need be
+known: uniform ones, on which R(s) has no say, proposals of π(s), and π*(s'). l is the policy's supervised loss. In
+worlds the argmax of π*(s) acts; deployed it can, too (`offpolicy.search.Searching`). temperature → 0 imitates the
+argmax; temperature=None imitates the buffer. With climb=0 the search is the best of n.
 """
 
 import torch
@@ -65,16 +65,16 @@ def pa_rl(
     search = ActionSearch(n=n, keep=keep, steps=climb, rate=rate)
 
     def critic_loss(agent, batch, generator) -> Fit:
-        both = torch.cat([batch.observation, batch.next_observation] if weight else [batch.next_observation])
-        found = search(agent.policy, agent.q, both, generator)
-        best, ahead = found.best()[-len(batch) :], found.action[-len(batch) :]
+        found = search(agent.policy, agent.q, batch.next_observation, generator)
         with torch.no_grad():
-            value = least(subset)(agent.q_target(batch.next_observation, best), generator)
+            value = least(subset)(agent.q_target(batch.next_observation, found.best()), generator)
             target = td_target(batch, value, gamma)
         q = agent.q(batch.observation, batch.action)
         loss, notes = squared_error(q, target), {"q": q.detach().mean(), "target": target.mean()}
         if weight:
-            proposed = torch.cat([found.action[: len(batch)], ahead], dim=1)
+            with torch.no_grad():
+                here = agent.policy.propose(batch.observation, keep, generator)
+            proposed = torch.cat([here, found.action], dim=1)
             gap = gap_among(agent, batch, q, proposed, uniform, calibrated, generator).mean(dim=1)
             loss, notes = loss + weight * gap.sum(), {**notes, "gap": gap.detach().mean()}
         return Fit(loss, notes)

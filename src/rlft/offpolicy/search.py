@@ -92,22 +92,23 @@ class ActionSearch:
                 q = self.judge(critics.of(observation, action), generator)
         found = Found(action, q)
         for _ in range(self.steps if action.is_floating_point() else 0):
-            action, found = self._climbed(critics, observation, action, found, generator)
+            q, slope = self._slope(critics, observation, action, generator)
+            found = _better(found, action, q)
+            action = (action + self.rate * slope).clamp(-1, 1)
+        if action.is_floating_point() and self.steps:
+            with torch.no_grad():
+                found = _better(found, action, self.judge(critics.of(observation, action), generator))
         return found
 
-    def _climbed(
-        self, critics: Critics, observation: Tensor, action: Tensor, found: Found, generator: torch.Generator
-    ) -> tuple[Tensor, Found]:
-        """Actions one step further, and the best of each particle so far."""
+    def _slope(
+        self, critics: Critics, observation: Tensor, action: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Values, and how they change with the actions."""
         with torch.enable_grad():
             here = action.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(self.judge(critics.of(observation, here), generator).sum(), here)
-        with torch.no_grad():
-            action = (action + self.rate * slope).clamp(-1, 1)
-            q = self.judge(critics.of(observation, action), generator)
-            better = q > found.q
-            best = torch.where(better[..., None, None], action, found.action)
-            return action, Found(best, torch.where(better, q, found.q))
+            q = self.judge(critics.of(observation, here), generator)
+            (slope,) = torch.autograd.grad(q.sum(), here)
+        return q.detach(), slope
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,12 @@ class Searching:
             action = self.policy.act(states, noise.flatten(0, 1)).unflatten(0, (len(observation), self.search.n))
         generator = torch.Generator().manual_seed(0)
         return self.search.among(self.critics, observation, action, generator).best()
+
+
+def _better(found: Found, action: Num[Tensor, "B m h A"], q: Float[Tensor, "B m"]) -> Found:
+    """Of each particle, the better of what was found and of where it is now."""
+    higher = q > found.q
+    return Found(torch.where(higher[..., None, None], action, found.action), torch.where(higher, q, found.q))
 
 
 def _picked(action: Num[Tensor, "B m h A"], which: Tensor) -> Num[Tensor, "B h A"]:

@@ -49,14 +49,16 @@ class Binned(nn.Module):
         tokens = decisions[:, None] * self.tokens + torch.arange(self.tokens, device=decisions.device)
         return uniform(keys, tokens.flatten()).unflatten(1, (len(decisions), *self.shape))
 
-    def logits(self, outputs: Float[Tensor, "*N F"], unit: Float[Tensor, "*N L"], i: int) -> Float[Tensor, "*N n"]:
-        """Of token i; `unit` are the actions, those from i on unread."""
-        # the network of the state ends with small weights, as suits means and logits and not features
-        features = functional.layer_norm(outputs, outputs.shape[-1:])
-        before, which = unit.clone(), torch.zeros_like(unit)
-        before[..., i:] = 0
-        which[..., i] = 1
+    def logits(self, outputs: Float[Tensor, "*N F"], unit: Float[Tensor, "*N L"]) -> Float[Tensor, "*N L n"]:
+        """Of all tokens, each given the actions `unit` that come before it."""
+        features = self._features(outputs)[..., None, :].expand(*outputs.shape[:-1], self.tokens, -1)
+        which = torch.eye(self.tokens).to(unit).expand(*features.shape[:-1], -1)
+        before = unit[..., None, :].expand_as(which).tril(-1)
         return self.net(torch.cat([features, before, which], dim=-1))
+
+    def _features(self, outputs: Float[Tensor, "*N F"]) -> Float[Tensor, "*N F"]:
+        # the network of the state ends with small weights, as suits means and logits and not features
+        return functional.layer_norm(outputs, outputs.shape[-1:])
 
     def draw(self, outputs: Float[Tensor, "N F"], noise: Float[Tensor, "N h A"]) -> Int[Tensor, "N h A"]:
         u = noise.flatten(1).to(outputs.dtype)
@@ -68,8 +70,7 @@ class Binned(nn.Module):
 
     def log_prob(self, outputs: Float[Tensor, "*N F"], decision: Int[Tensor, "*N h A"]) -> Float[Tensor, "*N h"]:
         unit = self.unit(decision).flatten(-2).to(outputs.dtype)
-        logits = torch.stack([self.logits(outputs, unit, i) for i in range(self.tokens)], dim=-2)
-        chosen = logits.log_softmax(dim=-1).gather(-1, decision.flatten(-2)[..., None])[..., 0]
+        chosen = self.logits(outputs, unit).log_softmax(dim=-1).gather(-1, decision.flatten(-2)[..., None])[..., 0]
         return chosen.unflatten(-1, self.shape).sum(dim=-1)
 
     def action(self, decision: Int[Tensor, "*N h A"]) -> Float[Tensor, "*N h A"]:
@@ -90,9 +91,14 @@ class Binned(nn.Module):
         u = torch.rand((len(outputs) * n, *self.shape), generator=generator, dtype=outputs.dtype).to(outputs.device)
         return self.unit(self.draw(outputs.repeat_interleave(n, dim=0), u)).unflatten(0, (-1, n)).to(outputs.dtype)
 
+    @torch.no_grad()
     def _one_by_one(self, outputs: Tensor, choose: Callable[[Tensor, int], Tensor]) -> Int[Tensor, "N h A"]:
+        """What `choose` makes of each token's logits, the tokens before it chosen already: `logits` step by step."""
         chosen = torch.zeros(len(outputs), self.tokens, dtype=torch.int64, device=outputs.device)
+        inputs = torch.cat([self._features(outputs), outputs.new_zeros(len(outputs), 2 * self.tokens)], dim=1)
+        before, which = inputs[:, self.inputs :].chunk(2, dim=1)
         for i in range(self.tokens):
-            unit = self.unit(chosen[:, None])[:, 0].to(outputs.dtype)
-            chosen[:, i] = choose(self.logits(outputs, unit, i), i)
+            which.copy_(functional.one_hot(torch.tensor(i), self.tokens))
+            chosen[:, i] = choose(self.net(inputs), i)
+            before[:, i] = (2 * chosen[:, i] + 1) / self.bins - 1
         return chosen.unflatten(1, self.shape)
