@@ -58,7 +58,8 @@ class Cell:
         stem = Path(self.recipe).stem
         defaults = defaults_of(recipes.named(self.recipe))
         digest = digest_of([stem, {**defaults, **as_plain(self.arguments())}])[:6]
-        return root / f"{self.arm or stem}-{self.seed}-{digest}"
+        name = (self.arm or stem).replace("/", "-")
+        return root / f"{name}-{self.seed}-{digest}"
 
 
 def with_settings(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """One way to fine-tune any class of policy: search and imitate. Mark et al. 2024, "PA-RL", arXiv:2412.06685.
 
-A point mass has to pass a gap in a wall and is paid for the goal alone; the data are episodes of an expert who trembles
-so much that half of them arrive. Three classes of policy with chunks of four actions: tanh-Gaussian, flow, and tokens
-(autoregressive, of bins). First they learn from the data, where PA-RL's policy only imitates while its critics learn, as
-in the authors' code; then with worlds beside the data. All arms have the same environment steps and updates.
+A point mass has to pass a gap in a wall and is paid for the goal alone; the data are episodes of an expert who
+trembles so much that half of them arrive. Three classes of policy with chunks of four actions: tanh-Gaussian, flow,
+and tokens (autoregressive, of bins). First they learn from the data, where PA-RL's policy only imitates while its
+critics learn, as in the authors' code; then with worlds beside the data. All arms have the same environment steps and
+updates.
 
-PA-RL has one setting for all classes. Beside it, for each: imitation of the data (`bc`), and what one would use for that
-class otherwise (`own`): Cal-QL, whose actor follows the critic's gradient, or IQL, which weights the imitation; these
-are tuned. `best`: best of n by a critic that learns online, of a policy left as it was. Judged is what each deploys,
-drawn and not its mode, on starts nobody trained on: success, and what the reward cannot see, the time and force it took.
-`alone` is the success of what the policy draws without a search. Control: an expert with a steady hand, whom imitation
-matches, so that nothing is left to gain in success.
+PA-RL has one setting for all classes. Beside it, for each: imitation of the data (`bc`), and what one would use for
+that class otherwise (`own`): Cal-QL, whose actor follows the critic's gradient, or IQL, which weights the imitation;
+these are tuned. `best`: best of n by a critic that learns online, of a policy left as it was. Judged is what each
+deploys, drawn and not its mode, on starts nobody trained on: success, and what the reward cannot see, the time and
+force it took. `alone` is the success of what the policy draws without a search. Control: an expert with a steady
+hand, whom imitation matches, so that nothing is left to gain in success.
 """
 
 from __future__ import annotations
