@@ -34,6 +34,8 @@ def eval_(
     tools: tuple[str, ...] = (),
     turns: int = 8,
     tool_seconds: float = 10.0,
+    window: int | None = None,
+    summaries: int = 0,
     dtype: str = "float32",
     device: str | None = None,
     prompt_field: str | None = None,
@@ -70,6 +72,8 @@ def eval_(
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         turns: with tools, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
+        window: with tools, tokens that are read and written at once, at most; by default what the model has room for.
+        summaries: with tools, how often a conversation that fills the window may go on from the model's own summary.
         dtype: of the weights.
         device: cpu, cuda; a GPU where there is one.
         prompt_field: the data's column of prompts.
@@ -104,7 +108,7 @@ def eval_(
         stop=stop,
         system=system,
     )
-    policy = conversing.talking(language, tools, turns, tool_seconds)
+    policy = conversing.talking(language, tools, turns, tool_seconds, window, summaries)
     count = problems if problems is not None else task.size
     policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
     sampler = guiding.guided(policy, guide, guide_reward, scored)
@@ -138,6 +142,8 @@ def sample(
     tools: tuple[str, ...] = (),
     turns: int = 8,
     tool_seconds: float = 10.0,
+    window: int | None = None,
+    summaries: int = 0,
     dtype: str = "float32",
     device: str | None = None,
     json: bool = False,
@@ -170,6 +176,8 @@ def sample(
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         turns: with tools, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
+        window: with tools, tokens that are read and written at once, at most; by default what the model has room for.
+        summaries: with tools, how often a conversation that fills the window may go on from the model's own summary.
         dtype: of the weights.
         device: cpu, cuda; a GPU where there is one.
         json: print one JSON object a completion.
@@ -189,7 +197,7 @@ def sample(
         stop=stop,
         system=system,
     )
-    policy = conversing.talking(language, tools, turns, tool_seconds)
+    policy = conversing.talking(language, tools, turns, tool_seconds, window, summaries)
     asked: Any = [{"role": "user", "content": prompt}] if chat else prompt
     sampler = guiding.guided(policy, guide, reward)
     rollouts = sampler.sample([Problem(0, asked, task="prompt", split="sample")], n, seed)
@@ -366,7 +374,7 @@ def _spoken(output: Text) -> str:
     """A completion, or a conversation turn by turn."""
     if not isinstance(output, Transcript):
         return output
-    return "\n".join(m.content if m.own else f"  {m.role}: {m.content}" for m in output.messages)
+    return "\n".join(m.content if m.role == "assistant" else f"  {m.role}: {m.content}" for m in output.messages)
 
 
 def _counting(shown: bool) -> Any:

@@ -1,6 +1,7 @@
 """`--tools` of the command line: a language policy that may call functions of the user's files.
 
     --tools tools.py:add            --tools tools.py:add,search other.py:look_up
+    --tools tools.py:search --turns 40 --window 4096 --summaries 8
 
 The functions are named as rewards are; conversations are `policies.conversation`'s, calls `environments.tools`'s.
 """
@@ -12,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from rlft.environments.tools import Tools
-from rlft.policies.conversation import Conversation
+from rlft.policies.conversation import Conversation, Window
 from rlft.policies.language import Language
 from rlft.rewards.load import function_in
 from rlft.types import UserError
 
 
-def talking(policy: Language, tools: Sequence[str], turns: int, seconds: float) -> Language | Conversation:
-    """The policy with these tools, or itself if there are none."""
+def talking(
+    policy: Language, tools: Sequence[str], turns: int, seconds: float, window: int | None, summaries: int
+) -> Language | Conversation:
+    """The policy with these tools, in a window of so many tokens, or itself if there are no tools."""
     if not tools:
+        if window or summaries:
+            raise UserError("--window and --summaries are for conversations: give --tools")
         return policy
-    return Conversation(policy, Tools([f for words in tools for f in _functions(words)], seconds=seconds), turns)
+    called = Tools([f for words in tools for f in _functions(words)], seconds=seconds)
+    return Conversation(policy, called, turns, window=Window(window, summaries))
 
 
 def _functions(words: str) -> list[Callable[..., Any]]:

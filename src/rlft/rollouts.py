@@ -48,11 +48,12 @@ class Turns(tuple[Any, ...]):
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a conversation: the policy's own, whose role is `assistant`, or one that answers it.
+    """One message of a conversation: the policy's own, whose role is `assistant` or `summary`, or one that answers it.
 
     `content` is its text; of the policy's own as it was drawn, tags and stop strings included. `tokens` says how many
     decisions of the row it took: an answer's are not the policy's, and several answers to one turn are counted with the
-    first of them. `failed` marks an answer that only says what went wrong.
+    first of them. `failed` marks an answer that only says what went wrong, and a turn of the policy's that was cut off.
+    A message of the `window` asks for a summary of what was said before it, or follows one.
     """
 
     role: str
@@ -63,7 +64,12 @@ class Message:
     @property
     def own(self) -> bool:
         """Whether the policy said it."""
-        return self.role == "assistant"
+        return self.role in ("assistant", "summary")
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is about the conversation's length and no part of it: a summary, or what asks for one."""
+        return self.role in ("summary", "window")
 
 
 class Transcript(Text):
@@ -91,6 +97,11 @@ class Transcript(Text):
         """The column of the last decision of each of the policy's turns, for rewards of single turns."""
         reached = itertools.accumulate(message.tokens for message in self.messages)
         return tuple(end - 1 for end, message in zip(reached, self.messages, strict=True) if message.own)
+
+    @property
+    def summaries(self) -> int:
+        """How often the policy summed up what was said; its words lie in one more context than that."""
+        return sum(message.role == "summary" for message in self.messages)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,14 @@ def text_measures(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[
 def turn_measures(problems: Sequence[Problem], outputs: Sequence[Transcript]) -> dict[str, float]:
     """Means over conversations.
 
-    turns   turns of the policy
-    calls   answers of tools
-    failed  share of those that say what went wrong
+    turns      turns of the policy, summaries aside
+    summaries  summaries of what was said, where a window is full
+    calls      answers of tools
+    failed     share of those that say what went wrong
     """
-    turns = sum(message.own for output in outputs for message in output.messages)
+    turns = sum(message.role == "assistant" for output in outputs for message in output.messages)
+    summaries = sum(output.summaries for output in outputs)
     calls = [message for output in outputs for message in output.messages if message.role == "tool"]
     failed = sum(message.failed for message in calls)
-    return {"turns": turns / len(outputs), "calls": len(calls) / len(outputs), "failed": failed / max(len(calls), 1)}
+    told = {"turns": turns, "summaries": summaries, "calls": len(calls)}
+    return {name: count / len(outputs) for name, count in told.items()} | {"failed": failed / max(len(calls), 1)}

@@ -22,10 +22,18 @@ def reply(codec: Codec, problem: Problem, messages: Sequence[Message], last: str
     own, and any other message on a line of its own. A character of theirs that the tokenizer does not know is left out,
     and what would end a turn or begin another loses its first character: who answers cannot speak for anybody else.
     """
-    readable = [replace(message, content=_readable(codec, problem, message.content)) for message in messages]
+    try:
+        return _encoded(codec, problem, messages, last)
+    except UserError:  # most tokenizers can encode everything, so what they cannot is looked for only then
+        known = [replace(message, content=_known_of(codec, problem, message.content)) for message in messages]
+        return _encoded(codec, problem, known, last)
+
+
+def _encoded(codec: Codec, problem: Problem, messages: Sequence[Message], last: str) -> list[int]:
+    harmless = [replace(message, content=_harmless(codec, message.content)) for message in messages]
     if isinstance(problem.input, str):
-        return codec.tokens(problem, "".join(map(_line, readable)), False)
-    return codec.tokens(problem, _between(codec.tokenizer, problem, readable).removeprefix(last), False)
+        return codec.tokens(problem, "".join(map(_line, harmless)), False)
+    return codec.tokens(problem, _between(codec.tokenizer, problem, harmless).removeprefix(last), False)
 
 
 def _line(message: Message) -> str:
@@ -37,7 +45,9 @@ def _line(message: Message) -> str:
 def _between(tokenizer: Any, problem: Problem, messages: Sequence[Message]) -> str:
     """What the template writes after the assistant's message, up to where it speaks again."""
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
-    answers = [{"role": message.role, "content": message.content} for message in messages]
+    # No template knows a window: to the model it is the user who asks.
+    roles = ["user" if message.role == "window" else message.role for message in messages]
+    answers = [{"role": role, "content": message.content} for role, message in zip(roles, messages, strict=True)]
     try:
         written = tokenizer.apply_chat_template([*said, *answers], tokenize=False, add_generation_prompt=True)
     # Templates raise what they like, jinja's errors or the tokenizer's.
@@ -51,16 +61,19 @@ def _between(tokenizer: Any, problem: Problem, messages: Sequence[Message]) -> s
     return between
 
 
-def _readable(codec: Codec, problem: Problem, text: str) -> str:
-    """The text without what the tokenizer cannot encode, for most can encode everything, and without control."""
-    if not _known(codec, problem, text):
-        text = "".join(character for character in text if _known(codec, problem, character))
+def _harmless(codec: Codec, text: str) -> str:
+    """The text without control."""
     special = {*codec.tokenizer.all_special_tokens, *map(str, codec.tokenizer.added_tokens_decoder.values())}
     control = [word for word in (*ANSWER, *CALL, *special) if len(word) > 1]
     while any(word in text for word in control):  # what is left of one may stand where another is made
         for word in control:
             text = text.replace(word, word[1:])
     return text
+
+
+def _known_of(codec: Codec, problem: Problem, text: str) -> str:
+    """The characters that the tokenizer can encode."""
+    return "".join(character for character in text if _known(codec, problem, character))
 
 
 def _known(codec: Codec, problem: Problem, text: str) -> bool:

@@ -26,6 +26,7 @@ from rlft.policies._passes import Row, passes
 from rlft.policies._resume import copied, parents
 from rlft.policies._sampling import Sampling, pack
 from rlft.policies._scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
+from rlft.policies._segments import by_segment
 from rlft.policies._text import Codec, check_known, check_room, padded
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
 
@@ -347,6 +348,8 @@ class Language(nn.Module):
             rollouts.trace[name].to(self.device) for name in ("prompt", "prompt_length", "completion")
         )
         asked = Asked(prompt, length, completion, row, place)
+        if "context" in rollouts.trace:
+            asked = by_segment(asked, rollouts.trace)
         return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)
 
     def _score(self, rollouts: Rollouts, temperature: float, support: Tensor | None) -> Tensor:

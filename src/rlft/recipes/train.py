@@ -64,6 +64,8 @@ def train(
     tools: tuple[str, ...] = (),
     turns: int = 8,
     tool_seconds: float = 10.0,
+    window: int | None = None,
+    summaries: int = 0,
     seed: int = 0,
     runtime: Runtime | None = None,
 ) -> Run:
@@ -111,6 +113,8 @@ def train(
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         turns: with tools, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
+        window: with tools, tokens that are read and written at once, at most; by default what the model has room for.
+        summaries: with tools, how often a conversation that fills the window may go on from the model's own summary.
         seed: of everything random.
     """
     task = _problems(data, prompt_field, answer_field, demonstration_field)
@@ -132,7 +136,8 @@ def train(
         gradient_checkpointing=gradient_checkpointing,
     )
     alone = _served(load(model_folder(model)), vllm, dtype)
-    pair, speaking = Exchanging in method.needs, talking(alone, tools, turns, tool_seconds)
+    pair = Exchanging in method.needs
+    speaking = talking(alone, tools, turns, tool_seconds, window, summaries)
     sources = _checked(alone, speaking, method, observer, [source for source in (task, held_out) if source is not None])
     policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else speaking
     trainer = Trainer(
