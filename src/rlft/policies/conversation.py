@@ -289,6 +289,7 @@ class Conversation(nn.Module):
             if message.role == "summary":
                 self._fold(row)
             answers = []
+        return row
 
     def _check_length(self, row: Row) -> None:
         begin = row.later[-1][0] if row.later else 0
@@ -296,7 +297,6 @@ class Conversation(nn.Module):
             raise UserError(
                 f"{called(row.problem)}: its answer of {len(row.tokens) - begin} tokens does not fit behind its prompt"
             )
-        return row
 
     def _say(self, row: Row, message: Message) -> None:
         """Write a turn of the policy's into a row."""
