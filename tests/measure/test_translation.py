@@ -40,6 +40,7 @@ def test_queries_are_counted_by_what_the_training_text_lacks():
     found = translation_measures({"el", "y", "la", "casa"}, dictionary)(problems, rows)
     assert found["valid"] == 0.5
     assert found["queries"] == 2.0  # 3 and 1
+    assert found["letters"] == 10 / 20  # the second row was cut off and counts as empty
     assert found["found"] == 0.25  # perro
     assert found["new"] == 0.5  # perro and azul; vaca is not in the sentence
     assert found["new_asked"] == 0.5  # perro of perro and gato; azul has no entry

@@ -26,6 +26,7 @@ def translation_measures(
     known  the words of the training text's source side; the others are new
 
     bleu, chrf  of the corpus; a row without an answer counts as an empty one
+    letters     of the translations over those of the references: far from 1 is a trick with recall or precision
     valid       share of rows with an answer in its tags that no limit cut off
     queries     words asked for in a row
     found       share of the queries that the dictionary has an entry for
@@ -43,6 +44,7 @@ def translation_measures(
         hard = [row for row, words in enumerate(helped) if words]
         numbers = {
             **corpus_scores(texts, answers),
+            "letters": sum(map(len, texts)) / max(sum(map(len, answers)), 1),
             "valid": sum(answered(output) is not None for output in outputs) / len(outputs),
             "queries": sum(map(len, asked)) / len(outputs),
             "found": sum(bool(dictionary.find(word)) for words in asked for word in words) / count,
