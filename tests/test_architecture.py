@@ -28,7 +28,7 @@ LAYERS = {
     "tasks": CORE | {"environments", "rewards"},
     "metrics": {"types"},
     "rewards": CORE | {"environments", "metrics"},
-    "measure": CORE | {"models", "environments"},
+    "measure": CORE | {"models", "environments", "metrics"},
     "runtime": CORE,
     "offpolicy": CORE | {"environments", "ledger", "runtime", "tasks"},
     "score": CORE,

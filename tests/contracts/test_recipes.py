@@ -28,6 +28,7 @@ SMOKE = {
     "prdp": {"pretraining": 20, "problems": 8},
     "kl_bayes": {"imitation": 10, "every": 0},
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
+    "dictionary_translation": {"drills": 2, "imitation": 30},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
     "relift": {"imitation": 150, "problems": 8, "prompts": 32},
 }

@@ -22,7 +22,7 @@ def test_claims_are_of_systems_and_results_of_claims():
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_smoke_run_measures_every_arm(name, tmp_path):
     result = reproduce(name, tmp_path, smoke=True, workers=0)
-    assert set(result["arms"]) == set(recipes.claim(name).arms)
+    assert set(result["arms"]) == {arm for arm, its in recipes.claim(name).arms.items() if its.data is None}
     for arm, data in result["arms"].items():
         (run,) = data["runs"].values()
         assert run[result["claim"]["metric"]] is not None, arm

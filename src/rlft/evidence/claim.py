@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -32,11 +33,14 @@ class Arm:
     text       what it is, in a few words
     arguments  of the recipe's function
     grid       instead of the claim's own grid: arguments and the values tried; {} leaves the arm as it is
+    data       what `rlft reproduce` is to be given for it, because it is not shipped: further arguments under this
+               name, `--set NAME.ARGUMENT=VALUE`. Without them the arm is left out, and all that is stated of it
     """
 
     text: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Any]] | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,12 @@ class Claim:
             "sentence": self.sentence,
             "source": self.source,
             "arms": {
-                name: {"text": arm.text, "arguments": as_plain(arm.arguments), "grid": as_plain(self.grid_of(name))}
+                name: {
+                    "text": arm.text,
+                    "arguments": as_plain(arm.arguments),
+                    "grid": as_plain(self.grid_of(name)),
+                    **({} if arm.data is None else {"data": arm.data}),
+                }
                 for name, arm in self.arms.items()
             },
             "metric": self.metric,
@@ -162,13 +171,23 @@ def defaults_of(recipe: Callable[..., Any]) -> dict[str, Any]:
 
 
 def as_plain(value: Any) -> Any:
+<<<<<<< HEAD
     """A value as JSON keeps it: a method is its name and settings, a function its name, an infinite bound is null."""
     if isinstance(value, Method | OffPolicy):
+=======
+    """A value as JSON keeps it: a method is its name and settings, an infinite bound is null.
+
+    A file is its name and its contents' hash, wherever it lies, so that a result holds for equal data anywhere.
+    """
+    if isinstance(value, Method):
+>>>>>>> wt-dict
         return {"method": value.name, **as_plain(value.settings)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_plain(item) for item in value]
+    if isinstance(value, Path):
+        return {"file": value.name, "sha256": hashlib.sha256(_contents(value)).hexdigest()[:12]}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str | int | float | bool | None):
@@ -179,6 +198,13 @@ def as_plain(value: Any) -> Any:
         "an arm's arguments are plain values, methods and functions of a module, so that a result can keep them; got "
         f"{value!r}"
     )
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return path.expanduser().read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
 def digest_of(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as as_json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def reproduce(
     publish: bool = False,
     workers: int = 2,
     out: Path | None = None,
+    set: tuple[str, ...] = (),
     json: bool = False,
 ) -> int:
     """Test a paper's claim: tune every arm, run all seeds, judge what was predicted. Goes on where it was stopped.
@@ -34,6 +36,7 @@ def reproduce(
         publish: make the result the committed one (of this checkout).
         workers: processes of one torch thread each; 0 runs everything in this one.
         out: folder of the runs, runs/reproduce/RECIPE by default.
+        set: data of your own for the arms that want some, NAME.ARGUMENT=VALUE; without it they are left out.
         json: print the result as JSON.
     """
     from rlft import recipes, runs
@@ -45,16 +48,25 @@ def reproduce(
         raise UserError("rlft reproduce needs a recipe: rlft reproduce loop; rlft papers lists them")
     if publish and (smoke or seeds is not None):
         raise UserError("only a whole run is published: leave out --smoke and --seeds")
+    data = _data(set)
     differ = False
     for name in names:
         root = _root(name, out if len(names) == 1 else None, smoke)
         try:
             result = evidence.reproduce(
-                name, root, seeds=seeds, workers=0 if smoke else workers, smoke=smoke, said=_say(f"{Path(name).stem}: ")
+                name,
+                root,
+                seeds=seeds,
+                workers=0 if smoke else workers,
+                smoke=smoke,
+                data=data,
+                said=_say(f"{Path(name).stem}: "),
             )
         except runs.Stopped as stopped:
             print(f"rlft: {stopped}", file=sys.stderr)
             return 3
+        if publish and (left := result["claim"]["arms"].keys() - result["arms"].keys()):
+            raise UserError(f"only a whole run is published: give the data of {', '.join(sorted(left))} with --set")
         _keep(result, root, publish)
         print(as_json.dumps(result)) if json else _show(result, root)
         if check:
@@ -93,6 +105,18 @@ def compare(
     Console().print(table)
     print(f"page: {page}")
     return 0
+
+
+def _data(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """`NAME.ARGUMENT=VALUE` as options of a recipe's command line, by name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for word in words:
+        place, _, value = word.partition("=")
+        name, _, argument = place.partition(".")
+        if not (name and argument and value):
+            raise UserError(f"--set {word!r} is not NAME.ARGUMENT=VALUE, such as pair.source=train.es")
+        found[name] = (*found.get(name, ()), f"--{argument.replace('_', '-')}", value)
+    return found
 
 
 def _root(name: str, out: Path | None, smoke: bool) -> Path:

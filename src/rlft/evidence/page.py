@@ -107,15 +107,32 @@ def _again(result: Result) -> list[str]:
     minutes = result["cpu_seconds"] / 60
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     key, arm = result["key"], next(iter(result["arms"]))
+    given = _given(result)
     return [
         "```",
-        f"rlft reproduce {key}             # {minutes:.0f} minutes of one core; goes on where it was stopped",
-        f"rlft reproduce {key} --check     # the same, and compares with the numbers of this page",
+        f"rlft reproduce {key}{given}             # {minutes:.0f} minutes of one core; goes on where it was stopped",
+        f"rlft reproduce {key}{given} --check     # the same, and compares with the numbers of this page",
         f"rlft run {key} --arm {arm}       # one arm, with a report of its own",
         "```",
+        *(
+            ["", "Without `--set` the arms that want data are left out; equal files have equal hashes."]
+            if given
+            else []
+        ),
         "",
         f"Measured {result['date']} with revision {result['revision']}, {versions}, {result['machine']['processor']}.",
     ]
+
+
+def _given(result: Result) -> str:
+    """The option that gives the arms their data, by the names of the files."""
+    words: dict[str, None] = {}
+    for arm, its in result["claim"]["arms"].items():
+        if "data" in its and arm in result["arms"]:
+            for name, value in result["arms"][arm]["arguments"].items():
+                if isinstance(value, Mapping) and "file" in value:
+                    words[f"{its['data']}.{name}={value['file']}"] = None
+    return f" --set {' '.join(words)}" if words else ""
 
 
 def _bounds(statement: Mapping[str, Any]) -> str:

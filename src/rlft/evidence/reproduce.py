@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rlft import recipes, report, runs
@@ -23,6 +24,7 @@ from rlft.evidence.verdict import INCONCLUSIVE, Runs, judged, spread, uneven, ve
 from rlft.runlog import facts_of, finite
 
 Settings = dict[str, Any]
+Data = Mapping[str, tuple[str, ...]]
 
 
 def reproduce(
@@ -32,28 +34,32 @@ def reproduce(
     seeds: int | None = None,
     workers: int = 2,
     smoke: bool = False,
+    data: Data = MappingProxyType({}),
     said: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Run what of a recipe's claim has not been run yet, in the folder `root`, and return the result.
+
+    `data` has, for the names that arms want data by (`Arm.data`), options of the recipe's command line.
 
     Raises `runs.Stopped` on Ctrl-C; the same call goes on. `UserError` if a run failed or a statement's number is not
     measured.
     """
     claim = recipes.claim(name)
+    words = _given(claim, data, said)
     count = 1 if smoke else seeds or claim.seeds
     if count > min(claim.tuning_seeds, default=count):
         raise UserError(f"at most {min(claim.tuning_seeds)} seeds can be reported; the next ones are for tuning")
-    chosen, tuning = ({arm: _first(claim, arm) for arm in claim.arms}, {})
+    chosen, tuning = ({arm: _first(claim, arm) for arm in words}, {})
     if not smoke:
-        chosen, tuning = tuned(name, claim, root, workers, said)
+        chosen, tuning = tuned(name, claim, words, root, workers, said)
     cells = [
-        Cell(name, arm, seed, {**chosen[arm], **(claim.smoke if smoke else {})})
+        Cell(name, arm, seed, {**chosen[arm], **(claim.smoke if smoke else {})}, words[arm])
         for seed in range(count)
-        for arm in claim.arms
+        for arm in words
     ]
-    said(f"{len(claim.arms)} arms, {count} seed{'s' * (count > 1)}")
+    said(f"{len(words)} arms, {count} seed{'s' * (count > 1)}")
     numbers = run_cells(cells, root / "runs", workers)
-    found: dict[str, dict[int, dict[str, float]]] = {arm: {} for arm in claim.arms}
+    found: dict[str, dict[int, dict[str, float]]] = {arm: {} for arm in words}
     for cell, measured in zip(cells, numbers, strict=True):
         found[str(cell.arm)][cell.seed] = {k: math.nan if v is None else v for k, v in measured.items()}
     folders = {(str(cell.arm), cell.seed): cell.folder(root / "runs") for cell in cells}
@@ -64,19 +70,23 @@ def reproduce(
     result |= _circumstances(list(folders.values()))
     result["arms"] = {
         arm: {
-            "arguments": as_plain(Cell(name, arm, 0, chosen[arm]).arguments()),
+            "arguments": as_plain(Cell(name, arm, 0, chosen[arm], words[arm]).arguments()),
             "chosen": chosen[arm],
             "curve": _curve(claim, [folders[arm, seed] for seed in found[arm]]),
             "runs": {str(seed): dict(sorted(run.items())) for seed, run in found[arm].items()},
         }
-        for arm in claim.arms
+        for arm in words
     }
     return finite(result)
 
 
 def concluded(claim: Claim, found: Runs) -> dict[str, Any]:
-    """The verdict and what it rests on, from the numbers alone: it can be drawn again from a result's file."""
-    statements = [{**as_plain(vars(s)), **judged(s, found)} for s in claim.statements]
+    """The verdict and what it rests on, from the numbers alone: it can be drawn again from a result's file.
+
+    What is stated of arms that were left out for want of data is not judged.
+    """
+    stated = [s for s in claim.statements if {s.arm, s.over} <= {*found, None}]
+    statements = [{**as_plain(vars(s)), **judged(s, found)} for s in stated]
     trained = [arm for arm, by_seed in found.items() if all(run.get("cost/updates") for run in by_seed.values())]
     unequal = uneven(claim.shared, found, trained)
     outcomes = [s["outcome"] for s in statements if s["claimed"]]
@@ -93,12 +103,17 @@ def concluded(claim: Claim, found: Runs) -> dict[str, Any]:
 
 
 def tuned(
-    name: str, claim: Claim, root: Path, workers: int, said: Callable[[str], None]
+    name: str,
+    claim: Claim,
+    words: Mapping[str, tuple[str, ...]],
+    root: Path,
+    workers: int,
+    said: Callable[[str], None],
 ) -> tuple[dict[str, Settings], dict[str, list[dict[str, Any]]]]:
     """Each arm's best settings of its grid, and what every one of them gave."""
     tried = [
-        Cell(name, arm, seed, settings)
-        for arm in claim.arms
+        Cell(name, arm, seed, settings, words[arm])
+        for arm in words
         for settings in grid(claim.grid_of(arm))
         if len(grid(claim.grid_of(arm))) > 1
         for seed in claim.tuning_seeds
@@ -115,7 +130,23 @@ def tuned(
         row["values"].append(_score(numbers.get(claim.metric)))
         row["seconds"] += numbers["cost/seconds"]
     best = {arm: max(rows, key=lambda row: _rank(row, claim.higher)) for arm, rows in table.items()}
-    return {arm: dict(best[arm]["settings"]) if arm in best else _first(claim, arm) for arm in claim.arms}, table
+    return {arm: dict(best[arm]["settings"]) if arm in best else _first(claim, arm) for arm in words}, table
+
+
+def _given(claim: Claim, data: Data, said: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
+    """The arms to be run, and the options each is run with besides its arguments."""
+    wanted = {arm.data: None for arm in claim.arms.values() if arm.data is not None}
+    if unknown := [name for name in data if name not in wanted]:
+        raise UserError(f"no arm wants data called {unknown[0]!r}; wanted are: {', '.join(wanted) or 'none'}")
+    for name in wanted:
+        if name not in data:
+            left = [arm for arm, its in claim.arms.items() if its.data == name]
+            said(f"left out for want of data, --set {name}.ARGUMENT=VALUE: {', '.join(left)}")
+    return {
+        name: () if arm.data is None else data[arm.data]
+        for name, arm in claim.arms.items()
+        if arm.data is None or arm.data in data
+    }
 
 
 def grid(values: Mapping[str, Sequence[Any]]) -> list[Settings]:

@@ -9,7 +9,7 @@ from rlft.metrics.bleu import bleu_of_stats, bleu_stats, corpus_bleu, prefix_ble
 from rlft.metrics.cider import cider_d
 from rlft.metrics.counts import NUMBA, NUMPY, TORCH, Backend
 from rlft.metrics.ngrams import PRF, chrf, distinct_n, gleu, repetition, rouge_n, self_bleu
-from rlft.metrics.text import characters, ids, mteval_13a, padded, text_chrf, whitespace
+from rlft.metrics.text import characters, corpus_chrf, ids, mteval_13a, padded, text_chrf, whitespace
 
 __all__ = [
     "NUMBA",
@@ -23,6 +23,7 @@ __all__ = [
     "chrf",
     "cider_d",
     "corpus_bleu",
+    "corpus_chrf",
     "distinct_n",
     "edit_distance",
     "edit_similarity",

@@ -119,11 +119,30 @@ def text_chrf(
     beta: float = 2.0,
 ) -> Float[Tensor, "B"]:
     """chrF of strings, with word_order=2 chrF++ (Popović 2017, W17-4770); sacrebleu's, on a scale to 1."""
+    return mean_f(_chrf_overlap(candidates, references, max_n, word_order), beta)
+
+
+def corpus_chrf(
+    candidates: Sequence[str],
+    references: Sequence[str],
+    *,
+    max_n: int = 6,
+    word_order: int = 0,
+    beta: float = 2.0,
+) -> Float[Tensor, ""]:
+    """chrF of all rows together, one reference each: n-grams are added before anything is divided; sacrebleu's."""
+    found = _chrf_overlap(candidates, references, max_n, word_order)
+    return mean_f(Overlap(*(counts.sum(0, keepdim=True) for counts in found)), beta)[0]
+
+
+def _chrf_overlap(
+    candidates: Sequence[str], references: Sequence[str] | Sequence[Sequence[str]], max_n: int, word_order: int
+) -> Overlap:
     found = _overlap(candidates, references, characters, max_n)
-    if word_order:
-        words = _overlap(candidates, references, chrf_words, word_order)
-        found = Overlap(*(torch.cat(both, -1) for both in zip(found, words, strict=True)))
-    return mean_f(found, beta)
+    if not word_order:
+        return found
+    words = _overlap(candidates, references, chrf_words, word_order)
+    return Overlap(*(torch.cat(both, -1) for both in zip(found, words, strict=True)))
 
 
 def _overlap(

@@ -21,7 +21,6 @@ def character_tokenizer(characters: Iterable[str]) -> Any:
     A text gets <bos> before it. There is no unknown token: a character that is not listed raises, and does not vanish.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
 
     letters = list(dict.fromkeys("".join(characters)))
     vocabulary = {word: i for i, word in enumerate((*_SPECIAL, *letters))}
@@ -29,19 +28,46 @@ def character_tokenizer(characters: Iterable[str]) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
     tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", BOS)])
-    pad, bos, eos = _SPECIAL
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
+    return _fast(tokenizer)
+
+
+def subword_tokenizer(texts: Iterable[str], size: int, words: Iterable[str] = ()) -> Any:
+    """A `PreTrainedTokenizerFast` of byte pairs that were learned from the texts, `size` tokens in all.
+
+    The tokens are <pad> 0, <bos> 1, <eos> 2, the 256 bytes, what was learned, and each of `words`, which is one token
+    wherever it stands. So it knows every text. A text gets <bos> before it.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    whole = list(words)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(whole),
+        special_tokens=list(_SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in whole])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", BOS)])
+    return _fast(tokenizer)
 
 
 def small_llama(
-    vocab: int, width: int = 128, layers: int = 4, heads: int = 4, context: int = 256, seed: int = 0
+    vocab: int,
+    width: int = 128,
+    layers: int = 4,
+    heads: int = 4,
+    context: int = 256,
+    seed: int = 0,
+    tied: bool = False,
 ) -> nn.Module:
     """A `LlamaForCausalLM` with random weights of its own seed; the global generator is left as it was.
 
-    About layers · 12 · width² parameters and two matrices of vocab · width. Its special tokens are those of
-    `character_tokenizer`.
+    About layers · 12 · width² parameters and two matrices of vocab · width, or one if they are `tied`. Its special
+    tokens are those of `character_tokenizer`.
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -53,6 +79,7 @@ def small_llama(
         num_attention_heads=heads,
         num_key_value_heads=heads,
         max_position_embeddings=context,
+        tie_word_embeddings=tied,
         pad_token_id=PAD,
         bos_token_id=BOS,
         eos_token_id=EOS,
@@ -60,3 +87,12 @@ def small_llama(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LlamaForCausalLM(config).eval()
+
+
+def _fast(tokenizer: Any) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    pad, bos, eos = _SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
+    )
