@@ -25,6 +25,7 @@ SMOKE = {
     "kl_bayes": {"imitation": 10, "every": 0},
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
+    "supo": {"pages": "few", "imitation": 40, "prompts": 32, "group": 16},
 }
 
 
