@@ -52,8 +52,8 @@ class Message:
 
     `content` is its text; of the policy's own as it was drawn, tags and stop strings included. `tokens` says how many
     decisions of the row it took: an answer's are not the policy's, and several answers to one turn are counted with the
-    first of them. `failed` marks an answer that only says what went wrong, and a turn of the policy's that was cut off.
-    A message of the `window` asks for a summary of what was said before it, or follows one.
+    first of them. `failed` marks an answer that only says what went wrong. A message of the `window` asks for a summary
+    of what was said before it, or follows one.
     """
 
     role: str
@@ -140,6 +140,8 @@ COLUMNS = {
     "returns": "an advantage that also fits a critic, such as advantages.gae",
     "advantages": "the Trainer's credit stage",
     "turn": "a policy with several turns",
+    "summary": "a policy that may sum up what it was told",
+    "unfinished": "a policy with several turns",
     "parent": "a collect that branches",
     "demonstrated": "a collect that mixes demonstrations with what was drawn",
     "version": "a runtime whose samplers lag behind",

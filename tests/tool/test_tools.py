@@ -45,13 +45,14 @@ def place(tmp_path_factory):
 def test_train_eval_sample(place, capsys):
     """The model is random and calls nothing; that calls work in a run is what test_tool_use shows."""
     tools = ("--tools", f"{place}/tools.py:upper,count", "--turns", 3, "--tool-seconds", 5)
+    tools += ("--window", 120, "--summaries", 2)
     words = ["--data", place / "data.jsonl", "--reward", f"{place}/reward.py:many_a", "--max-new-tokens", 6, *tools]
     told = ["--prompts", 4, "--group", 4, "--steps", 3, "--lr", 1e-2, "--eval-data", place / "data.jsonl"]
     assert tool("train", "--model", place / "model", *words, *told, "--save-every", 2, "--out", place / "run") == 0
     row = json.loads((place / "run" / "samples.jsonl").read_text().splitlines()[-1])["rows"][0]
     assert row["kind"] == "conversation" and row["messages"][0]["role"] == "assistant"
     line = json.loads((place / "run" / "metrics.jsonl").read_text().splitlines()[0])
-    assert line["measure/turns"] >= 1 and "measure/failed" in line
+    assert line["measure/turns"] >= 1 and line["measure/summaries"] == 0 and "measure/failed" in line
     assert 'class="turn"' in (place / "run" / "report.html").read_text()
 
     capsys.readouterr()
@@ -89,6 +90,15 @@ def test_a_run_with_tools_is_resumed(place):
 def test_tools_that_are_not_there(place, capsys, tools, message):
     assert tool("sample", "--model", place / "model", "--prompt", "say a", "--tools", place / tools) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_window_is_for_conversations(place, capsys):
+    asked = ("sample", "--model", place / "model", "--prompt", "say a", "--max-new-tokens", 4)
+    assert tool(*asked, "--summaries", 2) == 2
+    assert "--window and --summaries are for conversations" in " ".join(capsys.readouterr().err.split())
+    words = (*asked, "--tools", f"{place}/tools.py:upper", "--window", 9, "--summaries", 2)
+    assert tool(*words) == 2
+    assert "do not fit in a window of 9" in " ".join(capsys.readouterr().err.split())
 
 
 def test_two_models_call_no_tools(place, capsys):

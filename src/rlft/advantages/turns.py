@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.advantages.around import Around
-from rlft.types import Credit, Rollouts, Runtime, Text, Transcript
+from rlft.types import Credit, Rollouts, Runtime
 
 
 def each_turn(credit: Credit, turns: int = 2) -> Credit:
@@ -38,49 +37,37 @@ def without_unfinished(credit: Credit) -> Credit:
     """The same advantages, NaN (left out) for rows that their limits ended before they had an answer: SUPO's mask.
 
     Such a row stays in the statistics of its group and has no gradient of its own (arXiv:2510.06727, Section 4). Limits
-    are the turns, summaries and tokens of a row. A turn that was cut off is the policy's own affair, and its
-    conversation is judged. A row that is not text has no such limits; where none is reached it is `credit`.
+    are turns, summaries and the window; a turn that was cut off is the policy's own affair, and its row is judged.
+    `unfinished` [N] says which rows those are. Without the column it is `credit`.
     """
-
-    def filtered(rollouts: Rollouts, runtime: Runtime) -> dict[str, Tensor]:
-        unfinished = torch.tensor(list(map(_unfinished, rollouts.outputs)), device=rollouts.mask.device)
-        return _without(credit, rollouts, runtime, unfinished[:, None])
-
-    return Around(filtered, credit)
-
-
-def _unfinished(output: Any) -> bool:
-    cut_off = isinstance(output, Transcript) and output.messages[-1].failed
-    return isinstance(output, Text) and output.truncated and not cut_off
+    return _without(credit, "unfinished")
 
 
 def without_summaries(credit: Credit) -> Credit:
-    """The same advantages, NaN (left out) for the decisions of which summaries are made; see `policies.conversation`.
+    """The same advantages, NaN (left out) for decisions that are a summary's, as `summary` [N D] says.
 
-    Without summaries it is `credit`.
+    Without the column it is `credit`.
     """
+    return _without(credit, "summary")
 
-    def filtered(rollouts: Rollouts, runtime: Runtime) -> dict[str, Tensor]:
-        return _without(credit, rollouts, runtime, in_summaries(rollouts))
+
+def _without(credit: Credit, name: str) -> Credit:
+    def filtered(rollouts: Rollouts, runtime: Runtime) -> Tensor | Mapping[str, Tensor]:
+        if not rollouts.has(name):
+            return credit(rollouts, runtime)
+        columns = rollouts.wide(credit(rollouts, runtime))
+        left = rollouts.column(name).reshape(len(rollouts), -1)
+        return {**columns, "advantages": columns["advantages"].masked_fill(left, torch.nan)}
 
     return Around(filtered, credit)
 
 
-def in_summaries(rollouts: Rollouts) -> Bool[Tensor, "N D"]:
-    """Which columns are a summary's."""
-    found = torch.zeros(rollouts.mask.shape, dtype=torch.bool)
-    for row, output in enumerate(rollouts.outputs):
-        begin = 0
-        for message in output.messages if isinstance(output, Transcript) else ():
-            found[row, begin : begin + message.tokens] = message.role == "summary"
-            begin += message.tokens
-    return found.to(rollouts.mask.device)
-
-
 def segments(rollouts: Rollouts) -> Int[Tensor, "N"]:
-    """In how many contexts a row was read: 1, and one more for each summary."""
-    counts = [1 + (output.summaries if isinstance(output, Transcript) else 0) for output in rollouts.outputs]
-    return torch.tensor(counts, device=rollouts.mask.device)
+    """In how many contexts a row was read: 1, and one more for each summary, behind which other decisions stand."""
+    if not rollouts.has("summary"):
+        return torch.ones(len(rollouts), dtype=torch.long, device=rollouts.mask.device)
+    summary = rollouts.column("summary")
+    return 1 + summary[:, :1].sum(1) + (summary[:, 1:] & ~summary[:, :-1]).sum(1)
 
 
 def per_segment(statistic: Callable[[Tensor], Tensor]) -> Credit:
@@ -99,8 +86,3 @@ def per_segment(statistic: Callable[[Tensor], Tensor]) -> Credit:
         return torch.cat([rewards[:0].flatten(), *found])
 
     return credit
-
-
-def _without(credit: Credit, rollouts: Rollouts, runtime: Runtime, left: Bool[Tensor, "N *D"]) -> dict[str, Tensor]:
-    columns = rollouts.wide(credit(rollouts, runtime))
-    return {**columns, "advantages": columns["advantages"].masked_fill(left, torch.nan)}

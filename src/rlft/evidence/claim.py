@@ -171,16 +171,11 @@ def defaults_of(recipe: Callable[..., Any]) -> dict[str, Any]:
 
 
 def as_plain(value: Any) -> Any:
-<<<<<<< HEAD
-    """A value as JSON keeps it: a method is its name and settings, a function its name, an infinite bound is null."""
-    if isinstance(value, Method | OffPolicy):
-=======
-    """A value as JSON keeps it: a method is its name and settings, an infinite bound is null.
+    """A value as JSON keeps it: a method is its name and settings, a function its name, an infinite bound is null.
 
     A file is its name and its contents' hash, wherever it lies, so that a result holds for equal data anywhere.
     """
-    if isinstance(value, Method):
->>>>>>> wt-dict
+    if isinstance(value, Method | OffPolicy):
         return {"method": value.name, **as_plain(value.settings)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}

@@ -48,6 +48,7 @@ class Row:
 
     later     where the row's later segments begin, and the context that each is read in instead of what was before
     summing   the turn that is being drawn is a summary
+    unfinished  the row's limits ended it
     """
 
     problem: Problem
@@ -59,6 +60,7 @@ class Row:
     truncated: bool = False
     later: list[tuple[int, list[int]]] = field(default_factory=list)
     summing: bool = False
+    unfinished: bool = False
 
     def add(self, tokens: Sequence[int], messages: Sequence[Message]) -> None:
         """These messages, whose tokens are counted with the first of them."""
@@ -104,6 +106,11 @@ class Row:
     def decided(self) -> list[int]:
         """1 for each token of the policy's own, 0 for the others."""
         return [int(message.own) for message in self.messages for _ in range(message.tokens)]
+
+    @property
+    def summed(self) -> list[int]:
+        """1 for each token of a summary, 0 for the others."""
+        return [int(message.role == "summary") for message in self.messages for _ in range(message.tokens)]
 
     @property
     def turns(self) -> list[int]:

@@ -37,17 +37,19 @@ class Conversation(nn.Module):
     window      the working context: `_turns.Window`, in which a summary may stand for what was said
 
     A row is the whole conversation: `completion` holds the policy's tokens, the very ones that were drawn, and between
-    them the answers', which are off the mask. The column `turn` [N D] counts the policy's turns from 0. The trace is
-    that of `Language`, so a row is scored in one forward pass. Outputs are `Transcript`s. An answer goes into the row
-    only if another turn of full length has room behind it. A row that ends there, with a turn that reached
-    `max_new_tokens`, or unanswered after `turns` turns, is truncated.
+    them the answers', which are off the mask. The column `turn` [N D] counts the policy's turns from 0, `unfinished`
+    [N] are rows that their limits ended, and not a turn that was cut off. The trace is that of `Language`, so a row is
+    scored in one forward pass. Outputs are `Transcript`s. An answer goes into the row only if another turn of full
+    length has room behind it. A row that ends there, with a turn that reached `max_new_tokens`, or unanswered after
+    `turns` turns, is truncated.
 
     With `Window(tokens, summaries)` a row goes on where the window is full: the last turn is taken back with its
     answer, the policy is asked for a summary, and what follows is read behind prompt and summary. So a row has several
     segments, each in a context of its own, in which its decisions are scored, and nothing that is read or written is
     longer than `tokens`. A turn that was taken back is no decision of the row, and who answers never hears of it, nor
-    of summaries. A summary is as long as a turn at most and counts in the column `turn`, not in `turns`; one that is
-    cut off stands as it is. A row is truncated where the first turn of a segment and its answer have no room.
+    of summaries. A summary is as long as a turn at most, one that is cut off stands as it is; it counts in the column
+    `turn`, not in `turns`, and the column `summary` [N D] marks it. A row is truncated where the first turn of a
+    segment and its answer have no room.
 
     Chat messages are prompted with the dialogue's schemas, and answers are written by the chat template. A prompt that
     is plain text stands as it is, and the dialogue's stop strings end its turns; see `_replies`.
@@ -202,8 +204,7 @@ class Conversation(nn.Module):
         for i, text in zip(some, drawn.outputs, strict=True):
             words = [token for token in text.tokens if token not in ends]
             role = "summary" if rows[i].summing else "assistant"
-            said = Message(role, self.language.codec.decoded(words, False), failed=text.truncated)
-            rows[i].add(text.tokens, [said])
+            rows[i].add(text.tokens, [Message(role, self.language.codec.decoded(words, False))])
             rows[i].own += text.tokens
             rows[i].said, rows[i].truncated = text, text.truncated
         return Spoken(some, starts, drawn)
@@ -216,7 +217,7 @@ class Conversation(nn.Module):
         on = [i for i, messages in zip(asked, answers, strict=True) if messages and self._heeded(rows[i], messages)]
         for i in summed:
             self._fold(rows[i])
-            rows[i].truncated = not self._fits(rows[i], 0)
+            rows[i].truncated = rows[i].unfinished = not self._fits(rows[i], 0)
         return sorted(on + [i for i in summed if not rows[i].truncated])
 
     def _heeded(self, row: Row, messages: Sequence[Message]) -> bool:
@@ -228,7 +229,7 @@ class Conversation(nn.Module):
             return True
         last = row.take_back() if left and row.summaries < self.window.summaries else []
         if not last:
-            row.truncated = True
+            row.truncated = row.unfinished = True
             return False
         row.add(self._asking(row, last), [*last, self.window.asking])
         row.summing = True
@@ -335,7 +336,10 @@ class Conversation(nn.Module):
             mask=mask,
             logp_old=logp,
         )
-        return made.fill(turn=nn.functional.pad(turn, (0, width - turn.shape[1])))
+        unfinished = torch.tensor([row.unfinished for row in rows], dtype=torch.bool, device=device)
+        told = {"turn": turn, "summary": padded([row.summed for row in rows], device).bool()}
+        told = {name: nn.functional.pad(column, (0, width - column.shape[1])) for name, column in told.items()}
+        return made.fill(**told, unfinished=unfinished)
 
 
 def _by_kind(problems: Sequence[Problem]) -> list[list[int]]:

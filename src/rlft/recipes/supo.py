@@ -71,8 +71,8 @@ def supo(
         group: rows of each.
         lr: learning rate.
         rows: rows in one forward pass of an update.
-        imitation: supervised steps of the base model, 32 dialogues of a careless teacher each; 120 of single summaries
-            stand before them.
+        imitation: supervised steps of the base model on 64 single summaries each, and as many on 32 dialogues of a
+            careless teacher.
         problems: held-out episodes.
         seed: of everything random but the base.
     """
@@ -139,13 +139,13 @@ def highest(pages: Sequence[str]) -> str:
 
 
 def base(imitation: int, critic: bool = False) -> Language:
-    """The cached model after 120 batches of 64 single summaries and `imitation` of 32 careless dialogues."""
+    """The cached model after `imitation` batches of 64 single summaries and as many of 32 careless dialogues."""
 
     def build() -> Language:
         tokenizer = character_tokenizer(DIGITS + LETTERS + ":;n?#>\n")
         model = small_llama(len(tokenizer), width=48, layers=2, context=_CONTEXT)
         language = Language(model, tokenizer, max_new_tokens=_TOKENS)
-        imitate(language, lambda step: [summed(hashed("summed", step, i)) for i in range(64)], 120, lr=1e-2)
+        imitate(language, lambda step: [summed(hashed("summed", step, i)) for i in range(64)], imitation, lr=1e-2)
         stream = Stream(Highest(2, 12), seed=0)
         imitate(reader(language, None, 16), lambda step: [taught(p) for p in stream.take(32)], imitation)
         return language
@@ -213,7 +213,7 @@ CLAIM = Claim(
         "long": Arm("GRPO, a window that holds every episode", {**_TRUNCATED, "window": None}),
         "supo": Arm("SUPO, the small window and up to three summaries"),
         "untrained": Arm("SUPO, its summaries not trained", {"method": summing_up(trained="turns")}),
-        "segments": Arm("SUPO, mean and deviation over segments", {"method": summing_up(normalise="segments")}, grid={}),
+        "segments": Arm("SUPO, statistics over segments", {"method": summing_up(normalise="segments")}, grid={}),
         "few": Arm("episodes that fit in the window, SUPO", {"pages": "few"}, grid={}),
         "few_truncated": Arm("episodes that fit in the window, GRPO", {**_TRUNCATED, "pages": "few"}, grid={}),
     },

@@ -136,8 +136,7 @@ def train(
         gradient_checkpointing=gradient_checkpointing,
     )
     alone = _served(load(model_folder(model)), vllm, dtype)
-    pair = Exchanging in method.needs
-    speaking = talking(alone, tools, turns, tool_seconds, window, summaries)
+    pair, speaking = Exchanging in method.needs, talking(alone, tools, turns, tool_seconds, window, summaries)
     sources = _checked(alone, speaking, method, observer, [source for source in (task, held_out) if source is not None])
     policy = _paired(alone, load(model_folder(observer or model)), observer_asked, sources) if pair else speaking
     trainer = Trainer(
