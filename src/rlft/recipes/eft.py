@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.text import text_measures
@@ -37,7 +37,7 @@ from rlft.types import Method, Problem, Runtime, Text, UserError
 VERSION = 2
 Size = Literal["small", "large"]
 Manner = Literal["terse", "chatty"]
-_SHAPE = {"small": {"width": 32, "layers": 1, "heads": 2}, "large": {"width": 96, "layers": 2, "heads": 4}}
+_SHAPE: dict[str, dict[str, Any]] = {"small": {"width": 32, "layers": 1, "heads": 2}, "large": {"width": 96, "layers": 2, "heads": 4}}
 _TOKENS = 8
 _TERSE, _CHATTY = re.compile(r"=\d"), re.compile(r":\d([PQRS]:\d)+")
 
