@@ -30,7 +30,9 @@ SMOKE = {
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
 }
-BUFFERED: dict[str, dict[str, object]] = {}
+BUFFERED = {
+    "wsrl": {"pretraining": 4, "steps": 3, "interval": 30, "updates": 1.0, "warmup": 40, "episodes": 3, "batch": 8},
+}
 
 
 def test_every_recipe_is_here():
