@@ -37,7 +37,10 @@ from rlft.types import Method, Problem, Runtime, Text, UserError
 VERSION = 2
 Size = Literal["small", "large"]
 Manner = Literal["terse", "chatty"]
-_SHAPE: dict[str, dict[str, Any]] = {"small": {"width": 32, "layers": 1, "heads": 2}, "large": {"width": 96, "layers": 2, "heads": 4}}
+_SHAPE: dict[str, dict[str, Any]] = {
+    "small": {"width": 32, "layers": 1, "heads": 2},
+    "large": {"width": 96, "layers": 2, "heads": 4},
+}
 _TOKENS = 8
 _TERSE, _CHATTY = re.compile(r"=\d"), re.compile(r":\d([PQRS]:\d)+")
 
