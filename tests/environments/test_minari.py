@@ -1,6 +1,7 @@
 """Minari data sets: ours come back as they were, others' as Gymnasium flattens them, and what does not fit is said."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,10 +48,11 @@ def episodes(world):
 
 
 @pytest.mark.parametrize("world", [WORLD, CHOICES], ids=["box", "discrete"])
-def test_there_and_back(world, tmp_path):
+def test_there_and_back(world, tmp_path, monkeypatch):
     library, given = needed(), episodes(world)
-    minari.write(given, tmp_path / "set", world.action, "rlft/test-v3")
-    found = minari.read(tmp_path / "set", world)
+    monkeypatch.chdir(tmp_path)
+    minari.write(given, Path("set"), world.action, "rlft/test-v3")
+    found = minari.read("set", world)
     assert {len(episode) for episode in given} == {9, 4, 1}
     assert len(found) == len(given) and all(map(same, found, given))
     assert {(e.terminated, e.truncated) for e in found} == {(True, False), (False, True), (False, False)}

@@ -10,6 +10,7 @@ from rlft.environments.play import play
 from rlft.methods.iql import iql
 from rlft.methods.sac import sac
 from rlft.recipes.wsrl import CLAIM, CONSERVATIVE, ONLINE, offline_method, online, wsrl
+from rlft.types import UserError
 
 SMALL = {**CLAIM.smoke, "steps": 3}
 
@@ -73,6 +74,7 @@ def test_the_dip_is_below_the_last_evaluation_before_the_world():
     evaluations = [{"step": step, "reward": reward} for step, reward in enumerate(rewards)]
     assert online(metrics, evaluations) == {"dip": pytest.approx(0.3), "lowest": 0.5, "online": pytest.approx(0.7)}
     assert online(metrics[:2], evaluations[:3]) == {}
+    assert online(metrics, [line for line in evaluations if line["step"] not in (3, 4)])["dip"] == 0
 
 
 def test_data_of_others_and_a_world_of_gymnasium(tmp_path):
@@ -85,9 +87,11 @@ def test_data_of_others_and_a_world_of_gymnasium(tmp_path):
         world, keys, keys, lambda seen, rows, t: 4 * torch.rand(len(seen), 1, 1, generator=generator).double() - 2
     )
     minari.write(played.episodes(), tmp_path / "set", world.action)
-    run = built("wsrl", env="Pendulum-v1", data=tmp_path / "set", pretraining=20, interval=10, warmup=5)
+    run = built("wsrl", env="Pendulum-v1", data=str(tmp_path / "set"), pretraining=20, interval=10, warmup=5)
     assert len(run.trainer.offline) == 18 and run.steps == 2 + 3
     log = list(run.trainer.run(run.steps))
     assert ["decisions/drawn" in metrics for metrics in log] == [False, False, True, True, True]
     assert run.trainer.updated == 20 + 30
     assert not list(cache.cache_dir().glob("wsrl-*"))
+    with pytest.raises(UserError, match="give --env and --data"):
+        built("wsrl", env="Pendulum-v1")

@@ -67,7 +67,8 @@ def write(episodes: Sequence[Episode], folder: Path, action: Space, name: str = 
     else:
         acts = spaces.Box(np.array(action.low), np.array(action.high), dtype=np.float64)
     folder.mkdir(parents=True)
-    storage = MinariStorage.new(folder, seen, acts, data_format="hdf5")
+    # resolved: Minari looks for a relative path inside itself
+    storage = MinariStorage.new(folder.resolve(), seen, acts, data_format="hdf5")
     storage.update_metadata({"dataset_id": name, "minari_version": minari.__version__})
     storage.update_episodes(
         EpisodeBuffer(
@@ -92,7 +93,7 @@ def _library() -> Any:
 
 
 def _opened(source: str | Path) -> Any:
-    minari, path = _library(), Path(source)
+    minari, path = _library(), Path(source).resolve()
     try:
         if path.is_dir():
             return minari.MinariDataset(path / "data" if (path / "data").is_dir() else path)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,7 +39,7 @@ from rlft.policies.control import Control, StateTanhGaussian
 from rlft.rewards.environment import environment_reward
 from rlft.runs import Run
 from rlft.tasks.starts import Starts
-from rlft.types import Runtime
+from rlft.types import Runtime, UserError
 
 # Raised when an offline phase would come out otherwise.
 VERSION = 1
@@ -74,7 +73,7 @@ def wsrl(
     lr: float = 3e-4,
     episodes: int = 120,
     env: str | None = None,
-    data: Path | None = None,
+    data: str | None = None,
     width: int = 64,
     batch: int = 64,
     problems: int = 64,
@@ -96,18 +95,20 @@ def wsrl(
         episodes: of the careless teachers.
         env: a Gymnasium environment instead of the point mass; it needs --data, and its offline phase is a part of the
             run, of steps of as many updates.
-        data: a folder of a Minari data set.
+        data: a folder of a Minari data set, or the name of one that is here.
         width: of all hidden layers.
         batch: transitions in an update.
         problems: held-out starts.
         seed: of everything random, the careless teachers too.
     """
+    if (env is None) != (data is None):
+        raise UserError("a Gymnasium environment needs episodes and these their environment: give --env and --data")
     world: Any = WORLD if env is None else Gymnasium(env)
-    given = careless(episodes, seed) if env is None else minari.read(data or "", world)
+    given = careless(episodes, seed) if data is None else minari.read(data, world)
     taken = steps * interval
     shape: dict[str, Any] = {"hidden": (width, width), "batch": batch, "seed": seed}
-    started = env is None and pretraining > 0
-    before = Phase(offline_method(method, weight), steps=-(-pretraining // interval) or 1, worlds=0, offline=1.0)
+    started, length = env is None and pretraining > 0, -(-pretraining // interval)
+    before = Phase(offline_method(method, weight), steps=max(length, 1), worlds=0, offline=1.0)
     after = Phase(
         method,
         utd=(updates * taken + 1e-6) / max(taken - warmup + 1, 1),  # a hair more, so that rounding takes no update away
@@ -131,10 +132,10 @@ def wsrl(
     )
     if started:  # the duals that only the online phase has start anew
         learner.agent.load_state_dict(pretrained(before.method, pretraining, given, episodes, shape), strict=False)
-    total = steps + (before.steps or 0) * (len(phases) - 1)
     measures = [promised(learner.agent.q, world.action, method.settings["gamma"])]
     deploy, held_out = learner.policy.deterministic(), Starts(world, split="test")
     measures += [control(world)] if isinstance(world, Measured) else []
+    total = steps + (length if before in phases else 0)
     return Run(learner, total, held_out, problems=problems, deploy=deploy, measures=measures, every=1)
 
 
@@ -177,8 +178,7 @@ def online(metrics: Lines, evaluations: Lines) -> Numbers:
     rewards = [line["reward"] for line in evaluations if acted and line["step"] >= acted[0] - 1]
     if len(rewards) < 2:
         return {}
-    after = rewards[1:]
-    return {"dip": rewards[0] - min(after), "lowest": min(after), "online": sum(after) / len(after)}
+    return {"dip": rewards[0] - min(rewards), "lowest": min(rewards), "online": sum(rewards[1:]) / len(rewards[1:])}
 
 
 _FROM_DATA = {"method": CONSERVATIVE, "warmup": 1}
