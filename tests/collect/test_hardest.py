@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.advantages import center, gae, per_group, zscore
+from rlft.advantages.correction import weights as importance_weights
 from rlft.advantages.demonstrated import beside_demonstrations
 from rlft.collect.hardest import Hardest
 from rlft.collect.sources import informative
@@ -124,6 +125,18 @@ def test_a_buffer_that_never_fills_is_grpo():
     assert (weights(plain) - weights(trainer(grpo()))).abs().max() > 0.1
 
 
+def test_where_everything_is_solved_it_is_grpo():
+    def solved(problems, outputs):
+        return [2.0 if i % 3 == p.index % 3 else 0.5 for i, p in enumerate(problems)]
+
+    plain, both = trainer(grpo(beta=0.0), solved), trainer(relift(size=1), solved)
+    for _ in range(4):
+        here, there = plain.step(), both.step()
+        assert (there["hardest/waiting"], there["hardest/shown"]) == (0, 0)
+        assert there["loss"] == here["loss"] and torch.equal(weights(plain), weights(both))
+    assert not both.optimizers["demonstrations"].state_dict()["state"]
+
+
 def test_a_step_is_grpo_s_and_then_one_of_imitation():
     """By hand: plain gradient descent, first on the rows as GRPO has them, then on the answers from where that led."""
     method = relift(size=2, solved=5.0, demonstration_lr=0.4)
@@ -202,6 +215,21 @@ def test_rewards_of_decisions_are_joined():
     t = trainer(relift(size=2, solved=50.0), each)
     batch = t.collect()
     assert batch.reward_at.shape == batch.mask.shape and not batch.reward_at[12:].any()
+
+
+def test_rows_that_another_engine_drew_are_joined():
+    """A demonstration has no engine's log-probability: its weight is 1."""
+    t = trainer(relift(size=2, solved=5.0))
+    draw = t.draw
+
+    def elsewhere(count):
+        rows = draw(count)
+        return rows.fill(logp_drawn=rows.logp_old - 0.5)
+
+    t.draw = elsewhere
+    batch = t.collect()
+    found = importance_weights(batch)
+    assert (found[12:] == 1).all() and (found[:12][batch.mask[:12]] > 1.6).all()
 
 
 def test_a_critic_s_columns_are_kept_too():

@@ -328,6 +328,8 @@ def test_what_was_said_can_be_demonstrated():
 def test_answers_that_cannot_be_demonstrated(answer, message):
     with pytest.raises(UserError, match=f"problem 3 of task/train:? .*{message}"):
         conversation().demonstrate([replace(PROMPTS[3], answer=answer)], 0)
+    with pytest.raises(UserError, match=message):
+        conversation().check_lessons([PROMPTS[2], replace(PROMPTS[3], answer=PROMPTS[2].answer, demonstration=answer)])
 
 
 def test_a_chat_template_writes_the_answers():

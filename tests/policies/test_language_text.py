@@ -105,6 +105,19 @@ def test_an_answer_follows_its_prompt_as_one_text_would():
     assert codec.lesson(Problem(0, "a", answer="b")) == [2]
 
 
+def test_a_demonstration_is_imitated_in_place_of_the_answer():
+    codec = Codec(characters(), (), None)
+    both = Problem(0, "a", answer="b", demonstration="a. b")
+    assert codec.tokenizer.decode(codec.lesson(both)) == "a. b" == both.lesson
+    assert Problem(0, "a", answer="b").lesson == "b" and Problem(0, "a").lesson is None
+    policy = Language(small_llama(34, width=16, layers=1, heads=2, context=8), characters(), max_new_tokens=2)
+    (row,) = policy.demonstrate([both], 0).outputs
+    assert row == "a. b"
+    policy.check_lessons([both])
+    with pytest.raises(UserError, match="problem 0 of task/train: its prompt of 2 tokens and 7 new ones do not fit"):
+        policy.check_lessons([both, Problem(0, "a", demonstration="a. bbb")])
+
+
 def test_an_answer_that_would_change_the_prompt_is_encoded_alone():
     merging = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
     codec = Codec(PreTrainedTokenizerFast(tokenizer_object=merging), (), None)

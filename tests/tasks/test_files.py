@@ -53,6 +53,16 @@ def test_the_answer_is_there_or_not(tmp_path):
         Files(without, answer="answer")
 
 
+def test_a_demonstration_beside_the_answer(tmp_path):
+    rows = [{"prompt": "p", "answer": 3, "worked": "1+2=3", "demonstration": "3!"}, {"prompt": "q", "answer": 4}]
+    file = write(tmp_path / "a.jsonl", rows)
+    usual, other = Files(file), Files(file, demonstration="worked")
+    assert [(p.answer, p.demonstration, p.lesson) for p in map(usual.at, range(2))] == [(3, "3!", "3!"), (4, None, 4)]
+    assert [p.lesson for p in map(other.at, range(2))] == ["1+2=3", 4]
+    with pytest.raises(UserError, match="no column 'workd'; did you mean worked"):
+        Files(file, demonstration="workd")
+
+
 def test_chat_messages_are_kept(tmp_path):
     turns = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "1+1?"}]
     for ending in (".jsonl", ".parquet"):

@@ -117,6 +117,21 @@ def test_check_reward(place, capsys):
     assert "gold answer" in said and "another's" in said and "the model's" in said
 
 
+def test_imitation_then_reinforcement(place, capsys):
+    """The answers' own column for the reward, another for what is imitated, and both stages in one run."""
+    rows = [{"prompt": f"say {c}", "answer": c, "solution": f"{c} {c}"} for c in "abcd"]
+    (place / "shown.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--data", place / "shown.jsonl", "--demonstration-field", "solution", "--reward", "exact"]
+    assert tool("check-reward", *words, "--rows", 1) == 0
+    assert "demonstration" in capsys.readouterr().out
+    words += ["--model", place / "model", "--method", "sft_grpo", "--method.taught", 2, "--steps", 3, "--prompts", 4]
+    assert tool("train", *words, "--max-new-tokens", 6, "--lr", 1e-3, "--out", place / "stages") == 0
+    lines = [json.loads(line) for line in (place / "stages" / "metrics.jsonl").read_text().splitlines()]
+    assert [line.get("rows/demonstrated") for line in lines] == [4, 4, None]
+    assert lines[1]["loss/demonstrations"] < lines[0]["loss/demonstrations"] and lines[1]["length"] == 4
+    assert "nothing to learn from" not in capsys.readouterr().err or lines[2]["updates"] == 0
+
+
 def test_report(place, capsys):
     assert tool("report", place / "run") == 0
     assert capsys.readouterr().out.strip() == str(place / "run" / "report.html")

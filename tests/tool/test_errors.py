@@ -91,6 +91,22 @@ def test_prompt_longer_than_the_context(tool, data):
     assert "31 tokens" in said and "24" in said
 
 
+@pytest.mark.parametrize("method", ["relift", "sft"])
+def test_nothing_to_imitate(tool, data, method):
+    data.write_text('{"prompt": "say a", "level": 1}\n{"prompt": "say b"}\n')
+    said = tool(method=method)
+    assert f"method {method} imitates demonstrations, and data has none" in said and "--demonstration-field" in said
+
+
+def test_a_demonstration_longer_than_the_context(tool, data):
+    data.write_text(data.read_text() + json.dumps({"prompt": "say e", "demonstration": "e" * 30}) + "\n")
+    assert "31 new ones do not fit" in tool(method="relift")
+
+
+def test_unknown_demonstration_column(tool):
+    assert "no column 'shown'" in tool("--demonstration-field", "shown", method="relift")
+
+
 def test_unknown_method(tool):
     assert "unknown method 'grop'; did you mean" in tool("--method", "grop")
 
