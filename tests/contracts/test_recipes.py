@@ -30,7 +30,9 @@ SMOKE = {
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
 }
-BUFFERED: dict[str, dict[str, object]] = {}
+BUFFERED: dict[str, dict[str, object]] = {
+    "pa_rl": {"data": 4, "offline": 8, "online": 32, "batch": 8, "width": 8, "problems": 4},
+}
 
 
 def test_every_recipe_is_here():
