@@ -33,8 +33,9 @@ SMOKE = {
     "relift": {"imitation": 150, "problems": 8, "prompts": 32},
     "supo": {"pages": "few", "imitation": 40, "prompts": 32, "group": 16},
 }
-BUFFERED = {
+BUFFERED: dict[str, dict[str, object]] = {
     "wsrl": {"pretraining": 4, "steps": 3, "interval": 30, "updates": 1.0, "warmup": 40, "episodes": 3, "batch": 8},
+    "pa_rl": {"data": 4, "offline": 8, "online": 32, "batch": 8, "width": 8, "problems": 4},
 }
 
 

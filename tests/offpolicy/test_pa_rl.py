@@ -126,6 +126,7 @@ def test_it_acts_by_its_search(kind):
     noise = still.noise(keys, torch.arange(4, 7))
     assert torch.equal(noise[1:2], still.noise(keys[1:2], torch.arange(4, 7)))
     proposed = torch.stack([one.policy.act(seen, noise[:, 2, j]) for j in range(6)], dim=1)
+    assert proposed.std(dim=1).max(dim=1).values.min() > 0.05
     best = one.agent.q.of(seen, proposed).mean(dim=0).argmax(dim=1)
     assert_close(still.act(seen, noise[:, 2]), proposed[torch.arange(3), best].detach(), atol=1e-12, rtol=0)
     task = Starts(WORLD)
