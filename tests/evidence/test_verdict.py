@@ -111,5 +111,5 @@ def test_the_digest_is_also_that_of_what_arms_do_not_say():
 
 
 def test_arguments_that_a_result_could_not_keep_are_refused():
-    with pytest.raises(UserError, match="plain values and methods"):
+    with pytest.raises(UserError, match="plain values, methods and functions"):
         claim(arms={"a": Arm("a", {"reward": len}), "b": Arm("b")}).digest()
