@@ -54,20 +54,21 @@ class Still:
 
 
 class Peer:
-    """Stable-Baselines3 in a process of its own, asked line by line."""
+    """A script of this folder in a process of its own with a Python of its own, asked line by line."""
 
-    def __init__(self, python: str):
-        command = [python, str(ROOT / "benchmarks" / "control_peer.py")]
+    def __init__(self, python: str, script: str = "control_peer.py"):
+        self.script = script
+        command = [python, str(ROOT / "benchmarks" / script)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
         self.about = self.answer()
 
     def answer(self) -> dict:
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit("the peer ended: run benchmarks/control_peer.py by hand with its Python to see why")
-        return json.loads(line)
+        while line := self.process.stdout.readline():
+            if line.startswith("{"):  # some peers also print what they are doing
+                return json.loads(line)
+        raise SystemExit(f"the peer ended: run benchmarks/{self.script} by hand with its Python to see why")
 
     def do(self, name: str, **settings) -> dict:
         assert self.process.stdin is not None
