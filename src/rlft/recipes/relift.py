@@ -15,10 +15,8 @@ control has sums alone, of which the base solves nearly all now and then: little
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from rlft.cache import cached
 from rlft.evaluate import solved_share
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.difficulty import by_difficulty
@@ -30,7 +28,7 @@ from rlft.methods.sft_grpo import sft_grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.chains import OPERATORS, Chains, totals
 from rlft.tasks.stream import Stream
@@ -109,10 +107,7 @@ def base(imitation: int) -> Language:
         imitate(policy, lambda step: [mistaken(problem) for problem in stream.take(64)], steps=imitation)
         return policy
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS)
-
-    return cached(f"relift-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"relift-{VERSION}-{imitation}", build, max_new_tokens=_TOKENS)
 
 
 def mistaken(problem: Problem) -> Problem:

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
-from rlft.cache import cached
 from rlft.environments.pages import Pages
 from rlft.evaluate import evaluate
 from rlft.evidence.claim import Arm, Claim, Statement
@@ -28,7 +26,7 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
 from rlft.policies.conversation import Conversation, Window
 from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.pretrain import cached_language, imitate
 from rlft.runs import Run
 from rlft.tasks.highest import DIGITS, LETTERS, Highest
 from rlft.tasks.stream import Stream
@@ -150,10 +148,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         imitate(reader(language, None, 16), lambda step: [taught(p) for p in stream.take(32)], imitation)
         return language
 
-    def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=_TOKENS, critic=critic)
-
-    return cached(f"supo-{VERSION}-{imitation}", build, lambda policy, path: policy.save(path), load)
+    return cached_language(f"supo-{VERSION}-{imitation}", build, max_new_tokens=_TOKENS, critic=critic)
 
 
 def summed(draw: int) -> Problem:
