@@ -27,7 +27,7 @@ def test_the_smoke_run_measures_every_arm(name, tmp_path):
         (run,) = data["runs"].values()
         assert run[result["claim"]["metric"]] is not None, arm
         trained = run["cost/updates"] > 0
-        assert not trained or run["cost/rows/drawn"] + run["cost/rows/demonstrated"] > 0, arm
+        assert not trained or run["cost/decisions/drawn"] + run["cost/rows/demonstrated"] > 0, arm
         assert not trained or run.get("train/ratio/first", 0.0) <= 5e-5, arm
     assert len({json.dumps(data["arguments"]) for data in result["arms"].values()}) == len(result["arms"])
 
