@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "rlft"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 # A part of the package, and the parts of the package it may import. `core` is what everybody may.
-CORE = {"errors", "rollouts", "types", "noise", "cache", "acting"}
+CORE = {"errors", "rollouts", "types", "noise", "cache", "acting", "products"}
 LAYERS = {
     "errors": set(),
     "rollouts": set(),
@@ -17,6 +17,7 @@ LAYERS = {
     "noise": {"rollouts", "types"},
     "cache": set(),
     "acting": set(),
+    "products": set(),
     "losses": {"types"},
     "advantages": CORE | {"losses"},
     "surrogate": {"types", "losses"},

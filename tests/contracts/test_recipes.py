@@ -30,7 +30,7 @@ SMOKE = {
     "svdd": {"setting": "strings", "iterations": 20, "width": 2},
     "dictionary_translation": {"drills": 2, "imitation": 30},
     "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
-    "relift": {"imitation": 150, "problems": 8, "prompts": 32},
+    "relift": {"imitation": 250, "problems": 8, "prompts": 32},
     "supo": {"pages": "few", "imitation": 40, "prompts": 32, "group": 16},
 }
 BUFFERED: dict[str, dict[str, object]] = {

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
+
+from rlft.products import linear
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -39,6 +40,6 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "*N I"]) -> Float[Tensor, "*N O"]:
         layers = list(zip(self.weights, self.biases, strict=True))
         for weight, bias in layers[:-1]:
-            x = self.activation(functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
+            x = self.activation(linear(x, weight.to(x.dtype), bias.to(x.dtype)))
         weight, bias = layers[-1]
-        return functional.linear(x, weight.to(x.dtype), bias.to(x.dtype))
+        return linear(x, weight.to(x.dtype), bias.to(x.dtype))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlft.environments.protocol import Discrete, Space
+from rlft.products import stacked
 
 Norm = Callable[[Tensor], Tensor]
 
@@ -58,9 +59,9 @@ class Ensemble(nn.Module):
         layers = list(zip(self.weights, self.biases, strict=True))
         h = x.expand(self.members, *x.shape)
         for weight, bias in layers[:-1]:
-            h = self.norm(torch.baddbmm(bias.to(x.dtype), h, weight.to(x.dtype))).relu()
+            h = self.norm(stacked(h, weight.to(x.dtype), bias.to(x.dtype))).relu()
         weight, bias = layers[-1]
-        return torch.baddbmm(bias.to(x.dtype), h, weight.to(x.dtype))
+        return stacked(h, weight.to(x.dtype), bias.to(x.dtype))
 
 
 class Critics(nn.Module):

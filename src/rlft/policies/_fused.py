@@ -14,10 +14,11 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import linear, silu
 from torch.nn.functional import rms_norm as torch_rms_norm
+from torch.nn.functional import silu
 
 from rlft.policies._sampling import unpack
+from rlft.products import linear, times
 
 # torch names it, and its stubs do not.
 _silu_backward: Any = torch.ops.aten.silu_backward
@@ -148,9 +149,9 @@ class _Chosen(Function):
             back = scores.sub_(norms[part, None]).exp_().mul_(-slope)
             back = back.scatter_add_(1, tokens[part, None], slope).to(hidden.dtype)
             if to_hidden is not None:
-                torch.mm(back, weight, out=to_hidden[part])
+                to_hidden[part] = times(back, weight)
             if to_weight is not None:
-                to_weight += back.t() @ hidden[part]
+                to_weight += times(back.t(), hidden[part])
             if to_bias is not None:
                 to_bias += back.sum(0)
         to_weight = None if to_weight is None else to_weight.to(weight.dtype)

@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from rlft.policies._fused import gated, rms_norm, turned
 from rlft.policies._packed import Layout
+from rlft.products import linear
 
 _TRUNK = {"embed_tokens", "layers", "norm", "rotary_emb"}
 _LAYER = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
@@ -183,16 +184,6 @@ class Trunk:
         attended = scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.scaling, enable_gqa=grouped)
         return attended.transpose(1, 2)
 
-    def attended(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Float[Tensor, "n C"]:
-        """One query [n H E] of each row to keys and values [n h S E] that stand before it; `seen` [n 1 1 S]."""
-        grouped = q.view(len(q), self.key_heads, -1, self.width)
-        if q.dtype in (torch.bfloat16, torch.float16):  # keeps its scores in float32
-            return scaled_dot_product_attention(grouped, k, v, attn_mask=seen, scale=self.scaling).flatten(1)
-        scores = torch.bmm((grouped * self.scaling).flatten(0, 1), k.flatten(0, 1).transpose(1, 2))
-        if seen is not None:
-            scores = (scores.view(*grouped.shape[:3], -1) + seen).flatten(0, 1)
-        return torch.bmm(scores.softmax(-1), v.flatten(0, 1)).view(len(q), -1)
-
     def masked(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Float[Tensor, "N D H E"]:
         """Attention of queries [N D H E] to keys and values [N S h E]; `seen` is that of `added`, or everything is.
 
@@ -213,7 +204,7 @@ def hooked(module: Any) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
-def _direct(module: Any) -> Callable[[Tensor], Tensor]:
+def direct(module: Any) -> Callable[[Tensor], Tensor]:
     """A plain linear layer without the module around it, which costs as much as a small product."""
     if type(module) is not nn.Linear or hooked(module):
         return module
@@ -226,16 +217,16 @@ def _block(layer: Any) -> Block:
     smooth = "silu" in type(act).__name__.lower()
     return Block(
         first=layer.input_layernorm,
-        query=_direct(attention.q_proj),
-        key=_direct(attention.k_proj),
-        value=_direct(attention.v_proj),
+        query=direct(attention.q_proj),
+        key=direct(attention.k_proj),
+        value=direct(attention.v_proj),
         query_norm=norms.get("q_norm"),
         key_norm=norms.get("k_norm"),
-        out=_direct(attention.o_proj),
+        out=direct(attention.o_proj),
         second=layer.post_attention_layernorm,
-        gate=_direct(mlp.gate_proj),
-        up=_direct(mlp.up_proj),
-        down=_direct(mlp.down_proj),
+        gate=direct(mlp.gate_proj),
+        up=direct(mlp.up_proj),
+        down=direct(mlp.down_proj),
         act=gated if smooth else lambda gate, up: act(gate) * up,
         around=(layer, attention, mlp, act),
     )

@@ -1,7 +1,6 @@
-"""Going on token by token with a lean trunk: keys and values in storage allocated once, a slot for all rows at a time.
+"""Going on token by token with a lean trunk: a `Decoder` as `_sampling` asks. What rows remember is in `_lean_cache`.
 
-A `Decoder` as `_sampling` asks for. A prompt is read without padding and once for its group; its keys stand in front,
-padded at the end where prompts differ in length, and each token of a row takes the next slot after the longest prompt.
+A prompt is read without padding and once for its group.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.policies._fused import widened
-from rlft.policies._lean import Angles, Keys, Trunk
+from rlft.policies._lean import Angles, Keys, Trunk, direct
+from rlft.policies._lean_cache import Cache, GrowingSlots, NewSlots
 from rlft.policies._packed import Layout
 
 
@@ -24,61 +24,57 @@ class LeanDecoder:
 
     share = 0.97
 
-    def __init__(self, trunk: Trunk, head: Any):
-        self.trunk, self.head = trunk, head
+    def __init__(self, trunk: Trunk, head: Any, new_slots: NewSlots = GrowingSlots):
+        self.trunk, self.head, self.new_slots = trunk, direct(head), new_slots
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
-        width = tokens.shape[1]
-        device = tokens.device
+        width, device = tokens.shape[1], tokens.device
         length = torch.tensor(lengths, device=device)
         none = torch.zeros(0, dtype=torch.long, device=device)
         layout = Layout(tokens, length, tokens[:0], none, none)
         keys: Keys = []
         hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
-        self.used, self.slots, self.position = width, width + room, length
-        self.angles = self.trunk.angles(torch.arange(self.slots, device=device))
-        # [2, P, h, L, E] a layer; slots for what follows come with the first `keep`
-        self.held = [torch.stack(pair) for pair in keys]
-        self.seen = None
+        self.position, self.cache = length, None
+        self.angles = self.trunk.angles(torch.arange(width + room, device=device))
+        gap = None
         if min(lengths) < width:
-            place = torch.arange(self.slots, device=device)
-            gap = (place >= length[:, None]) & (place < width)
-            self.seen = torch.zeros(gap.shape, dtype=hidden.dtype, device=device).masked_fill_(gap, -math.inf)
+            behind = torch.arange(width, device=device) >= length[:, None, None]
+            gap = torch.zeros(behind.shape, dtype=widened(hidden[:0]).dtype, device=device)
+            gap = gap.masked_fill_(behind, -math.inf)
+        self.read = [torch.stack(pair) for pair in keys], gap, room
         return self._logits(hidden)
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:
-        count = len(rows)
-        moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
-        roomy = self.held[0].shape[3] == self.slots and count <= self.held[0].shape[1]
-        if roomy and bool((rows[moved] >= count).all()):
-            # Only places of dropped rows are written, so the storage stays.
-            for held in self.held:
-                held[:, moved, :, : self.used] = held[:, rows[moved], :, : self.used]
-            self.held = [held[:, :count] for held in self.held]
+        if self.cache is None:
+            prompt, gap, room = self.read
+            self.cache = Cache(prompt, gap, rows, room, self.new_slots)
+            del self.read
         else:
-            self._copy(rows)
+            self.cache.keep(rows)
         self.position = self.position[rows]
-        self.seen = None if self.seen is None else self.seen[rows]
-
-    def _copy(self, rows: Int[Tensor, "n"]) -> None:
-        for layer, old in enumerate(self.held):
-            shape = (2, len(rows), old.shape[2], self.slots, old.shape[4])
-            new = old.new_empty(shape)
-            new[:, :, :, : self.used] = old[:, rows, :, : self.used]
-            self.held[layer] = new
 
     def step(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
-        trunk, slot = self.trunk, self.used
-        self.used += 1
+        logits = self.after(tokens)
+        self.advance()
+        return logits
+
+    def after(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
+        """A step but for `advance`: done twice it changes nothing more."""
+        trunk, cache = self.trunk, self.cache
+        assert cache is not None, "keep() before the first step()"
         angles = Angles(self.angles.cos[self.position], self.angles.sin[self.position])
-        self.position = self.position + 1
-        seen = None if self.seen is None else self.seen[:, None, None, : self.used]
         x = trunk.trunk.embed_tokens(tokens)
-        for block, held in zip(trunk.blocks, self.held, strict=True):
-            queries, held[0, :, :, slot], held[1, :, :, slot] = trunk.projected(block, x, angles)
-            shown = held[:, :, :, : self.used]
-            x = trunk.after(block, x, trunk.attended(queries, shown[0], shown[1], seen))
+        for layer, block in enumerate(trunk.blocks):
+            queries, keys, values = trunk.projected(block, x, angles)
+            cache.slots.write(layer, keys, values)
+            x = trunk.after(block, x, cache.attended(layer, queries * trunk.scaling))
         return self._logits(trunk.normed(x))
+
+    def advance(self) -> None:
+        """To the next position and slot."""
+        assert self.cache is not None, "keep() before the first step()"
+        self.position += 1
+        self.cache.slots.advance()
 
     def _logits(self, hidden: Tensor) -> Tensor:
         return widened(self.head(hidden))

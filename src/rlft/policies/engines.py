@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from rlft.policies._captured import Captured
 from rlft.policies._decode import Decoders, Decodes, attends_to_everything, trial
 from rlft.policies._fused import chosen_log_probs
 from rlft.policies._lean import Trunk, built_like_llama, hooked
@@ -78,17 +79,19 @@ class Lean:
 
     Whether the parts are put together as there is tried once, against plain forwards at the beginning and at the end
     of the context. While somebody hooks onto a module that the lean code does not call (FSDP does), it stands back.
+
+    captured    whether decoding steps have fixed shapes and, on a GPU, are played from a CUDA graph; None: on a GPU
     """
 
-    def __init__(self, model: Causal):
-        self.model, self.plain = model, Plain(model)
+    def __init__(self, model: Causal, captured: bool | None = None):
+        self.model, self.plain, self.captured = model, Plain(model), captured
         own = isinstance(model, Decodes)
         self.fits = not own and built_like_llama(model) and attends_to_everything(model)
         self.exact: bool | None = None
 
     def decoder(self) -> Decoder:
         trunk = self._usable()
-        return self.plain.decoder() if trunk is None else LeanDecoder(trunk, self.model.get_output_embeddings())
+        return self.plain.decoder() if trunk is None else self._going_on(trunk)
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         trunk = self._usable()
@@ -116,8 +119,13 @@ class Lean:
         if any(map(hooked, trunk.bypassed())):
             return None
         if self.exact is None:
-            self.exact = _agrees(self.model, trunk)
+            self.exact = _agrees(self.model, trunk, self._going_on(trunk))
         return trunk if self.exact else None
+
+    def _going_on(self, trunk: Trunk) -> Decoder:
+        head = self.model.get_output_embeddings()
+        captured = head.weight.is_cuda if self.captured is None else self.captured
+        return Captured(trunk, head) if captured else LeanDecoder(trunk, head)
 
 
 def laid_out(asked: Asked, start: int = 0) -> Layout:
@@ -130,7 +138,7 @@ def laid_out(asked: Asked, start: int = 0) -> Layout:
 
 
 @torch.no_grad()
-def _agrees(model: Causal, trunk: Trunk) -> bool:
+def _agrees(model: Causal, trunk: Trunk, decoder: Decoder) -> bool:
     """Hidden states at both ends of the context, and logits of a decoder, to 1e-4 of their spread (half: 0.1)."""
     weight, known = next(model.parameters()), model.get_input_embeddings().num_embeddings
     tolerance = 0.1 if weight.dtype in (torch.bfloat16, torch.float16) else 1e-4
@@ -144,7 +152,7 @@ def _agrees(model: Causal, trunk: Trunk) -> bool:
     )
     context = getattr(model.config, "max_position_embeddings", None) or 8
     pairs = [_states(model, trunk, rows, start) for start in (0, max(context - 8, 0))]
-    pairs.append((trial(LeanDecoder(trunk, model.get_output_embeddings()), model), trial(None, model)))
+    pairs.append((trial(decoder, model), trial(None, model)))
     return all(bool((ours - finite(plain)).abs().mean() <= tolerance * plain.std()) for ours, plain in pairs)
 
 
