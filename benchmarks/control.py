@@ -4,7 +4,8 @@
     python benchmarks/control.py --peer VENV/bin/python --curve Pendulum-v1  returns at equal steps
 
 VENV is an environment of its own: `pip install stable-baselines3 torch==2.13.0`. Times are CPU seconds of the process,
-medians over rounds in which the two alternate; `products` is the time of the bare matrix products of an update, by the library that ours takes.
+medians over rounds in which the two alternate; `products` is the time of the bare matrix products of an update, by the
+library that ours takes.
 """
 
 import argparse

@@ -14,7 +14,8 @@ def chosen(request, monkeypatch):
         if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
             pytest.skip("this torch has no oneDNN")
         monkeypatch.setattr(products, "mkl_is_slower", lambda: True)
-        monkeypatch.setattr(products, "_ENOUGH", 1)
+        for name, value in {"_ENOUGH": 1, "_WIDE": 1, "_LEARNING": (4, 2), "_READING": (4, 2, 1)}.items():
+            monkeypatch.setattr(products, name, value)
     return request.param
 
 
@@ -32,7 +33,7 @@ def compared(ours, theirs, inputs):
     assert_close(found, wanted, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(7, 5, 3), (1, 4, 4), (64, 128, 96)])
+@pytest.mark.parametrize("shape", [(7, 5, 3), (1, 4, 4), (64, 128, 96), (77, 16, 8)])
 @pytest.mark.parametrize("biased", [True, False])
 def test_a_linear_layer_and_its_gradients(chosen, shape, biased):
     rows, inner, outer = shape
@@ -54,7 +55,7 @@ def test_a_stack_of_layers_and_their_gradients(chosen):
 def test_a_product(chosen):
     a, b = numbers(6, 5).detach(), numbers(4, 5, seed=1).detach()
     assert_close(products.times(a, b.t()), a @ b.t())
-    assert_close(products.times(a.t(), a), a.t() @ a)
+    assert_close(products.summed(a, numbers(6, 3).detach()), a.t() @ numbers(6, 3).detach())
 
 
 def test_what_needs_no_gradient_gets_none(chosen):
@@ -77,15 +78,48 @@ def test_what_is_not_two_rows_of_float32_is_torch_s_own(chosen):
         assert products.linear(x[0], weight).dtype == torch.bfloat16
 
 
-def test_small_products_are_left_to_mkl(monkeypatch):
+def seen(monkeypatch):
+    """What oneDNN is given: the shapes of its two inputs, of a processor where it is the faster one."""
     calls = []
+
+    def multiplied(x, weight, bias=None):
+        calls.append((*x.shape, *weight.shape))
+        return torch.nn.functional.linear(x, weight, bias)
+
     monkeypatch.setattr(products, "mkl_is_slower", lambda: True)
-    monkeypatch.setattr(products, "_onednn", lambda x, weight, bias: calls.append(len(x)) or x @ weight.t())
-    few, many = numbers(2**7, 2**8).detach(), numbers(2**8, 2**8).detach()
-    for rows in (few, many):
-        products.linear(rows[:-1], many[:64])
-        products.linear(rows, many[:64])
-    assert calls == [256]
+    monkeypatch.setattr(products, "_onednn", multiplied)
+    return calls
+
+
+def test_small_products_and_small_layers_are_left_to_mkl(monkeypatch):
+    calls = seen(monkeypatch)
+    x, narrow, wide = (numbers(rows, 128).detach() for rows in (1024, 128, 256))
+    products.linear(x, narrow)
+    products.times(x, narrow.t())
+    products.summed(x, x[:, :64])
+    products.linear(x[:127], wide)
+    assert calls == []
+    products.linear(x[:128], wide)
+    assert calls == [(128, 128, 256, 128)]
+
+
+def test_onednn_sees_few_shapes(monkeypatch):
+    """Blocks of few sizes, one size fewer while learning; the rest is torch's."""
+    calls = seen(monkeypatch)
+    x, y, weight = numbers(700, 256).detach(), numbers(700, 128, seed=1).detach(), numbers(128, 256, seed=2)
+    sizes = set()
+    for rows in range(512, 700, 3):
+        calls.clear()
+        with torch.no_grad():
+            assert_close(products.linear(x[:rows], weight), x[:rows] @ weight.t(), atol=1e-4, rtol=1e-4)
+        assert rows - 32 < sum(call[0] for call in calls) <= rows
+        sizes |= {call[0] for call in calls}
+    assert sizes == {256, 128, 64, 32}
+    calls.clear()
+    for rows in range(512, 700, 7):
+        assert_close(products.linear(x[:rows], weight), x[:rows] @ weight.t(), atol=1e-4, rtol=1e-4)
+        assert_close(products.summed(x[:rows], y[:rows]), x[:rows].t() @ y[:rows], atol=1e-3, rtol=1e-4)
+    assert set(calls) == {(256, 256, 128, 256), (128, 256, 128, 256), (256, 256, 128, 256), (256, 128, 128, 128)}
 
 
 def test_the_processor_is_asked_once_and_answers():

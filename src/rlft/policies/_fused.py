@@ -18,7 +18,7 @@ from torch.nn.functional import rms_norm as torch_rms_norm
 from torch.nn.functional import silu
 
 from rlft.policies._sampling import unpack
-from rlft.products import linear, times
+from rlft.products import linear, summed, times
 
 # torch names it, and its stubs do not.
 _silu_backward: Any = torch.ops.aten.silu_backward
@@ -151,7 +151,7 @@ class _Chosen(Function):
             if to_hidden is not None:
                 to_hidden[part] = times(back, weight)
             if to_weight is not None:
-                to_weight += times(back.t(), hidden[part])
+                to_weight += summed(back, hidden[part])
             if to_bias is not None:
                 to_bias += back.sum(0)
         to_weight = None if to_weight is None else to_weight.to(weight.dtype)
