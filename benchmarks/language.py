@@ -34,6 +34,8 @@ SETTINGS = {
     "vocabulary 4096": {**MAIN, "vocabulary": 4096},
     "long prompts": {**MAIN, "prompt": 128},
     "long completions": {**MAIN, "completion": 128, "prompts": 4},
+    "main, MKL alone": {**MAIN, "mkl": 1},
+    "d256, MKL alone": {**MAIN, "width": 256, "prompts": 16, "mkl": 1},
 }
 # The first steps of a process allocate and try things out.
 WARM = 3

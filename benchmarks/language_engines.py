@@ -211,12 +211,15 @@ def run_rlft(folder: Path, size: dict[str, int], turns: Turns) -> None:
     import torch
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+    from rlft import products
     from rlft.methods.grpo import grpo
     from rlft.policies import language
     from rlft.policies.language import Language
     from rlft.trainer import Trainer
     from rlft.types import Problem
 
+    if size.get("mkl"):  # as on a processor where oneDNN is no faster
+        products.mkl_is_slower = lambda: False
     clock = turns.clock
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     policy: Any = Language(model, PreTrainedTokenizerFast.from_pretrained(folder), max_new_tokens=size["completion"])
