@@ -231,6 +231,8 @@ def trial(decoder: Decoder | None, model: Causal) -> Tensor:
     prompts = torch.stack([words[:3], words[3:]])
     logits = [decoder.start(prompts, [3, 1], room=3)]
     decoder.keep(torch.tensor([0, 1, 1], device=words.device))
-    logits.append(decoder.step(words[1:4]))
+    # The next step may write over a step's logits.
+    logits.append(decoder.step(words[1:4]).clone())
     decoder.keep(torch.tensor([2, 0], device=words.device))
-    return torch.cat([*logits, decoder.step(words[4:6]), decoder.step(words[:2])])
+    logits.append(decoder.step(words[4:6]).clone())
+    return torch.cat([*logits, decoder.step(words[:2])])

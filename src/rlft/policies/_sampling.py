@@ -64,7 +64,7 @@ class Decoder(Protocol):
         ...
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Read one more token in each row [n]; the next logits [n V]."""
+        """Read one more token in each row [n]; the next logits [n V], which the next step may write over."""
         ...
 
 
