@@ -21,6 +21,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 
+from rlft import products as library
 from rlft import runs
 from rlft.environments.gym import Gymnasium
 from rlft.environments.pendulum import Pendulum
@@ -200,9 +201,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--mkl", action="store_true", help="MKL's products, as where oneDNN is no faster")
     parser.add_argument("--start", type=int, default=200, help="steps of uniform actions before learning")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.mkl:
+        library.mkl_is_slower = lambda: False
     peer = Peer(asked.peer)
     if asked.curve:
         settings = {"steps": asked.steps, "every": asked.every, "width": asked.width, "lr": asked.lr}
@@ -217,7 +221,8 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
         name, found = f"control_{asked.curve}.json", {"settings": settings, "seeds": rows}
     else:
-        name, found = "control.json", speeds(peer, asked.rounds, asked.updates)
+        name = "control_mkl.json" if asked.mkl else "control.json"
+        found = speeds(peer, asked.rounds, asked.updates)
         print(json.dumps(found, indent=1))
     folder = ROOT / "benchmarks" / "results"
     (folder / name).write_text(json.dumps({**found, "peer": peer.about, **runs.circumstances()}, indent=1) + "\n")

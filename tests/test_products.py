@@ -122,6 +122,17 @@ def test_onednn_sees_few_shapes(monkeypatch):
     assert set(calls) == {(256, 256, 128, 256), (128, 256, 128, 256), (256, 256, 128, 256), (256, 128, 128, 128)}
 
 
+def test_the_usual_products_can_be_asked_for(monkeypatch):
+    calls = seen(monkeypatch)
+    x, weight = numbers(256, 256).detach(), numbers(256, 256, seed=1)
+    with products.usual():
+        products.linear(x, weight).sum().backward()
+        products.summed(x, x)
+    assert calls == []
+    products.summed(x, x)
+    assert len(calls) == 1
+
+
 def test_the_processor_is_asked_once_and_answers():
     assert products.mkl_is_slower() in (True, False)
     assert products.mkl_is_slower.cache_info().currsize == 1

@@ -10,6 +10,8 @@ every time. So it is given rows in blocks of few sizes, MKL multiplies those tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,22 @@ def mkl_is_slower() -> bool:
     if "AVX512" not in torch.backends.cpu.get_cpu_capability() or not known.exists():
         return False
     return "GenuineIntel" not in known.read_text() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+class _Usual:
+    """Whether somebody wants torch's own."""
+
+    wanted = False
+
+
+@contextmanager
+def usual() -> Iterator[None]:
+    """torch's own products inside it: what is made once and kept comes out the same on either kind of processor."""
+    before, _Usual.wanted = _Usual.wanted, True
+    try:
+        yield
+    finally:
+        _Usual.wanted = before
 
 
 def linear(
@@ -74,7 +92,7 @@ def summed(a: Float[Tensor, "n m"], b: Float[Tensor, "n k"]) -> Float[Tensor, "m
 
 
 def _fits(x: Tensor, weight: Tensor) -> bool:
-    if x.numel() * len(weight) < _ENOUGH or weight.numel() < _WIDE or not mkl_is_slower():
+    if x.numel() * len(weight) < _ENOUGH or weight.numel() < _WIDE or _Usual.wanted or not mkl_is_slower():
         return False
     alike = x.dtype == weight.dtype == torch.float32 and x.dim() == weight.dim() == 2
     return alike and x.device.type == weight.device.type == "cpu" and not torch.is_autocast_enabled("cpu")

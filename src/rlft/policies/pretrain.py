@@ -11,6 +11,7 @@ import torch
 from rlft.cache import cached
 from rlft.policies.conversation import Conversation
 from rlft.policies.language import Language
+from rlft.products import usual
 from rlft.types import Problem
 
 
@@ -25,7 +26,8 @@ def imitate(
     """Train on the answers of `problems_at(0) … problems_at(steps - 1)`; the loss of each step, in nats per token.
 
     AdamW without weight decay on the mean over tokens of `loss_on`; the rate rises linearly over `warmup` steps and
-    falls to 0 as a half cosine. It draws no random number: the result depends on weights and problems alone.
+    falls to 0 as a half cosine. It draws no random number: the result depends on weights and problems alone, and
+    products are torch's usual ones, as a base that has just begun to understand hangs on how sums are rounded.
     """
     parameters = [weight for weight in policy.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
@@ -33,10 +35,11 @@ def imitate(
     for step in range(steps):
         rising, falling = (step + 1) / max(warmup, 1), (1 + math.cos(math.pi * step / steps)) / 2
         optimizer.param_groups[0]["lr"] = lr * min(rising, 1.0) * falling
-        rows = policy.demonstrate(problems_at(step), seed=0)
-        loss = policy.loss_on(rows).sum() / rows.mask.sum()
         optimizer.zero_grad()
-        loss.backward()
+        with usual():
+            rows = policy.demonstrate(problems_at(step), seed=0)
+            loss = policy.loss_on(rows).sum() / rows.mask.sum()
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
         optimizer.step()
         losses.append(loss.item())
