@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from rlft import checkpoint, rewards, runs, tasks
-from rlft.evaluate import Evaluation, Measure
+from rlft.evaluate import Evaluation
 from rlft.methods.grpo import grpo
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer
-from rlft.types import Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
 
 Data = str | Path | Sequence[Mapping[str, Any]] | Task
 

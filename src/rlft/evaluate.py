@@ -14,9 +14,7 @@ from torch import Tensor
 
 from rlft.rollouts import Problem
 from rlft.score import score
-from rlft.types import Reward, Sampler, Task
-
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+from rlft.types import Measure, Reward, Sampler, Task
 
 
 @dataclass(frozen=True)

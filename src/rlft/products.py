@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _WIDE = 2**15
 # Rows in a block. Decoding has few rows and needs one kernel a layer for each size; learning needs three.
 _LEARNING = (256, 128)
 _READING = (256, 128, 64, 32)
+_usual = ContextVar("usual", default=False)
 
 
 @cache
@@ -41,20 +43,14 @@ def mkl_is_slower() -> bool:
     return "GenuineIntel" not in known.read_text() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-class _Usual:
-    """Whether somebody wants torch's own."""
-
-    wanted = False
-
-
 @contextmanager
 def usual() -> Iterator[None]:
     """torch's own products inside it: what is made once and kept comes out the same on either kind of processor."""
-    before, _Usual.wanted = _Usual.wanted, True
+    before = _usual.set(True)
     try:
         yield
     finally:
-        _Usual.wanted = before
+        _usual.reset(before)
 
 
 def linear(
@@ -92,7 +88,7 @@ def summed(a: Float[Tensor, "n m"], b: Float[Tensor, "n k"]) -> Float[Tensor, "m
 
 
 def _fits(x: Tensor, weight: Tensor) -> bool:
-    if x.numel() * len(weight) < _ENOUGH or weight.numel() < _WIDE or _Usual.wanted or not mkl_is_slower():
+    if x.numel() * len(weight) < _ENOUGH or weight.numel() < _WIDE or _usual.get() or not mkl_is_slower():
         return False
     alike = x.dtype == weight.dtype == torch.float32 and x.dim() == weight.dim() == 2
     return alike and x.device.type == weight.device.type == "cpu" and not torch.is_autocast_enabled("cpu")

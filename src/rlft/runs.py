@@ -29,7 +29,7 @@ from rich.console import Console
 from torch import Tensor
 
 from rlft import __version__, checkpoint, report
-from rlft.evaluate import Evaluation, Measure, evaluate
+from rlft.evaluate import Evaluation, evaluate
 from rlft.ledger import Metrics
 from rlft.noise import hashed
 from rlft.offpolicy.learner import Learner
@@ -37,7 +37,7 @@ from rlft.report.live import LiveBar
 from rlft.rollouts import Problem, Rollouts
 from rlft.runlog import Log, facts_of, write_facts
 from rlft.trainer import Trainer
-from rlft.types import Reward, Sampler, Savable, Showable, Task, UserError
+from rlft.types import Measure, Reward, Sampler, Savable, Showable, Task, UserError
 
 
 @dataclass

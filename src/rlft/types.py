@@ -231,6 +231,9 @@ class Parts(dict[str, Tensor]):
 Reward = Callable[[Sequence[Problem], Any], Any]
 """`(problems, outputs) -> [N]` or `[N, D]`, over the whole batch, group-major; or a dict of named parts, which add."""
 
+Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+"""`(problems, outputs) -> {name: value}`: what a reward does not see, over the whole batch."""
+
 Loss = Callable[[Any, Rollouts], Total]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.acting import Acting
@@ -14,8 +14,23 @@ from rlft.environments.protocol import Environment
 from rlft.noise import row_keys
 from rlft.types import Problem, Rollouts, UserError
 
-# Noise is drawn for this many decisions at a time: one call costs a millisecond whatever its size.
-BLOCK = 32
+# One call for noise costs a millisecond whatever its size.
+_BLOCK = 32
+
+
+class Blocks:
+    """The noise of rows' decisions, drawn for 32 of them at a time."""
+
+    def __init__(self, keys: Int[Tensor, "N"]) -> None:
+        self.keys, self.first = keys, -1
+
+    def at(self, noise: Callable[[Tensor, Tensor], Tensor], decision: int) -> Float[Tensor, "N *E"]:
+        """Of this decision of all rows; `noise` makes [N D *E] of keys [N] and decisions [D]."""
+        first = decision - decision % _BLOCK
+        if self.first != first:
+            self.first = first
+            self.held = noise(self.keys, torch.arange(first, first + _BLOCK, device=self.keys.device))
+        return self.held[:, decision % _BLOCK]
 
 
 class Acted:
@@ -34,13 +49,10 @@ class Acted:
         world, policy = self.environment, self.policy
         rows = tuple(problem for problem in problems for _ in range(group))
         keys = row_keys(problems, group, seed, self.device)
-        noise = torch.zeros(0)
+        noise = Blocks(keys)
 
         def act(observation: Tensor, alive: Tensor, decision: int) -> Tensor:
-            nonlocal noise
-            if decision % BLOCK == 0:
-                noise = policy.noise(keys, torch.arange(decision, decision + BLOCK, device=keys.device))
-            return world.action.stretch(policy.act(observation.double(), noise[alive, decision % BLOCK]))
+            return world.action.stretch(policy.act(observation.double(), noise.at(policy.noise, decision)[alive]))
 
         played = play(world, starts_of(rows, keys.device), keys, act, policy.chunk)
         nothing = torch.zeros(len(rows), -(-played.actions.shape[1] // policy.chunk), device=keys.device)

@@ -7,9 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rlft.types import Problem
-
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+from rlft.types import Measure, Problem
 
 
 def calls_of(networks: Mapping[str, nn.Module]) -> Measure:

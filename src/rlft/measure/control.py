@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rlft.environments.protocol import Episode, Measured
-from rlft.types import Problem
-
-Measure = Callable[[Sequence[Problem], Sequence[Episode]], dict[str, float]]
-"""`(problems, outputs) -> {name: value}`, means over the rows."""
+from rlft.types import Measure, Problem
 
 
 def success(environment: Measured) -> Measure:

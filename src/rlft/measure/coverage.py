@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from rlft.types import Problem
-
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+from rlft.types import Measure, Problem
 
 
 def coverage(

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.environments.protocol import Episode, Space
-from rlft.measure.control import Measure
-from rlft.types import Problem
+from rlft.types import Measure, Problem
 
 
 def promised(critics: Callable[[Tensor, Tensor], Tensor], space: Space, gamma: float, beyond: float = 0.0) -> Measure:

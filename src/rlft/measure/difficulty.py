@@ -6,14 +6,13 @@ A mean over all problems cannot tell the two apart. Not a reward, and not pass@k
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from rlft.types import Problem, Reward
+from rlft.types import Measure, Problem, Reward
 
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 LEVELS = ("easy", "medium", "hard", "hardest")
 
 

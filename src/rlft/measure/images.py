@@ -6,8 +6,7 @@ gives the reward sees what the reward sees: measure with another, trained on oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -15,9 +14,7 @@ from torch import Tensor
 
 from rlft.measure.distribution import frechet_distance
 from rlft.models.digits_judge import Judge
-from rlft.types import Problem, UserError
-
-Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+from rlft.types import Measure, Problem, UserError
 
 
 def judge_accuracy(judge: Judge) -> Measure:

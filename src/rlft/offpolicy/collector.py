@@ -16,14 +16,12 @@ from jaxtyping import Bool, Num
 from torch import Tensor
 
 from rlft.acting import Acting
+from rlft.environments.acted import Blocks, starts_of
 from rlft.environments.protocol import Box, Environment, Episode, Space
 from rlft.noise import row_keys, uniform
 from rlft.offpolicy.buffer import Buffer
 from rlft.tasks.stream import Stream
 from rlft.types import Problem
-
-# Noise is drawn for this many decisions at a time: one call costs a millisecond whatever its size.
-BLOCK = 32
 
 
 class Collector:
@@ -65,10 +63,10 @@ class Collector:
     def _begin(self, chunk: int) -> None:
         """A new wave from the task's next starts."""
         world, device, problems = self.environment, self.buffer.device, self.stream.take(self.rows)
-        self.problems, self.t, self.block = problems, 0, -1
+        self.problems, self.t = problems, 0
         self.keys = row_keys(problems, 1, self.seed, device)
-        starts = torch.tensor([problem.input for problem in problems], dtype=torch.int64, device=device)
-        self.state = world.reset(starts)
+        self.noise = Blocks(self.keys)
+        self.state = world.reset(starts_of(problems, device))
         self.seen = world.observe(self.state)
         shape = (len(problems), world.horizon)
         self.observations = self.seen.new_zeros(shape[0], shape[1] + 1, self.seen.shape[1])
@@ -111,12 +109,8 @@ class Collector:
 
     @torch.no_grad()
     def _drawn(self, policy: Acting, decision: int) -> Num[Tensor, "n h A"]:
-        first = decision - decision % BLOCK
-        if self.block != first:
-            self.block = first
-            self.noise = policy.noise(self.keys, torch.arange(first, first + BLOCK, device=self.keys.device))
         observation = self.seen.to(self.buffer.columns["observation"].dtype)
-        return policy.act(observation, self.noise[self.alive, decision % BLOCK])
+        return policy.act(observation, self.noise.at(policy.noise, decision)[self.alive])
 
     def _anything(self, chunk: int, decision: int) -> Num[Tensor, "n h A"]:
         space = self.environment.action

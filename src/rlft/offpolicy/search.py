@@ -91,14 +91,14 @@ class ActionSearch:
                 action = torch.cat([action[:, :-1], data[:, None].to(action)], dim=1)
                 q = self.judge(critics.of(observation, action), generator)
         found = Found(action, q)
-        for _ in range(self.steps if action.is_floating_point() else 0):
+        if not (self.steps and action.is_floating_point()):
+            return found
+        for _ in range(self.steps):
             q, slope = self._slope(critics, observation, action, generator)
             found = _better(found, action, q)
             action = (action + self.rate * slope).clamp(-1, 1)
-        if action.is_floating_point() and self.steps:
-            with torch.no_grad():
-                found = _better(found, action, self.judge(critics.of(observation, action), generator))
-        return found
+        with torch.no_grad():
+            return _better(found, action, self.judge(critics.of(observation, action), generator))
 
     def _slope(
         self, critics: Critics, observation: Tensor, action: Tensor, generator: torch.Generator

@@ -71,7 +71,6 @@ class Captured:
         self.play: Step | None = None
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
-        self.play = None
         return self.rows.start(tokens, lengths, room)
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:

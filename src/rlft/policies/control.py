@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rlft.acting import Candidates
 from rlft.cache import cached
-from rlft.environments.acted import BLOCK, starts_of
+from rlft.environments.acted import Blocks, starts_of
 from rlft.environments.experts import demonstrations
 from rlft.environments.play import Played, following, play
 from rlft.environments.protocol import Discrete, Environment, Episode, Space
@@ -185,15 +185,12 @@ class _Player:
         size, dtype = control.environment.action.size, control.head.dtype
         self.actions = torch.zeros(*shape, size, dtype=dtype, device=keys.device)
         self.logp = torch.zeros(shape, dtype=torch.float64, device=keys.device)
-        self.noise = self.logp[:, :0]
+        self.noise = Blocks(keys)
 
     def __call__(self, observation: Float[Tensor, "n O"], rows: Int[Tensor, "n"], decision: int) -> Tensor:
         head = self.control.head
-        if decision % BLOCK == 0:
-            block = torch.arange(decision, decision + BLOCK, device=self.keys.device)
-            self.noise = head.noise(self.keys, block)
         outputs = self.control.actor(observation.double())
-        chosen = self.choose(outputs, self.noise[rows, decision % BLOCK])
+        chosen = self.choose(outputs, self.noise.at(head.noise, decision)[rows])
         self.actions[rows, decision] = chosen
         self.logp[rows, decision] = head.log_prob(outputs, chosen)
         return head.action(chosen)

@@ -25,7 +25,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.cache import cached
-from rlft.evaluate import Measure
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.distribution import grid, histogram, total_variation
 from rlft.measure.images import frechet_to, judge_accuracy
@@ -44,7 +43,7 @@ from rlft.runs import Run
 from rlft.tasks.digits import CLASSES, Digits, mislabelled
 from rlft.tasks.mixture import Mixture
 from rlft.trainer import Trainer
-from rlft.types import Method, Policy, Problem, Reward, Rollouts, Runtime, Sampler, Task
+from rlft.types import Measure, Method, Policy, Problem, Reward, Rollouts, Runtime, Sampler, Task
 
 Setting = Literal["plane", "few", "many"]
 # Raised when the base's sample in the plane would come out otherwise.

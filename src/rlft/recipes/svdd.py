@@ -20,7 +20,6 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from rlft.evaluate import Measure
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.guidance.samplers import BestOf, Guided, best_of, smc, svdd_r
 from rlft.guidance.samplers import svdd as decoding
@@ -41,7 +40,7 @@ from rlft.runs import Run
 from rlft.tasks.digits import CLASSES, Digits
 from rlft.tasks.strings import ALPHABET, Strings
 from rlft.trainer import Trainer
-from rlft.types import Method, Problem, Reward, Runtime, Task
+from rlft.types import Measure, Method, Problem, Reward, Runtime, Task
 
 Setting = Literal["digits", "strings", "motif", "hash"]
 Sampler = Literal["base", "best_of", "smc", "svdd", "svdd_mc", "svdd_r"]

@@ -9,7 +9,6 @@ from functools import partial
 from rlft import rewards, tasks
 from rlft.advantages.correction import importance_corrected
 from rlft.conversing import talking
-from rlft.evaluate import Measure
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
 from rlft.policies.conversation import Conversation
@@ -22,7 +21,7 @@ from rlft.runs import Run, model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.trainer import Trainer, frozen
-from rlft.types import Exchanging, Method, Policy, Problem, Reward, Runtime, Task, Teachable, Text, UserError
+from rlft.types import Exchanging, Measure, Method, Policy, Problem, Reward, Runtime, Task, Teachable, Text, UserError
 
 
 def train(
