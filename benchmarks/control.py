@@ -22,18 +22,18 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 
 from rlft import products as library
-from rlft import runs
 from rlft.environments.gym import Gymnasium
 from rlft.environments.pendulum import Pendulum
 from rlft.environments.protocol import Box, Step
-from rlft.evaluate import evaluate
 from rlft.methods.sac import sac
 from rlft.noise import uniform
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control import Control, StateTanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian
 from rlft.products import times
 from rlft.rewards.environment import environment_reward
+from rlft.runs.folder import circumstances
 from rlft.tasks.starts import Starts
+from rlft.training.evaluate import evaluate
 
 ROOT = Path(__file__).parents[1]
 OBSERVATION, ACTION, WIDTH, BATCH = 11, 3, 256, 256  # Hopper's sizes
@@ -225,7 +225,7 @@ def main() -> None:
         found = speeds(peer, asked.rounds, asked.updates)
         print(json.dumps(found, indent=1))
     folder = ROOT / "benchmarks" / "results"
-    (folder / name).write_text(json.dumps({**found, "peer": peer.about, **runs.circumstances()}, indent=1) + "\n")
+    (folder / name).write_text(json.dumps({**found, "peer": peer.about, **circumstances()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

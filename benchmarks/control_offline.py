@@ -21,18 +21,18 @@ import numpy as np
 import torch
 from control import ROOT, Peer
 
-from rlft import runs
 from rlft.cache import cache_dir, cached
 from rlft.environments.gym import Gymnasium
 from rlft.environments.protocol import Episode
-from rlft.evaluate import evaluate
 from rlft.methods.cal_ql import cal_ql
 from rlft.methods.iql import iql
 from rlft.methods.sac import sac
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control import Control, StateTanhGaussian, TanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian, TanhGaussian
 from rlft.rewards.environment import environment_reward
+from rlft.runs.folder import circumstances
 from rlft.tasks.starts import Starts
+from rlft.training.evaluate import evaluate
 
 EPISODES, STAGES = 20, 10
 # the weight of the conservative term is half of the peer's, whose squared error is not halved
@@ -133,7 +133,7 @@ def main() -> None:
         for side, values in zip(("ours", "theirs"), zip(*pairs, strict=True), strict=True):
             print(f"{method:8} {side:7} {mean(values):8.1f} ± {stdev(values):.1f} over {len(values)} seeds")
     path = ROOT / "benchmarks" / "results" / f"control_offline_{asked.world}.json"
-    found = {"about": about, "rows": rows, "peer": peer.about, **runs.circumstances()}
+    found = {"about": about, "rows": rows, "peer": peer.about, **circumstances()}
     path.write_text(json.dumps(found, indent=1) + "\n")
 
 

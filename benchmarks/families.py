@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
-from rlft import recipes, runs
-from rlft.evaluate import evaluate
+from rlft import recipes
 from rlft.methods.grpo import grpo
 from rlft.methods.loop import loop
 from rlft.methods.ppo import ppo
 from rlft.methods.reinforce import reinforce
 from rlft.methods.rloo import rloo
+from rlft.runs.folder import circumstances
+from rlft.training.evaluate import evaluate
 
 ROOT = Path(__file__).parents[1]
 METHODS = {
@@ -49,7 +50,7 @@ def main() -> None:
     if asked.steps is None and len(asked.families) == len(FAMILIES):
         folder = ROOT / "benchmarks" / "results"
         folder.mkdir(exist_ok=True)
-        (folder / "families.json").write_text(json.dumps({"rows": rows, **runs.circumstances()}, indent=1) + "\n")
+        (folder / "families.json").write_text(json.dumps({"rows": rows, **circumstances()}, indent=1) + "\n")
 
 
 def measured(family: str, name: str, steps: int | None) -> dict:

@@ -148,7 +148,7 @@ def main() -> None:
         results[name] = measured(SETTINGS[name], asked.steps, asked.trl, asked.source)
         print(shown(name, results[name]), flush=True)
     if asked.steps >= 20 and len(results) == len(SETTINGS) and not asked.source:
-        from rlft.runs import circumstances
+        from rlft.runs.folder import circumstances
 
         versions = subprocess.run([asked.trl, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
         theirs = [line for line in versions.splitlines() if line.split("==")[0] in ("trl", "torch", "transformers")]

@@ -213,9 +213,9 @@ def run_rlft(folder: Path, size: dict[str, int], turns: Turns) -> None:
 
     from rlft import products
     from rlft.methods.grpo import grpo
-    from rlft.policies import language
-    from rlft.policies.language import Language
-    from rlft.trainer import Trainer
+    from rlft.policies.language import policy as language
+    from rlft.policies.language.policy import Language
+    from rlft.training.trainer import Trainer
     from rlft.types import Problem
 
     if size.get("mkl"):  # as on a processor where oneDNN is no faster

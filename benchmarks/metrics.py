@@ -297,8 +297,8 @@ def measure(rxlm: Path | None) -> dict:
 
 def recipe(steps: int = 60, seeds: int = 3) -> dict:
     """The recipe `tensorbleu` with each credit: BLEU on sentences it has not seen, and what the reward costs."""
-    from rlft.evaluate import evaluate
     from rlft.recipes.tensorbleu import tensorbleu
+    from rlft.training.evaluate import evaluate
 
     torch.set_num_threads(1)
     results = {}

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from rlft import runs
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
-from rlft.policies.speculative import Speculative
+from rlft.policies.language.imitate import imitate
+from rlft.policies.language.policy import Language
+from rlft.policies.language.speculative import Speculative
+from rlft.runs.folder import circumstances
 from rlft.types import Problem
 
 RESULT = Path(__file__).parent / "results" / "speculative.json"
@@ -35,7 +35,7 @@ def main() -> None:
     for f in found:
         print(f"{f['rows']:4}  {f['ahead']:5}  {f['kept']:.2f}  {f['calls']:33.2f}  {f['seconds']:45.2f}")
     sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in (("large", large), ("small", small))}
-    RESULT.write_text(json.dumps({"weights": sizes, "rows": found, **runs.circumstances()}, indent=1) + "\n")
+    RESULT.write_text(json.dumps({"weights": sizes, "rows": found, **circumstances()}, indent=1) + "\n")
 
 
 def text(number: int) -> Problem:

@@ -8,9 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from rlft.evidence import catalogue_page, results
-from rlft.evidence import page as system_page
-from rlft.evidence.commands import figure_of
+from rlft.reproduce import catalogue_page, results
+from rlft.reproduce import page as system_page
+from rlft.tool.claims import figure_of
 
 ROOT = Path(__file__).parents[1]
 SOURCE, DOCS = ROOT / "src" / "rlft", ROOT / "docs"

@@ -9,10 +9,10 @@ import torch
 
 from rlft.methods.cory import cory
 from rlft.methods.ppo import ppo
-from rlft.policies.pair import Pair
+from rlft.policies.composed.pair import Pair
 from rlft.rewards.pairs import both
-from rlft.selftest import FAMILIES
-from rlft.trainer import Trainer
+from rlft.tool.self_test import FAMILIES
+from rlft.training.trainer import Trainer
 from tests.fakes import Cards, Table, agreement
 
 # Settings under which the clip, the KL, the second pass and the exchange all do something.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.evaluate import bootstrap, evaluate, pass_at
+from rlft.training.evaluate import bootstrap, evaluate, pass_at
 from tests.fakes import Cards, Table, share
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlft.cli import main
 from rlft.guidance import Predicted, svdd
 from rlft.guidance.samplers import BestOf, Guided
-from rlft.guiding import evaluated, guided, trained
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.options.guide import guided
+from rlft.policies.language.policy import Language
+from rlft.tool.again import trained
+from rlft.tool.evaluate_run import evaluated
+from rlft.tool.main import main
 from rlft.types import Problem, UserError
 from tests.policies.toy_diffusion import problems, small
 

@@ -20,8 +20,8 @@ from rlft.measure.images import diversity_within, frechet_to, judge_accuracy
 from rlft.models.denoiser import NoiseHead, ResidualMLP, digits_base, train_denoiser
 from rlft.models.digits_judge import Judge, digits_judge
 from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, RectifiedFlow
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import ddpm, ode
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddpm, ode
 from rlft.rewards.images import compressibility, file_size, ink, judge_match, near, offset, target_class
 from rlft.tasks.digits import Digits, mislabelled
 from rlft.tasks.mixture import Mixture

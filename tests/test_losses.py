@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft import losses
-from rlft.surrogate import fixed_length, sample_mean, sample_sum, token_mean
+from rlft.losses.surrogate import fixed_length, sample_mean, sample_sum, token_mean
 
 
 def t(rows):

@@ -24,5 +24,5 @@ def test_the_package_imports_nothing():
 
 def test_the_names_of_the_package_import_no_library_of_one_family():
     found = loaded("import rlft\nfor name in rlft.__all__: getattr(rlft, name)")
-    assert {"torch", "rlft.trainer", "rlft.policies.language"} <= found
+    assert {"torch", "rlft.training.trainer", "rlft.policies.language.policy"} <= found
     assert not found & HEAVY

@@ -3,10 +3,10 @@
 import pytest
 from torch.testing import assert_close
 
-from rlft.policies.enumeration import every_row
+from rlft.options.mix import loaded, parsed
+from rlft.policies.composed.mixed import mixed
+from rlft.policies.language.enumeration import every_row
 from rlft.policies.mix import emulated, guided
-from rlft.policies.mixed import mixed
-from rlft.steering import loaded, parsed
 from rlft.types import UserError
 from tests.policies.test_mixed_language import PROMPT, by_row, tiny
 

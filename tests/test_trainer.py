@@ -10,8 +10,8 @@ from torch.testing import assert_close
 from rlft.collect import informative
 from rlft.methods.grpo import grpo
 from rlft.methods.rloo import rloo
-from rlft.score import score
-from rlft.trainer import Trainer
+from rlft.training.score import score
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, Rollouts, UserError
 from tests.fakes import Cards, Table, agreement, share
 

@@ -1,6 +1,6 @@
 """rlft: reinforcement-learning fine-tuning of any generative policy on one engine.
 
-    rlft.train      fine-tune a policy in one call          rlft.evaluate   rewards of a policy on problems
+    rlft.train      fine-tune a policy in one call          rlft.training.evaluate   rewards of a policy on problems
     rlft.Language   a Hugging Face causal model             rlft.Diffusion, rlft.Control
     rlft.Trainer    the loop itself
 
@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlft.api import train
-    from rlft.evaluate import evaluate
-    from rlft.policies.control import Control
-    from rlft.policies.diffusion import Diffusion
-    from rlft.policies.language import Language
-    from rlft.trainer import Trainer
+    from rlft.policies.control.policy import Control
+    from rlft.policies.language.policy import Language
+    from rlft.policies.stepwise.diffusion import Diffusion
+    from rlft.training.evaluate import evaluate
+    from rlft.training.trainer import Trainer
 
 __version__ = "0.1.0"
 __all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "train"]
 
 _HOMES = {
-    "Control": "rlft.policies.control",
-    "Diffusion": "rlft.policies.diffusion",
-    "Language": "rlft.policies.language",
-    "Trainer": "rlft.trainer",
-    "evaluate": "rlft.evaluate",
+    "Control": "rlft.policies.control.policy",
+    "Diffusion": "rlft.policies.stepwise.diffusion",
+    "Language": "rlft.policies.language.policy",
+    "Trainer": "rlft.training.trainer",
+    "evaluate": "rlft.training.evaluate",
     "train": "rlft.api",
 }
 

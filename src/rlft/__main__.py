@@ -1,5 +1,5 @@
 """`python -m rlft`, for launchers such as torchrun."""
 
-from rlft.cli import main
+from rlft.tool.main import main
 
 main()

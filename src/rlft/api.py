@@ -14,11 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlft import checkpoint, rewards, runs, tasks
-from rlft.evaluate import Evaluation
+from rlft import rewards
 from rlft.methods.grpo import grpo
+from rlft.options.reward import load_reward
+from rlft.options.task import load_task
+from rlft.runs import checkpoint
+from rlft.runs.drive import Run, drive
+from rlft.runs.folder import Cadence, begin, circumstances
 from rlft.tasks.files import Files
-from rlft.trainer import Trainer
+from rlft.training.evaluate import Evaluation
+from rlft.training.trainer import Trainer
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
 
 Data = str | Path | Sequence[Mapping[str, Any]] | Task
@@ -73,20 +78,20 @@ def train(
         runtime=runtime,
     )
     held_out = None if eval_data is None else _task(eval_data, "test")
-    run = runs.Run(trainer, steps, held_out, problems=eval_problems, measures=measures)
+    run = Run(trainer, steps, held_out, problems=eval_problems, measures=measures)
     folder = Path(out)
     if not resume and trainer.runtime.rank == 0:
         facts = {"recipe": "rlft.train", "method": trainer.method.name, "seed": seed}
         settings = {"steps": steps, "prompts": prompts, "group": group, "lr": lr}
         arguments = {**settings, "method": {"name": trainer.method.name, **trainer.method.settings}}
-        runs.begin(folder, {**facts, "arguments": arguments, **runs.circumstances()})
+        begin(folder, {**facts, "arguments": arguments, **circumstances()})
     checkpoint.meet(trainer.runtime)
-    return runs.drive(run, folder, runs.Cadence(save=save_every), quiet)
+    return drive(run, folder, Cadence(save=save_every), quiet)
 
 
 def _task(data: Data, split: str) -> Task:
     if isinstance(data, str | Path):
-        return tasks.load(str(data), split=split)
+        return load_task(str(data), split=split)
     if isinstance(data, Sequence):
         return Files(data, split=split)
     return data
@@ -94,7 +99,7 @@ def _task(data: Data, split: str) -> Task:
 
 def _reward(reward: Reward | str | None, task: Task) -> Reward:
     if isinstance(reward, str):
-        return rewards.load(reward)
+        return load_reward(reward)
     if reward is not None:
         return rewards.adapted(reward)
     own = getattr(task, "reward", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -18,8 +18,16 @@ def unknown(kind: str, name: str, names: Sequence[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}; {hint}")
 
 
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of an error about a name: the nearest ones, and all if they are few."""
+    near = difflib.get_close_matches(name, names := sorted(names), n=3, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(near)}?" + (f" There are {', '.join(names)}" if len(names) <= 20 else "")
+    return f"; there are {', '.join(names[:40])}{' …' if len(names) > 40 else ''}"
+
+
 def incapable(method: str, need: type, policy: Any) -> UserError:
-    """The error for a policy without a capability of `rlft.types` or `rlft.acting`, whose docstring says what to do."""
+    """The error for a policy without a capability of `rlft.types`, whose docstring says what to do."""
     lacks = (need.__doc__ or "").split("\n")[0].replace("The policy", "a policy that")
     return UserError(f"method {method} needs {lacks} {type(policy).__name__} is not one.")
 

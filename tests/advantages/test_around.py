@@ -10,7 +10,7 @@ from rlft.advantages.length import without_overlong
 from rlft.advantages.turns import each_turn
 from rlft.methods.ddpo import ddpo
 from rlft.runtime.local import Local
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Stateful
 from tests.fakes import Cards, Table, agreement
 

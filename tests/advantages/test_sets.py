@@ -11,9 +11,9 @@ from rlft.advantages import center, gae, whiten
 from rlft.advantages.sets import diversity, half, per_set, same_output, set_advantage, windowed
 from rlft.environments.protocol import Episode
 from rlft.losses import policy_gradient
+from rlft.losses.surrogate import sample_sum
 from rlft.methods.polychromic import polychromic
 from rlft.runtime.local import Local
-from rlft.surrogate import sample_sum
 from rlft.types import Problem, Rollouts, Text, UserError
 
 nan = math.nan

@@ -7,8 +7,8 @@ from torch.testing import assert_close
 
 from rlft.advantages import per_group, zscore
 from rlft.advantages.turns import per_segment, segments, without_summaries, without_unfinished
-from rlft.rollouts import Problem, Rollouts
 from rlft.runtime.local import Local
+from rlft.types import Problem, Rollouts
 
 
 def rollouts(summary, rewards, group, **columns):

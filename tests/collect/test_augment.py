@@ -9,11 +9,10 @@ import torch
 from rlft.collect import one_batch
 from rlft.collect.augment import Difficulty
 from rlft.methods.rloo import rloo
-from rlft.rollouts import Rollouts
 from rlft.runtime.local import Local
 from rlft.tasks.augmented import Augmented, unchanged
-from rlft.trainer import Trainer
-from rlft.types import Problem, UserError
+from rlft.training.trainer import Trainer
+from rlft.types import Problem, Rollouts, UserError
 from tests.fakes import Cards, Table
 
 nan = float("nan")

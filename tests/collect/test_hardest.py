@@ -11,11 +11,11 @@ from rlft.advantages.correction import weights as importance_weights
 from rlft.advantages.demonstrated import beside_demonstrations
 from rlft.collect.hardest import Hardest
 from rlft.collect.sources import informative
+from rlft.losses.surrogate import of_demonstrated, of_drawn
 from rlft.methods.grpo import grpo
 from rlft.methods.relift import relift
 from rlft.runtime.local import Local
-from rlft.surrogate import of_demonstrated, of_drawn
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Rollouts, Total, UserError
 from tests.fakes import Cards, Table, agreement
 

@@ -13,7 +13,7 @@ from rlft.methods.dr_po import dr_po
 from rlft.methods.ppo import ppo
 from rlft.methods.rloo import rloo
 from rlft.runtime.local import Local
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Resumable, Rollouts, Teachable, UserError
 from tests.fakes import Cards, Final, Table, agreement
 

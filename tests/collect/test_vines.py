@@ -7,7 +7,7 @@ import torch
 
 from rlft.collect.vines import vines
 from rlft.methods.poly_ppo import poly_ppo
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import UserError
 from tests.fakes import Cards, Final, Table, agreement
 

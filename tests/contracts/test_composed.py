@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.policies.language import Language
+from rlft.policies.composed.mixed import Early, OutsideTopP, mixed
+from rlft.policies.language.policy import Language
+from rlft.policies.language.speculative import Speculative
 from rlft.policies.mix import contrasted, emulated, guided, traded_off
-from rlft.policies.mixed import Early, OutsideTopP, mixed
-from rlft.policies.speculative import Speculative
-from rlft.selftest import FAMILIES
-from rlft.trainer import Trainer
+from rlft.tool.self_test import FAMILIES
+from rlft.training.trainer import Trainer
 from rlft.types import HasReference, Resumable, Showable, Teachable
 from tests.contracts.test_methods import build
 
@@ -61,7 +61,7 @@ def case(request):
 
 def test_every_family_with_a_score_is_here():
     """A family that cannot be mixed says so."""
-    from rlft.policies.mixed import _composed
+    from rlft.policies.composed.mixed import _composed
 
     members = {kind.__name__ for kind in _composed.registry if kind is not object}
     assert members == {"Language", "Diffusion", "Masked"}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.selftest import FAMILIES, run
+from rlft.tool.self_test import FAMILIES, run
 from rlft.types import Teachable
 from tests.contracts.test_methods import NAMES, build
 

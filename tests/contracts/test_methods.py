@@ -11,8 +11,8 @@ import torch
 from torch.testing import assert_close
 
 from rlft import methods, recipes
-from rlft.arguments import parse
-from rlft.trainer import Trainer
+from rlft.options.arguments import parse
+from rlft.training.trainer import Trainer
 from rlft.types import Exchanging, Method, UserError
 from tests.fakes import Cards, Table, agreement, share
 

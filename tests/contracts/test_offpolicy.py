@@ -16,7 +16,7 @@ from rlft.methods.sac import sac
 from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
-from rlft.policies.control import Control, StateTanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian
 from tests.contracts.test_methods import build
 
 NAMES = methods.names(OffPolicy)

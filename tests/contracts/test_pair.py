@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.policies.pair import MEMBERS
-from rlft.selftest import FAMILIES
+from rlft.policies.composed.pair import MEMBERS
+from rlft.tool.self_test import FAMILIES
 from rlft.types import Exchanging, HasReference, HasValue, Policy, Rollouts
 from tests.pairs import family_trainer, table_trainer, weights
 

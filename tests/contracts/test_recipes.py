@@ -8,9 +8,9 @@ import inspect
 import pytest
 
 from rlft import recipes
-from rlft.evaluate import evaluate
 from rlft.offpolicy.learner import Learner
-from rlft.runs import Run
+from rlft.runs.drive import Run
+from rlft.training.evaluate import evaluate
 
 # What makes a recipe small enough for a test; a base that has hardly been trained will do.
 SMOKE = {

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.methods.ppo import ppo
-from rlft.selftest import FAMILIES
+from rlft.tool.self_test import FAMILIES
 from rlft.types import Resumable, Rollouts, UserError
 
 # What a trace says of each decision.

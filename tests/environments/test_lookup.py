@@ -6,9 +6,9 @@ import torch
 from rlft.environments.lookup import Dictionary, Lookup, answered, answering, asking, queries, words_of
 from rlft.errors import UserError
 from rlft.models.small_language import small_llama, subword_tokenizer
-from rlft.policies.conversation import Conversation
-from rlft.policies.language import Language
-from rlft.rollouts import Message, Problem, Text
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.language.policy import Language
+from rlft.types import Message, Problem, Text
 
 ENTRIES = [
     ("casado", "warmiyuq"),

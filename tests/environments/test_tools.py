@@ -11,8 +11,7 @@ import pytest
 from rlft.environments.dialogue import Dialogue
 from rlft.environments.signatures import mismatch, schema_of
 from rlft.environments.tools import Tools
-from rlft.rollouts import Message, Problem
-from rlft.types import UserError
+from rlft.types import Message, Problem, UserError
 from tests.environments import calculator
 
 PROBLEM = Problem(0, "?")
@@ -167,7 +166,7 @@ def test_functions_that_cannot_be_tools(functions, message):
 
 def test_a_file_that_cannot_be_imported_there(tmp_path):
     """It is no turn of the policy's: the user has to mend it."""
-    from rlft.rewards.load import _imported
+    from rlft.options.calls import _imported
 
     path = tmp_path / "here_only.py"
     path.write_text(

@@ -9,9 +9,9 @@ from rlft.methods.sac import sac
 from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
-from rlft.policies.control import Control, StateTanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
 
 

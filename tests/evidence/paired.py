@@ -8,7 +8,7 @@ from reach import reach
 
 from rlft.evidence.claim import Arm, Statement
 from rlft.methods.rloo import rloo
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.types import Method
 
 

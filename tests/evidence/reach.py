@@ -5,11 +5,11 @@ from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.control import control
 from rlft.methods.reinforce import reinforce
 from rlft.methods.rloo import rloo
-from rlft.policies.control import Control
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from rlft import recipes, runs
-from rlft.arguments import parse, plain
+from rlft import recipes
 from rlft.errors import UserError
-from rlft.evidence.cells import Cell, with_settings
 from rlft.evidence.claim import as_plain
-from rlft.evidence.reproduce import reproduce
 from rlft.methods.cal_ql import cal_ql
 from rlft.methods.sac import sac
 from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.critics import plain as unchanged
 from rlft.offpolicy.values import least
+from rlft.options.arguments import parse, plain
+from rlft.reproduce.cells import Cell, with_settings
+from rlft.reproduce.reproduce import reproduce
+from rlft.runs.drive import drive
+from rlft.runs.folder import Cadence, begin
 
 FILE = str(Path(__file__).parent / "buffered.py")
 
@@ -68,15 +70,15 @@ def test_a_claim_reads_its_run(tmp_path):
 def test_stopped_and_resumed_its_evaluations_are_the_same(tmp_path):
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     for folder in (straight, stopped):
-        runs.begin(folder, {})
-    runs.drive(recipes.named(FILE)(), straight, quiet=True, page=False)
+        begin(folder, {})
+    drive(recipes.named(FILE)(), straight, quiet=True, page=False)
     first = recipes.named(FILE)()
     go, left = first.trainer.advance, iter(range(13))  # iterations of two worlds: in the third step
     first.trainer.advance = functools.partial(_interrupted, go, left)
     with pytest.raises(KeyboardInterrupt):
-        runs.drive(first, stopped, runs.Cadence(save=1), quiet=True, page=False)
+        drive(first, stopped, Cadence(save=1), quiet=True, page=False)
     assert first.trainer.steps_done == 2
-    runs.drive(recipes.named(FILE)(), stopped, quiet=True, page=False)
+    drive(recipes.named(FILE)(), stopped, quiet=True, page=False)
     assert [line["step"] for line in _evaluations(straight)] == [0, 1, 2, 3, 4]
     assert _evaluations(stopped) == _evaluations(straight)
 

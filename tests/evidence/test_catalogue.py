@@ -11,12 +11,13 @@ import pytest
 
 from rlft import recipes
 from rlft.errors import UserError
-from rlft.evidence import catalogue, declared, results, verdict
-from rlft.evidence.catalogue import VOCABULARY, State, coverage, state, system, systems, tagged
-from rlft.evidence.catalogue_page import markdown
+from rlft.evidence import verdict
 from rlft.evidence.claim import Arm, Claim, Statement
-from rlft.evidence.papers import papers
-from rlft.evidence.reproduce import concluded
+from rlft.reproduce import catalogue, declared, results
+from rlft.reproduce.catalogue import VOCABULARY, State, coverage, state, system, systems, tagged
+from rlft.reproduce.catalogue_page import markdown
+from rlft.reproduce.reproduce import concluded
+from rlft.tool.papers import papers
 
 CLAIM = Claim(
     sentence="The new arm is better.",
@@ -306,9 +307,9 @@ def test_a_key_or_a_tag():
 def test_the_list_needs_no_torch_and_little_time(tmp_path):
     code = (
         "import pathlib, sys, time, tyro\n"
-        "from rlft.evidence import results\n"
+        "from rlft.reproduce import results\n"
         f"results.FOLDER = pathlib.Path({str(tmp_path)!r})\n"
-        "from rlft.evidence.papers import papers\n"
+        "from rlft.tool.papers import papers\n"
         "assert tyro.cli(papers, args=['--tag', 'text']) == 0\n"
         "print('torch' in sys.modules, time.process_time())"
     )

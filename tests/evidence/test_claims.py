@@ -6,8 +6,8 @@ import math
 import pytest
 
 from rlft import recipes
-from rlft.evidence import catalogue, declared, results
-from rlft.evidence.reproduce import concluded, reproduce
+from rlft.reproduce import arms, catalogue, declared, results
+from rlft.reproduce.reproduce import concluded, reproduce
 
 CLAIMS = [name for name in recipes.names() if declared.declares(name)]
 COMMITTED = sorted(path.stem for path in results.FOLDER.glob("*.json"))
@@ -22,7 +22,7 @@ def test_claims_are_of_systems_and_results_of_claims():
 @pytest.mark.parametrize("name", CLAIMS)
 def test_the_smoke_run_measures_every_arm(name, tmp_path):
     result = reproduce(name, tmp_path, smoke=True, workers=0)
-    assert set(result["arms"]) == {arm for arm, its in recipes.claim(name).arms.items() if its.data is None}
+    assert set(result["arms"]) == {arm for arm, its in arms.claim(name).arms.items() if its.data is None}
     for arm, data in result["arms"].items():
         (run,) = data["runs"].values()
         assert run[result["claim"]["metric"]] is not None, arm
@@ -35,7 +35,7 @@ def test_the_smoke_run_measures_every_arm(name, tmp_path):
 @pytest.mark.parametrize("name", COMMITTED)
 def test_a_committed_result_is_what_its_numbers_say(name):
     """The verdict, drawn again from every seed's number with the claim as it stands in the recipe."""
-    result, claim = results.load(name), recipes.claim(name)
+    result, claim = results.load(name), arms.claim(name)
     found = {
         arm: {
             int(seed): {n: math.nan if v is None else v for n, v in run.items()} for seed, run in data["runs"].items()

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rlft.errors import UserError
-from rlft.evidence import commands
 from rlft.evidence.claim import as_plain
-from rlft.evidence.page import markdown
-from rlft.evidence.reproduce import reproduce
+from rlft.reproduce.page import markdown
+from rlft.reproduce.reproduce import reproduce
+from rlft.tool import claims as commands
 
 
 @pytest.fixture

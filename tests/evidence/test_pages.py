@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlft.evidence import catalogue_page, page, results
+from rlft.reproduce import catalogue_page, page, results
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMITTED = sorted(path.stem for path in results.FOLDER.glob("*.json"))

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from rlft.errors import UserError
-from rlft.evidence import commands, results
-from rlft.evidence.cells import Cell, measured, run_cell, with_settings
-from rlft.evidence.page import markdown
-from rlft.evidence.reproduce import concluded, grid, reproduce
 from rlft.methods.loop import loop
-from rlft.recipes import claim
+from rlft.reproduce import results
+from rlft.reproduce.arms import claim
+from rlft.reproduce.cells import Cell, measured, run_cell, with_settings
+from rlft.reproduce.page import markdown
+from rlft.reproduce.reproduce import concluded, grid, reproduce
+from rlft.tool import claims as commands
 
 REACH = str(Path(__file__).parent / "reach.py")
 

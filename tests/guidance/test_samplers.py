@@ -13,8 +13,8 @@ from rlft.guidance.values import Halfway, Predicted, Regressed, Spent, Value, fi
 from rlft.models.denoiser import ResidualMLP
 from rlft.models.schedules import EPS, VELOCITY, Cosine, RectifiedFlow
 from rlft.models.token_denoiser import TokenCritic
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import dance_sde, ddim, ddpm
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import dance_sde, ddim, ddpm
 from rlft.types import Policy, Sampler, UserError
 from tests.fakes import Cards, Table, share
 from tests.policies.exact_strings import ExactValue, apart, blanks, exact_policy, frequencies, rewards_by, some_law

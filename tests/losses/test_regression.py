@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from rlft.losses.regression import group_prediction, group_regression, slope
 from rlft.methods.reg_grpo import reg_grpo, target
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from tests.fakes import Cards, Table, agreement
 
 nan = math.nan

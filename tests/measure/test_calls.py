@@ -6,7 +6,7 @@ import torch
 from rlft.guidance import Predicted, svdd_r
 from rlft.measure.calls import calls_of
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
 from rlft.types import Problem
 from tests.policies.toy_diffusion import problems, small
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from rlft.evaluate import solved_share
 from rlft.measure.difficulty import by_difficulty, level
+from rlft.training.evaluate import solved_share
 from rlft.types import Problem
 from tests.fakes import Cards, Table
 

@@ -6,7 +6,7 @@ import sacrebleu
 from rlft.environments.lookup import Dictionary
 from rlft.measure.translation import baselines, corpus_scores, translation_measures, word_for_word
 from rlft.metrics import corpus_chrf
-from rlft.rollouts import Message, Problem, Text, Transcript
+from rlft.types import Message, Problem, Text, Transcript
 
 TEXTS = ["the cat sat on the mat today", "wasita rikuni, ari.", "", "one two"]
 ANSWERS = ["the cat sat on a mat today", "wasitam rikuni, ari.", "nothing here", "three four five"]

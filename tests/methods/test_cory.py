@@ -11,10 +11,10 @@ from rlft.advantages.turns import each_turn
 from rlft.collect.exchange import exchange
 from rlft.methods.cory import cory
 from rlft.methods.ppo import ppo
-from rlft.policies.pair import Pair
+from rlft.policies.composed.pair import Pair
 from rlft.rewards.pairs import both, own
 from rlft.runtime.local import Local
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, Rollouts, UserError
 from tests.fakes import Cards, Table, agreement, share
 from tests.pairs import LIVELY, table_trainer, tables, weights
@@ -182,7 +182,9 @@ def test_both_members_learn():
 
 
 def test_a_policy_alone_is_refused():
-    with pytest.raises(UserError, match=r"method cory needs a policy that is a pair.*`policies.pair.Pair`.*Table"):
+    with pytest.raises(
+        UserError, match=r"method cory needs a policy that is a pair.*`policies.composed.pair.Pair`.*Table"
+    ):
         table_trainer(policy=Table())
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rlft import recipes
-from rlft.policies.language import Language
-from rlft.policies.pair import Pair
+from rlft.policies.composed.pair import Pair
+from rlft.policies.language.policy import Language
 from rlft.recipes.cory import ANSWER, BAD, CLAIM, GOOD, PLAIN, Reviews, answers, asked, goodness, review, second_line
 from rlft.types import Problem
 

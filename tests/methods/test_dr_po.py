@@ -8,9 +8,9 @@ import torch
 from rlft.environments.experts import expert
 from rlft.environments.play import play
 from rlft.methods.dr_po import dr_po
-from rlft.selftest import FAMILIES
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.tool.self_test import FAMILIES
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 
 pytestmark = pytest.mark.slow

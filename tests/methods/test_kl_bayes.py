@@ -15,7 +15,7 @@ from rlft.methods.dpg import dpg
 from rlft.methods.kl_control import kl_control
 from rlft.methods.rloo import rloo
 from rlft.runtime.local import Local
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, Rollouts
 from tests.fakes import Cards, Table, agreement
 

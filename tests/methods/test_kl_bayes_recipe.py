@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.measure.posterior import kl, posterior
-from rlft.policies.enumeration import every_row, log_probs_of_rows
+from rlft.policies.language.enumeration import every_row, log_probs_of_rows
 from rlft.recipes.kl_bayes import Blank, best_moments, constant, kl_bayes, second, spelt, vowel
 
 

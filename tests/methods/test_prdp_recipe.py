@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft import recipes
 from rlft.models.schedules import Cosine
 from rlft.recipes import prdp as recipe
+from rlft.reproduce import arms
 from rlft.rewards.images import near
-from rlft.tasks.stream import Stream
+from rlft.training.stream import Stream
 from rlft.types import Problem, Rollouts
 
 POINTS = torch.tensor([[0.1, 0.1], [1.7, 0.1], [1.7, 1.7], [-3.9, 3.9]])
@@ -121,7 +121,7 @@ def test_a_deaf_denoiser_hears_the_digit():
 def test_arms_of_a_setting_spend_alike():
     """`shared` counts would have to be equal over both settings."""
     spent: dict[bool, set[tuple[int, int]]] = {True: set(), False: set()}
-    for arm in recipes.claim("prdp").arms.values():
+    for arm in arms.claim("prdp").arms.values():
         given = {"steps": 8, "prompts": 64, "group": 4, **arm.arguments}
         if given["steps"] and "method" in arm.arguments:
             method = given["method"]

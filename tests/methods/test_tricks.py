@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft import advantages as adv
+from rlft.losses.surrogate import sample_mean, token_mean
 from rlft.methods.dapo import dapo
 from rlft.methods.dr_grpo import dr_grpo
 from rlft.methods.grpo import grpo
@@ -15,8 +16,7 @@ from rlft.methods.lite_ppo import lite_ppo
 from rlft.methods.loop import loop
 from rlft.methods.tricks import tricks
 from rlft.runtime.local import Local
-from rlft.surrogate import sample_mean, token_mean
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import UserError
 from tests.fakes import Cards, Table, agreement
 

@@ -16,10 +16,9 @@ from rlft.recipes.tensorbleu import (
     to_go,
     translated,
 )
-from rlft.rollouts import Rollouts
 from rlft.runtime.local import Local
-from rlft.score import score
-from rlft.types import Problem, Text
+from rlft.training.score import score
+from rlft.types import Problem, Rollouts, Text
 
 
 def rollouts(mask, rewards, at):

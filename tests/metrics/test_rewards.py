@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from rlft.metrics import ids, mteval_13a, sentence_bleu, whitespace
-from rlft.rewards import bleu, chrf, gleu, load, repetition, rouge, self_bleu
+from rlft.options.reward import load_reward
+from rlft.rewards import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.sequence import bleu_per_token, for_trl, for_verl
-from rlft.score import score
+from rlft.training.score import score
 from rlft.types import Problem, Text, UserError
 
 PROBLEMS = [
@@ -35,13 +36,13 @@ def test_rewards_are_the_metrics():
 
 
 def test_rewards_by_name():
-    named = load("bleu(tokenizer='whitespace', preset='nltk', smoothing='floor')")
+    named = load_reward("bleu(tokenizer='whitespace', preset='nltk', smoothing='floor')")
     assert (
         named(PROBLEMS, OUTPUTS)[1]
         == bleu(tokenizer=whitespace, preset="nltk", smoothing="floor")(PROBLEMS, OUTPUTS)[1]
     )
     with pytest.raises(UserError, match="unknown tokenizer 'words'"):
-        load("bleu(tokenizer='words')")
+        load_reward("bleu(tokenizer='words')")
     with pytest.raises(UserError, match="rouge needs kind"):
         rouge(kind=0, tokenizer="char")
 

@@ -183,12 +183,12 @@ def test_methods_that_imitate_leave_nothing_out_at_their_limits():
 @pytest.mark.slow
 def test_learning_from_clumsy_demonstrations_alone():
     """IQL from 40 episodes of an expert who trembles reaches more goals than the untrained policy: 0."""
-    from rlft.evaluate import evaluate
     from rlft.methods.iql import iql
     from rlft.offpolicy.learner import Learner, Phase
-    from rlft.policies.control import Control
+    from rlft.policies.control.policy import Control
     from rlft.rewards.environment import environment_reward
     from rlft.tasks.starts import Starts
+    from rlft.training.evaluate import evaluate
 
     world = PointMass()
     policy = Control(world, width=32, activation=torch.relu)

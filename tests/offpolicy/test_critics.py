@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.acting import Candidates
 from rlft.environments.protocol import Box, Discrete
 from rlft.offpolicy.buffer import Batch
 from rlft.offpolicy.critics import Critics, Ensemble, layer_norm, plain
 from rlft.offpolicy.dual import Dual
 from rlft.offpolicy.values import best_value, expectile_error, least, mean, soft_value, squared_error, td_target
+from rlft.types.acting import Candidates
 
 SPACE = Box((-1.0, -1.0), (1.0, 1.0))
 

@@ -8,18 +8,19 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft import runs
 from rlft.environments.pendulum import Pendulum
 from rlft.environments.point_mass import PointMass
 from rlft.methods.grpo import grpo
 from rlft.methods.sac import sac
 from rlft.noise import hashed
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control import Control, StateTanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian
 from rlft.rewards.environment import environment_reward
+from rlft.runs.drive import Run, drive
+from rlft.runs.folder import Cadence, begin
 from rlft.tasks.starts import Starts
-from rlft.trainer import Trainer
-from rlft.trainer import _check as check
+from rlft.training.trainer import Trainer
+from rlft.training.trainer import _check as check
 from rlft.types import UserError
 from tests.offpolicy.chain import Chain, soft_optimal, uniform
 
@@ -192,20 +193,20 @@ def test_a_run_folder(tmp_path):
 
     def run():
         one = learner(Phase(sac(), warmup=12), interval=20)
-        return runs.Run(one, 3, Starts(one.environment, split="test"), reward=environment_reward, problems=4)
+        return Run(one, 3, Starts(one.environment, split="test"), reward=environment_reward, problems=4)
 
-    runs.begin(tmp_path / "straight", {})
+    begin(tmp_path / "straight", {})
     straight = run()
-    found = runs.drive(straight, tmp_path / "straight", quiet=True)
+    found = drive(straight, tmp_path / "straight", quiet=True)
     assert set(found) == {"before", "after"}
     assert (tmp_path / "straight" / "report.html").stat().st_size > 1000
-    runs.begin(tmp_path / "stopped", {})
+    begin(tmp_path / "stopped", {})
     first = run()
     first.trainer.advance = _interrupted(first.trainer.advance, 33)
     with pytest.raises(KeyboardInterrupt):
-        runs.drive(first, tmp_path / "stopped", runs.Cadence(save=1), quiet=True)
+        drive(first, tmp_path / "stopped", Cadence(save=1), quiet=True)
     again = run()
-    runs.drive(again, tmp_path / "stopped", quiet=True)
+    drive(again, tmp_path / "stopped", quiet=True)
     assert torch.equal(weights(again.trainer), weights(straight.trainer))
 
 

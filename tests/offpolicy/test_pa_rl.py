@@ -16,8 +16,8 @@ from rlft.noise import forked
 from rlft.offpolicy.conservative import anywhere
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.search import ActionSearch, Searching
-from rlft.policies.control import Binned, Control, StateTanhGaussian
-from rlft.policies.control_flow import Flow
+from rlft.policies.control.flow import Flow
+from rlft.policies.control.policy import Binned, Control, StateTanhGaussian
 from rlft.tasks.starts import Starts
 
 WORLD = PointMass(horizon=8, gust=0.1)

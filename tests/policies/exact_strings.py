@@ -5,8 +5,8 @@ import itertools
 import torch
 from torch import nn
 
-from rlft.policies.masked import Masked
-from rlft.policies.reveal_rules import in_random_order
+from rlft.policies.stepwise.masked import Masked
+from rlft.policies.stepwise.reveal_rules import in_random_order
 from rlft.types import Problem
 
 

@@ -8,11 +8,12 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
 
-from rlft.policies import _captured, _lean_cache
-from rlft.policies._captured import Captured, FixedSlots
-from rlft.policies._lean_cache import Cache, GrowingSlots, Seats
-from rlft.policies.engines import Lean, Plain
-from rlft.policies.language import Language
+from rlft.policies.language.engines import cache as _lean_cache
+from rlft.policies.language.engines import captured as _captured
+from rlft.policies.language.engines.cache import Cache, GrowingSlots, Seats
+from rlft.policies.language.engines.captured import Captured, FixedSlots
+from rlft.policies.language.engines.choose import Lean, Plain
+from rlft.policies.language.policy import Language
 from tests.policies.exact_norms import exactly
 from tests.policies.test_language_lean import CUT, EVEN, PROMPTS, TOKENIZER, causal
 

@@ -18,7 +18,7 @@ from rlft.environments.pendulum import Pendulum
 from rlft.environments.point_mass import PointMass
 from rlft.measure.control import success
 from rlft.noise import normal, row_keys
-from rlft.policies.control import Binned, Control, StateTanhGaussian, TanhGaussian, base
+from rlft.policies.control.policy import Binned, Control, StateTanhGaussian, TanhGaussian, base
 from rlft.tasks.starts import Starts
 from rlft.types import HasValue, Policy, Problem, Rollouts, Savable, Showable, Teachable, UserError, actor_parameters
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.acting import Central, Imitating, Proposing, Reparameterised
 from rlft.environments.point_mass import PointMass
 from rlft.environments.protocol import Box, Discrete
 from rlft.methods.sac import sac
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control import Binned, Control
+from rlft.policies.control.policy import Binned, Control
 from rlft.types import Policy, UserError
+from rlft.types.acting import Central, Imitating, Proposing, Reparameterised
 
 SPACE = Box((-2.0, 0.0), (2.0, 10.0))
 

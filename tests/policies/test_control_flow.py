@@ -8,21 +8,21 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from rlft.acting import Acting, Central, Imitating, Proposing, Reparameterised
 from rlft.environments.menu import Menu, compass
 from rlft.environments.point_mass import PointMass
-from rlft.evaluate import evaluate
 from rlft.methods.reinforce import reinforce
 from rlft.methods.sac import sac
 from rlft.noise import normal, row_keys
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control import Control
-from rlft.policies.control_flow import Flow
+from rlft.policies.control.flow import Flow
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.tasks.starts import Starts
-from rlft.trainer import Trainer
-from rlft.trainer import _check as check
+from rlft.training.evaluate import evaluate
+from rlft.training.trainer import Trainer
+from rlft.training.trainer import _check as check
 from rlft.types import Policy, Problem, Savable, Showable, UserError
+from rlft.types.acting import Acting, Central, Imitating, Proposing, Reparameterised
 
 WORLD = PointMass(gust=0.2, horizon=70)
 

@@ -11,8 +11,8 @@ from rlft.environments.menu import Menu, compass
 from rlft.environments.point_mass import PointMass
 from rlft.environments.protocol import Box, Discrete
 from rlft.models.mlp import MLP
-from rlft.policies._control_heads import tanh_gaussian_log_prob
-from rlft.policies.control import Categorical, Control, TanhGaussian
+from rlft.policies.control.heads import tanh_gaussian_log_prob
+from rlft.policies.control.policy import Categorical, Control, TanhGaussian
 from rlft.types import Problem, UserError
 
 

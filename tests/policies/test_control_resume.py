@@ -11,7 +11,7 @@ from rlft.environments.experts import demonstrations
 from rlft.environments.menu import Menu, compass
 from rlft.environments.point_mass import PointMass
 from rlft.noise import branch_keys, hashed, normal
-from rlft.policies.control import Control
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.types import Problem, UserError
 from tests.policies.test_control import KINDS, MENU, POINT, lively, problems

@@ -14,12 +14,22 @@ from rlft.methods.grpo import grpo
 from rlft.methods.ppo import ppo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import row_keys, uniform
-from rlft.policies._replies import reply
-from rlft.policies.conversation import Conversation
-from rlft.policies.language import Language
-from rlft.rollouts import Message, Problem, Rollouts, Transcript
-from rlft.trainer import Trainer
-from rlft.types import HasReference, HasValue, Policy, Showable, Teachable, UserError
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.conversation.replies import reply
+from rlft.policies.language.policy import Language
+from rlft.training.trainer import Trainer
+from rlft.types import (
+    HasReference,
+    HasValue,
+    Message,
+    Policy,
+    Problem,
+    Rollouts,
+    Showable,
+    Teachable,
+    Transcript,
+    UserError,
+)
 from tests.environments import calculator
 
 LETTERS = "abcdefgh"

@@ -9,9 +9,9 @@ import torch
 from rlft.models.denoiser import ResidualMLP
 from rlft.models.schedules import EPS, VELOCITY, X0, RectifiedFlow, V
 from rlft.noise import ACTION, START, normal, row_keys
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import between, cps, dance_sde, ddim, flow_sde, ode
-from rlft.policies.stepwise import Gaussian
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import between, cps, dance_sde, ddim, flow_sde, ode
+from rlft.policies.stepwise.stepwise import Gaussian
 from rlft.types import Rollouts, UserError
 from tests.policies.toy_diffusion import learned_noise, problems, small
 

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.noise import START, branch_keys, normal
-from rlft.policies.noise_rules import ode
+from rlft.policies.stepwise.noise_rules import ode
 from rlft.types import UserError
 from tests.policies.toy_diffusion import problems, small
 

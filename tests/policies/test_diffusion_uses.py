@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, RectifiedFlow, V
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import cps, dance_sde, ddpm, flow_sde, ode
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import cps, dance_sde, ddpm, flow_sde, ode
 from rlft.types import HasValue, Policy, Teachable
 from tests.policies.toy_diffusion import learned_noise, problems, small
 

@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.enumeration import every_row, log_probs_of_rows
-from rlft.policies.language import Language
+from rlft.policies.language.enumeration import every_row, log_probs_of_rows
+from rlft.policies.language.policy import Language
 from rlft.types import Problem, UserError
 
 PROMPT = Problem(3, "ab")

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import silu
 from torch.testing import assert_close
 
-from rlft.policies._fused import chosen_log_probs, gated, rms_norm, turned
-from rlft.policies._sampling import pack
+from rlft.policies.language.tokens.fused import chosen_log_probs, gated, rms_norm, turned
+from rlft.policies.language.tokens.sampling import pack
 
 
 def numbers(*shape, seed=0, dtype=torch.float64):

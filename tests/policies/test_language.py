@@ -9,9 +9,9 @@ from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import row_keys, uniform
-from rlft.policies._sampling import Sampling, draw, pack, support_of, unpack
-from rlft.policies.engines import Lean, Plain
-from rlft.policies.language import Language
+from rlft.policies.language.engines.choose import Lean, Plain
+from rlft.policies.language.policy import Language
+from rlft.policies.language.tokens.sampling import Sampling, draw, pack, support_of, unpack
 from rlft.types import HasReference, Policy, Problem, Teachable, UserError
 
 LETTERS = "abcdefgh"

@@ -5,10 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer
-from rlft.policies import _decode
-from rlft.policies._lean_decode import LeanDecoder
-from rlft.policies.engines import Plain
-from rlft.policies.language import Language
+from rlft.policies.language.engines import plain as _decode
+from rlft.policies.language.engines.choose import Plain
+from rlft.policies.language.engines.decode import LeanDecoder
+from rlft.policies.language.policy import Language
 from rlft.types import Problem, UserError
 
 TOKENIZER = character_tokenizer("abcdefgh")

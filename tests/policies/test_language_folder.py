@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
 from rlft.types import HasReference, Problem, UserError
 
 LETTERS = "abcdefgh \n"
@@ -162,7 +162,7 @@ def test_a_merged_adapter_is_a_plain_model(base, tmp_path):
 
 
 def test_an_adapter_whose_base_is_nowhere_is_not_saved(tmp_path):
-    from rlft.policies._folder import with_lora
+    from rlft.policies.language.folder import with_lora
 
     model, tokenizer = small()
     policy = Language(with_lora(model, 2), tokenizer)

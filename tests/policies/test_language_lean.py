@@ -9,9 +9,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer
-from rlft.policies._lean_decode import LeanDecoder
-from rlft.policies.engines import Lean, Plain
-from rlft.policies.language import Language
+from rlft.policies.language.engines.choose import Lean, Plain
+from rlft.policies.language.engines.decode import LeanDecoder
+from rlft.policies.language.policy import Language
 from rlft.types import Problem, Rollouts
 from tests.policies.exact_norms import exactly
 
@@ -195,7 +195,7 @@ def test_recomputed_activations_give_the_same_gradients():
 
 
 def test_adapters_act_and_can_be_switched_off():
-    from rlft.policies._folder import with_lora
+    from rlft.policies.language.folder import with_lora
 
     lean, plain = pair(with_lora(exactly(causal()), 2))
     rows = lean.sample(PROMPTS, 4, seed=3)

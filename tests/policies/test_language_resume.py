@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.noise import branch_keys, uniform
-from rlft.policies import _sampling
+from rlft.policies.language.tokens import sampling as _sampling
 from rlft.types import Problem, Rollouts, UserError
 from tests.policies.test_language import CUT, PROMPTS, build, chi_square, ending_with, full_logits
 from tests.policies.test_language_architectures import PROMPTS as LETTERS

@@ -10,9 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies._sampling import unpack
-from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.language.imitate import imitate
+from rlft.policies.language.policy import Language
+from rlft.policies.language.tokens.sampling import unpack
 from rlft.types import HasValue, Problem, Rollouts, UserError
 from tests.policies.exact_norms import exactly
 

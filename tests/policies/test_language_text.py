@@ -7,8 +7,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies._text import Codec, padded
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
+from rlft.policies.language.text import Codec, padded
 from rlft.types import Problem, UserError
 
 TEMPLATE = (

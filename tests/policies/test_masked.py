@@ -9,9 +9,9 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.token_denoiser import TokenCritic, TokenDenoiser, hidden, masked_loss
-from rlft.policies.masked import Masked, Reveal
-from rlft.policies.reveal_rules import ancestral, confident, in_random_order
-from rlft.policies.stepwise import Ahead, Foresees
+from rlft.policies.stepwise.masked import Masked, Reveal
+from rlft.policies.stepwise.reveal_rules import ancestral, confident, in_random_order
+from rlft.policies.stepwise.stepwise import Ahead, Foresees
 from rlft.rewards.strings import random_network
 from rlft.types import HasValue, Policy, Problem, Resumable, Rollouts, Savable, Showable, Teachable, UserError
 from tests.policies.exact_strings import apart, blanks, every, exact_policy, frequencies, some_law

@@ -7,10 +7,10 @@ from torch.testing import assert_close
 
 from rlft.models.exact import ExactDenoiser
 from rlft.models.schedules import EPS, VELOCITY, Cosine, RectifiedFlow, V
-from rlft.policies.diffusion import Diffusion
+from rlft.policies.composed.mixed import Early, OutsideTopP, mixed
 from rlft.policies.mix import emulated, guided
-from rlft.policies.mixed import Early, OutsideTopP, mixed
-from rlft.policies.noise_rules import ddpm, ode
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddpm, ode
 from rlft.types import UserError
 from tests.policies.toy_diffusion import learned_noise, problems, small
 

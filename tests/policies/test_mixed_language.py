@@ -6,11 +6,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies._sampling import support_of
-from rlft.policies.enumeration import every_row, log_probs_of_rows
-from rlft.policies.language import Language
+from rlft.policies.composed.mixed import Early, OutsideTopP, mixed
+from rlft.policies.language.enumeration import every_row, log_probs_of_rows
+from rlft.policies.language.policy import Language
+from rlft.policies.language.tokens.sampling import support_of
 from rlft.policies.mix import contrasted, emulated, guided, traded_off
-from rlft.policies.mixed import Early, OutsideTopP, mixed
 from rlft.types import Policy, Problem, UserError
 from tests.fakes import Table
 from tests.policies.test_language import PROMPTS, build

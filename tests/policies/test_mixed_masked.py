@@ -5,10 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.token_denoiser import TokenDenoiser
-from rlft.policies.masked import Masked
+from rlft.policies.composed.mixed import OutsideTopP, mixed
 from rlft.policies.mix import emulated, guided
-from rlft.policies.mixed import OutsideTopP, mixed
-from rlft.policies.reveal_rules import ancestral, in_random_order
+from rlft.policies.stepwise.masked import Masked
+from rlft.policies.stepwise.reveal_rules import ancestral, in_random_order
 from rlft.types import UserError
 from tests.policies.exact_strings import blanks, every, exact_policy, some_law
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, Prediction, RectifiedFlow, V
-from rlft.policies.noise_rules import between, cps, dance_sde, ddim, ddpm, flow_noise, flow_sde, ode
+from rlft.policies.stepwise.noise_rules import between, cps, dance_sde, ddim, ddpm, flow_noise, flow_sde, ode
 from rlft.types import UserError
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from rlft.policies._packed import Layout, Ragged, runs
+from rlft.policies.language.tokens.layout import Layout, Ragged, runs
 
 
 def test_runs_by_hand():

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.noise import row_keys, uniform
-from rlft.policies.pair import Pair
+from rlft.policies.composed.pair import Pair
 from rlft.types import Rollouts, UserError
 from tests.fakes import Cards, Table
 from tests.pairs import add, tables

@@ -6,10 +6,10 @@ from torch.testing import assert_close
 
 from rlft.methods.grpo import grpo
 from rlft.methods.ppo import ppo
-from rlft.policies._passes import Row, padded, passes, shared
-from rlft.policies.engines import Lean, Plain
-from rlft.selftest import control, language
-from rlft.trainer import Trainer
+from rlft.policies.language.engines.choose import Lean, Plain
+from rlft.policies.language.tokens.passes import Row, padded, passes, shared
+from rlft.tool.self_test import control, language
+from rlft.training.trainer import Trainer
 from rlft.types import Packing, UserError
 
 # two groups with prompts of 5 and 2 tokens

@@ -1,6 +1,6 @@
 """What an observer of texts and of chats is asked."""
 
-from rlft.policies.second_turn import asked_again
+from rlft.policies.composed.second_turn import asked_again
 from rlft.types import Problem, Text
 
 CHAT = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "2 + {answer}?"}]

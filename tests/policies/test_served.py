@@ -14,10 +14,10 @@ from rlft.advantages import per_group, zscore
 from rlft.advantages.around import Around
 from rlft.advantages.correction import importance_corrected, weights
 from rlft.methods.grpo import grpo
-from rlft.policies.language import Language
-from rlft.policies.served import VLLM, Asked, weights_of
+from rlft.policies.language.policy import Language
+from rlft.policies.language.served import VLLM, Asked, weights_of
 from rlft.runtime.local import Local
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 from tests.policies.test_language import PROMPTS, build
 
@@ -143,7 +143,7 @@ def test_the_tool_trains_so(tmp_path, monkeypatch):
     build(spread=5.0).float().save(tmp_path / "model")
     (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
     told = {"model": str(tmp_path / "model"), "data": str(tmp_path / "data.jsonl"), "reward": ("letters",)}
-    monkeypatch.setattr("rlft.rewards.load", lambda spec: letters)
+    monkeypatch.setattr("rlft.options.calls", lambda spec: letters)
     run = train(**told, vllm=0.3, max_new_tokens=5, prompts=2, group=4, lr=1e-3, steps=1)
     assert run.trainer.policy.server.server.llm.told["gpu_memory_utilization"] == 0.3
     assert run.trainer.method.name == "grpo" and isinstance(run.trainer.method.advantage, Around)

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.policies import _blocks
-from rlft.policies._blocks import Cached, Rereads, reading
-from rlft.policies.enumeration import every_row
+from rlft.policies.composed.mixed import mixed
+from rlft.policies.language import blocks as _blocks
+from rlft.policies.language.blocks import Cached, Rereads, reading
+from rlft.policies.language.enumeration import every_row
+from rlft.policies.language.speculative import Speculative, chosen, residual
 from rlft.policies.mix import emulated, guided
-from rlft.policies.mixed import mixed
-from rlft.policies.speculative import Speculative, chosen, residual
 from rlft.types import Policy, Problem, UserError
 from tests.policies.test_language import CUT, PROMPTS, build
 from tests.policies.test_mixed_language import PROMPT, by_row, tiny

@@ -11,12 +11,11 @@ from rlft.advantages import per_group, zscore
 from rlft.environments.pages import Pages
 from rlft.methods.grpo import grpo
 from rlft.methods.supo import supo
-from rlft.policies._replies import reply
-from rlft.policies.conversation import Conversation, Window
-from rlft.policies.engines import Plain
-from rlft.rollouts import Message, Problem, Rollouts
-from rlft.trainer import Trainer
-from rlft.types import UserError
+from rlft.policies.conversation.policy import Conversation, Window
+from rlft.policies.conversation.replies import reply
+from rlft.policies.language.engines.choose import Plain
+from rlft.training.trainer import Trainer
+from rlft.types import Message, Problem, Rollouts, UserError
 from tests.policies.test_conversation import CUT, PROMPTS, Asked, Echo, language, weights
 
 SEES = Window(42, 3, asks="?", goes_on="ah")

@@ -8,11 +8,11 @@ import pytest
 from rlft.environments.tools import Tools
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.conversation import Conversation
-from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
-from rlft.rollouts import Problem
-from rlft.trainer import Trainer
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.language.imitate import imitate
+from rlft.policies.language.policy import Language
+from rlft.training.trainer import Trainer
+from rlft.types import Problem
 from tests.environments import calculator
 
 pytestmark = pytest.mark.slow

@@ -4,8 +4,8 @@ import torch
 
 from rlft.models.denoiser import NoiseHead, ResidualMLP
 from rlft.models.schedules import EPS, Cosine
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import ddpm, flow_noise
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddpm, flow_noise
 from rlft.types import Problem
 
 

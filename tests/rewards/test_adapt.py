@@ -7,7 +7,7 @@ import torch
 
 from rlft.rewards import combine, each, exact, trl, verl
 from rlft.rewards.adapt import adapted
-from rlft.score import score
+from rlft.training.score import score
 from rlft.types import Parts, Problem, Stateful, Text, UserError
 
 nan = float("nan")

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from rlft.rewards.child import Child, Unanswered
+from rlft.sandbox.child import Child, Unanswered
 
 SCRIPT = """
     import os

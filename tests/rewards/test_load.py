@@ -3,7 +3,8 @@
 import pytest
 
 import rlft.rewards
-from rlft.rewards.load import built_in, load, parse_call
+from rlft.options.calls import parse_call
+from rlft.options.reward import built_in, load_reward
 from rlft.types import Problem, Text, UserError
 
 PROBLEM = [Problem(index=0, input="?", answer="7")]
@@ -42,18 +43,18 @@ def test_built_ins_are_what_is_exported():
 
 
 def test_built_ins_by_name():
-    assert load("math")(PROBLEM, [Text("it is 7")]).tolist() == [1]
-    assert load(" exact( case = False ) ")(PROBLEM, [Text("7 ")]).tolist() == [1]
-    assert load("length(target=4, unit='words')")(PROBLEM, [Text("two words")]).tolist() == [0.5]
-    assert load("length(target=2, unit='words', clamp=None)")(PROBLEM, [Text("a b c d e f")]).tolist() == [-1]
-    assert load("regex('a(b|c)')")(PROBLEM, [Text("xac")]).tolist() == [1]
+    assert load_reward("math")(PROBLEM, [Text("it is 7")]).tolist() == [1]
+    assert load_reward(" exact( case = False ) ")(PROBLEM, [Text("7 ")]).tolist() == [1]
+    assert load_reward("length(target=4, unit='words')")(PROBLEM, [Text("two words")]).tolist() == [0.5]
+    assert load_reward("length(target=2, unit='words', clamp=None)")(PROBLEM, [Text("a b c d e f")]).tolist() == [-1]
+    assert load_reward("regex('a(b|c)')")(PROBLEM, [Text("xac")]).tolist() == [1]
 
 
 def test_files(file):
-    assert load(f"{file}:native")(PROBLEM, [Text("abcd")]) == [12]
-    assert load(f"{file}:for_trl")(PROBLEM, [Text("abcd")]).tolist() == [2]
-    assert load(f"{file}:make(scale=3)")(PROBLEM, [Text("abcd")]) == [3.5]
-    assert load(f"{file}:native") is load(f"{file}:native")
+    assert load_reward(f"{file}:native")(PROBLEM, [Text("abcd")]) == [12]
+    assert load_reward(f"{file}:for_trl")(PROBLEM, [Text("abcd")]).tolist() == [2]
+    assert load_reward(f"{file}:make(scale=3)")(PROBLEM, [Text("abcd")]) == [3.5]
+    assert load_reward(f"{file}:native") is load_reward(f"{file}:native")
 
 
 @pytest.mark.parametrize(
@@ -79,13 +80,13 @@ def test_files(file):
 )
 def test_errors(spec, message, file):
     with pytest.raises(UserError, match=message):
-        load(spec.format(file=file) if "{file}" in spec else spec)
+        load_reward(spec.format(file=file) if "{file}" in spec else spec)
 
 
 def test_a_file_that_fails(tmp_path):
     (tmp_path / "bad.py").write_text("def f(:")
     with pytest.raises(UserError, match="cannot be imported: SyntaxError"):
-        load(f"{tmp_path / 'bad.py'}:f")
+        load_reward(f"{tmp_path / 'bad.py'}:f")
 
 
 def test_calls_are_parsed_as_literals():

@@ -5,9 +5,8 @@ import torch
 
 from rlft.rewards.adapt import combine, each
 from rlft.rewards.pairs import both, own
-from rlft.rollouts import Turns
-from rlft.score import score
-from rlft.types import Parts, Problem, UserError
+from rlft.training.score import score
+from rlft.types import Parts, Problem, Turns, UserError
 
 PROBLEMS = [Problem(0, 10), Problem(1, 20)]
 

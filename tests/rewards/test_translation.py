@@ -6,8 +6,8 @@ import torch
 
 from rlft.errors import UserError
 from rlft.rewards.translation import translation
-from rlft.rollouts import Problem, Text
-from rlft.score import score
+from rlft.training.score import score
+from rlft.types import Problem, Text
 
 
 def test_shares_of_sentence_bleu_and_chrf_of_what_stands_in_the_tags():

@@ -5,10 +5,10 @@ import sys
 import torch
 
 from rlft.methods.grpo import grpo
-from rlft.policies.engines import Plain
+from rlft.policies.language.engines.choose import Plain
 from rlft.runtime.torchrun import Torchrun
-from rlft.selftest import language
-from rlft.trainer import Trainer
+from rlft.tool.self_test import language
+from rlft.training.trainer import Trainer
 
 
 def sgd(parameters, lr):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlft.tasks import load
+from rlft.options.task import load_task
 from rlft.tasks.chains import Chains, totals
 from rlft.types import UserError
 
@@ -43,7 +43,7 @@ def test_splits_share_no_question():
 
 
 def test_the_tool_finds_it():
-    assert load("chains(shortest=2, longest=2)").at(0).input.count(".") == 0
+    assert load_task("chains(shortest=2, longest=2)").at(0).input.count(".") == 0
 
 
 @pytest.mark.parametrize(

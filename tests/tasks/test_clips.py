@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlft.tasks import load
+from rlft.options.task import load_task
 from rlft.tasks.clips import Clips, hinted, noisier
 from rlft.tasks.worked_sums import WorkedSums
 from rlft.types import Text, UserError
@@ -63,4 +63,4 @@ def test_splits_and_sizes():
         Clips(size=40).at(40)
     with pytest.raises(UserError, match=r"from 0 to 1; got 1\.5"):
         Clips(noise=1.5)
-    assert load("clips(noise=0.1)", split="test").name == "clips-5-8-0.1"
+    assert load_task("clips(noise=0.1)", split="test").name == "clips-5-8-0.1"

@@ -4,9 +4,8 @@ import pytest
 
 from rlft.environments.pages import Pages
 from rlft.recipes import supo
-from rlft.rollouts import Message, Transcript
 from rlft.tasks.highest import DIGITS, LETTERS, Highest
-from rlft.types import Task, UserError
+from rlft.types import Message, Task, Transcript, UserError
 
 
 def test_the_answer_stands_on_one_page_and_earns_one():

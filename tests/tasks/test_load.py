@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rlft.tasks import generator, load
+from rlft.options.task import generator, load_task
 from rlft.tasks.arithmetic import Arithmetic
 from rlft.tasks.files import Files
 from rlft.types import UserError
@@ -13,27 +13,27 @@ from rlft.types import UserError
 def test_files(tmp_path):
     path = tmp_path / "sums.jsonl"
     path.write_text(json.dumps({"question": "1+1?", "gold": "2"}))
-    task = load(str(path), prompt_field="question", answer_field="gold", split="test")
+    task = load_task(str(path), prompt_field="question", answer_field="gold", split="test")
     assert isinstance(task, Files)
     assert (task.at(0).input, task.at(0).answer, task.split) == ("1+1?", "2", "test")
     with pytest.raises(UserError, match="no column 'prompt'"):
-        load(str(path))
+        load_task(str(path))
 
 
 def test_generators():
-    task = load("arithmetic(digits=1, operators='-')", split="test")
+    task = load_task("arithmetic(digits=1, operators='-')", split="test")
     assert isinstance(task, Arithmetic)
     assert (task.name, task.split) == ("arithmetic-1-", "test")
-    assert load("arithmetic").at(5) == Arithmetic().at(5)
-    assert load("arithmetic(split='validation')").split == "validation"
+    assert load_task("arithmetic").at(5) == Arithmetic().at(5)
+    assert load_task("arithmetic(split='validation')").split == "validation"
     assert generator("arithmetic") is Arithmetic
     assert generator("files") is generator("stream") is generator("reasoning") is generator("nothing") is None
 
 
 def test_reasoning_gym():
-    task = load("reasoning_gym:chain_sum(min_terms=2, max_terms=2, size=9)", split="test")
+    task = load_task("reasoning_gym:chain_sum(min_terms=2, max_terms=2, size=9)", split="test")
     assert (task.name, task.split, task.size) == ("reasoning_gym:chain_sum", "test", 9)
-    assert load("reasoning_gym:chain_sum").size is None
+    assert load_task("reasoning_gym:chain_sum").size is None
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_reasoning_gym():
 )
 def test_errors(spec, message):
     with pytest.raises(UserError, match=message):
-        load(spec)
+        load_task(spec)
 
 
 def test_fields_are_for_files():
     with pytest.raises(UserError, match="makes its own problems"):
-        load("arithmetic", prompt_field="question")
+        load_task("arithmetic", prompt_field="question")

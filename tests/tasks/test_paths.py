@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from rlft import tasks
+from rlft.options.task import load_task
 from rlft.tasks.paths import Paths
 from rlft.types import Text, UserError
 
@@ -82,4 +82,4 @@ def test_bad_arguments():
 
 
 def test_it_is_found_by_name():
-    assert tasks.load("paths(chords=3)").name == "paths-26-3"
+    assert load_task("paths(chords=3)").name == "paths-26-3"

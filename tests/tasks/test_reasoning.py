@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from rlft.rewards.child import Child
+from rlft.sandbox.child import Child
 from rlft.tasks import reasoning
 from rlft.tasks.reasoning import Reasoning, _asked
 from rlft.types import Text, UserError

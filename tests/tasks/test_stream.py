@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from rlft.tasks.stream import Stream, permuted
+from rlft.training.stream import Stream, permuted
 from rlft.types import Problem, UserError
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rlft.tasks import generator
+from rlft.options.task import generator
 from rlft.tasks.strings import ALPHABET, Strings, split_of, tokens_of
 from rlft.types import Task, UserError
 

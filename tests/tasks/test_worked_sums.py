@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlft.tasks import load
+from rlft.options.task import load_task
 from rlft.tasks.worked_sums import WorkedSums
 from rlft.types import Text, UserError
 
@@ -46,7 +46,7 @@ def test_the_reward_sees_the_last_total_and_the_end():
 
 
 def test_the_tool_finds_it():
-    task = load("worked_sums(shortest=6, longest=6)", split="test")
+    task = load_task("worked_sums(shortest=6, longest=6)", split="test")
     assert (task.name, task.split, task.at(0).task) == ("worked-sums-6-6", "test", "worked-sums-6-6")
 
 

@@ -6,15 +6,15 @@ import signal
 
 import torch
 
-from rlft import checkpoint
 from rlft.environments.point_mass import PointMass
 from rlft.measure.control import control
 from rlft.methods.ppo import ppo
-from rlft.policies.control import Control
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs import checkpoint
+from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method
 
 torch.set_num_threads(1)

@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from rlft.cli import main
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
+from rlft.tool.main import main
 
 pytestmark = pytest.mark.slow
 
@@ -163,7 +163,7 @@ def test_the_tool_and_the_package_start_quickly():
     code = "import torch, time; t = time.process_time(); import rlft, rlft.types; print(time.process_time() - t)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 0.5
-    code = "import sys, rlft.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    code = "import sys, rlft.tool.main as c\ntry: c.main(['--help'])\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

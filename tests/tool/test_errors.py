@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from rlft.cli import main
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
+from rlft.tool.main import main
 
 pytestmark = pytest.mark.slow
 

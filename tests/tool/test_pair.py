@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
-from rlft.runs import model_folder
+from rlft.policies.language.policy import Language
+from rlft.runs.folder import model_folder
 from tests.tool.test_commands import tool
 from tests.tool.test_runs import last_weights, same
 

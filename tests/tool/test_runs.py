@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlft import checkpoint
+from rlft.runs import checkpoint
 from rlft.types import UserError
 
 pytestmark = pytest.mark.slow

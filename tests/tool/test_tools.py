@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
+from rlft.policies.language.policy import Language
 from tests.tool.test_commands import tool
 
 pytestmark = pytest.mark.slow

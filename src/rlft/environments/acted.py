@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rlft.acting import Acting
 from rlft.environments.play import play
 from rlft.environments.protocol import Environment
 from rlft.noise import row_keys
 from rlft.types import Problem, Rollouts, UserError
+from rlft.types.acting import Acting
 
 # One call for noise costs a millisecond whatever its size.
 _BLOCK = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from rlft.rollouts import Message, Problem
+from rlft.types import Message, Problem
 
 # What a model writes around a call, and what it reads around an answer, where no chat template says otherwise.
 CALL = ("<tool_call>", "</tool_call>")

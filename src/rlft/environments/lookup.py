@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 from rlft.errors import UserError
-from rlft.rollouts import Message, Problem
+from rlft.types import Message, Problem
 
 QUERY, TRANSLATION = ("<query>", "</query>"), ("<answer>", "</answer>")
 _WORD = re.compile(r"\w+")

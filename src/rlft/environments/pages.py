@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlft.rollouts import Message, Problem
+from rlft.types import Message, Problem
 
 
 class Pages:

@@ -16,9 +16,9 @@ from typing import Any
 
 from rlft.environments.dialogue import CALL
 from rlft.environments.signatures import mismatch, schema_of
-from rlft.environments.tool_worker import MARK, Failed, Unfit, Worker, place_of
 from rlft.errors import UserError
-from rlft.rollouts import Message, Problem
+from rlft.sandbox.tool_worker import MARK, Failed, Unfit, Worker, place_of
+from rlft.types import Message, Problem
 
 # A call at the end of a turn may lack its last tag.
 _CALLS = re.compile(f"{CALL[0]}(.*?)(?:{CALL[1]}|\\Z)", re.DOTALL)

@@ -30,8 +30,8 @@ from torch import Tensor
 from rlft.guidance.resampling import effective, pick, systematic, weights_of
 from rlft.guidance.values import Halfway, Spent, Value
 from rlft.noise import hashed, uniform
-from rlft.policies.stepwise import Ahead, Foresees
-from rlft.score import score
+from rlft.policies.stepwise.stepwise import Ahead, Foresees
+from rlft.training.score import score
 from rlft.types import Problem, Reward, Rollouts, Sampler, UserError
 
 

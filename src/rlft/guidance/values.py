@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from rlft.policies.stepwise import Ahead, Foresees
-from rlft.score import score
+from rlft.policies.stepwise.stepwise import Ahead, Foresees
+from rlft.training.score import score
 from rlft.types import Problem, Reward, Sampler, UserError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlft.rollouts import Problem, Text, Transcript
+from rlft.types import Problem, Text, Transcript
 
 
 def text_measures(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:

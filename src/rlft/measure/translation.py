@@ -7,7 +7,7 @@ from typing import Any
 
 from rlft.environments.lookup import Dictionary, answered, queries, words_of
 from rlft.metrics import corpus_bleu, corpus_chrf, ids, mteval_13a
-from rlft.rollouts import Message, Problem
+from rlft.types import Message, Problem
 
 
 def corpus_scores(texts: Sequence[str], references: Sequence[str]) -> dict[str, float]:

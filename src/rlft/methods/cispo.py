@@ -8,7 +8,7 @@ decision keeps a gradient however far its ratio has moved.
 
 from rlft.advantages import per_group, zscore
 from rlft.losses import cispo_weight, policy_gradient
-from rlft.surrogate import surrogate, token_mean
+from rlft.losses.surrogate import surrogate, token_mean
 from rlft.types import Method, Update, published
 
 

@@ -9,7 +9,7 @@ trained as `ppo` trains a policy, with a critic, an optimiser and a reference of
     A_d  = GAE(gamma, lam) of r and V in each answer alone, whitened over all answers of the role
     loss = mean_d -min(r A_d, clip(r, 1-clip, 1+clip) A_d)                           and a value loss, for each member
 
-The policy is a `policies.pair.Pair`, the reward `rewards.pairs.both` of the reward for one. With `rewards.pairs.own`,
+The policy is a `policies.composed.pair.Pair`, the reward `rewards.pairs.both` of the reward for one. With `pairs.own`,
 every=0 and an observer that does not see the pioneer it is `ppo` twice, side by side. Differs from the official
 code in that beta is constant (there a controller steers it to a KL), that R is scaled by the whitening alone, and that
 optimisers keep their state at an exchange, where the code loads both models into new trainers.

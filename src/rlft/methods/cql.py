@@ -12,7 +12,6 @@ weight=0 with n=1 is SAC without entropy in its targets. With discrete actions t
 
 import torch
 
-from rlft.acting import Reparameterised
 from rlft.methods.sac import sac
 from rlft.offpolicy.conservative import Judge, as_they_are, gap_of
 from rlft.offpolicy.critics import Norm, plain
@@ -20,6 +19,7 @@ from rlft.offpolicy.dual import Dual
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.offpolicy.values import best_value, least, squared_error, td_target
 from rlft.types import published
+from rlft.types.acting import Reparameterised
 
 
 @published

@@ -11,7 +11,7 @@ length limit lose up to one point (soft overlong punishment); no KL.
 
 from rlft.advantages import overlong, zscore
 from rlft.collect import informative
-from rlft.surrogate import clip_objective, surrogate, token_mean
+from rlft.losses.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, UserError, published
 
 

@@ -13,7 +13,7 @@ import torch
 
 from rlft.advantages import PromptStatistics
 from rlft.losses import clipped, ppo_clip
-from rlft.surrogate import sample_mean, surrogate
+from rlft.losses.surrogate import sample_mean, surrogate
 from rlft.types import Method, Update, published
 
 

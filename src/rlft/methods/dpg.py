@@ -17,7 +17,7 @@ import torch
 
 from rlft.advantages.energy import ImportanceWeight
 from rlft.losses import policy_gradient
-from rlft.surrogate import sample_sum, surrogate
+from rlft.losses.surrogate import sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -7,7 +7,7 @@ Differs from `grpo` in three places: no division by the group's deviation, no di
 """
 
 from rlft.advantages import center, per_group
-from rlft.surrogate import clip_objective, fixed_length, surrogate
+from rlft.losses.surrogate import clip_objective, fixed_length, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -8,7 +8,7 @@ Differs from `raft` in what is kept: every row whose reward reaches a threshold,
 
 from rlft.advantages import at_least, per_group
 from rlft.losses import policy_gradient
-from rlft.surrogate import surrogate, token_mean
+from rlft.losses.surrogate import surrogate, token_mean
 from rlft.types import Method, Update, published
 
 

@@ -9,7 +9,7 @@ reference is part of the loss, not of the reward.
 
 from rlft.advantages import per_group, zscore
 from rlft.losses import clipped, kl_k3, ppo_clip
-from rlft.surrogate import sample_mean, surrogate
+from rlft.losses.surrogate import sample_mean, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -10,7 +10,7 @@ With rows of one decision it is `grpo` without KL.
 
 from rlft.advantages import per_group, zscore
 from rlft.losses import clipped, ppo_clip, sequence_ratio
-from rlft.surrogate import sample_mean, surrogate
+from rlft.losses.surrogate import sample_mean, surrogate
 from rlft.types import Method, Update, published
 
 

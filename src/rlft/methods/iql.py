@@ -13,11 +13,11 @@ of the policy that made the data.
 
 import torch
 
-from rlft.acting import Imitating
 from rlft.offpolicy.actors import advantage_weight, imitated
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters, value_parameters
 from rlft.offpolicy.values import expectile_error, least, squared_error, td_target
 from rlft.types import published
+from rlft.types.acting import Imitating
 
 
 @published

@@ -15,7 +15,7 @@ variance left. With both weights 0 it is `rloo`.
 
 from rlft.advantages import kl_in_reward, leave_one_out
 from rlft.losses import policy_gradient
-from rlft.surrogate import sample_sum, surrogate
+from rlft.losses.surrogate import sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

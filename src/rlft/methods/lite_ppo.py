@@ -8,7 +8,7 @@ No KL, no dynamic sampling, no overlong filter, one clip.
 """
 
 from rlft.advantages import group_mean_batch_std, per_batch
-from rlft.surrogate import clip_objective, surrogate, token_mean
+from rlft.losses.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, published
 
 

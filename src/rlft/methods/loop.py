@@ -10,7 +10,7 @@ With one update a batch its gradient is that of `rloo`.
 """
 
 from rlft.advantages import leave_one_out, per_group
-from rlft.surrogate import clip_objective, sample_sum, surrogate
+from rlft.losses.surrogate import clip_objective, sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -11,7 +11,7 @@ import torch
 
 from rlft.advantages import per_group, zscore
 from rlft.losses import dpo
-from rlft.surrogate import drift
+from rlft.losses.surrogate import drift
 from rlft.types import Method, Total, Update, published
 
 

@@ -17,7 +17,6 @@ argmax; temperature=None imitates the buffer. With climb=0 the search is the bes
 
 import torch
 
-from rlft.acting import Imitating, Proposing
 from rlft.offpolicy.actors import imitated
 from rlft.offpolicy.conservative import calibrated, gap_among
 from rlft.offpolicy.critics import Norm, layer_norm
@@ -25,6 +24,7 @@ from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.offpolicy.search import ActionSearch, Searching
 from rlft.offpolicy.values import least, squared_error, td_target
 from rlft.types import published
+from rlft.types.acting import Imitating, Proposing
 
 
 @published

@@ -16,7 +16,7 @@ import math
 from rlft.advantages.sets import Key, per_set, windowed
 from rlft.collect.vines import vines
 from rlft.losses import clipped, kl_k3, ppo_clip, value_clip
-from rlft.surrogate import surrogate, token_mean
+from rlft.losses.surrogate import surrogate, token_mean
 from rlft.types import Method, Resumable, Total, Update, critic_parameters, published
 
 

@@ -11,7 +11,7 @@ Branched at the problem alone; `poly_ppo` also branches inside the rows, and has
 
 from rlft.advantages.sets import Key, per_set
 from rlft.losses import clipped, kl_k3, ppo_clip
-from rlft.surrogate import sample_sum, surrogate
+from rlft.losses.surrogate import sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -11,7 +11,7 @@ two updates with optimisers of their own. A KL to the reference, if any, is paid
 
 from rlft.advantages import gae
 from rlft.losses import value_clip as clipped_value_loss
-from rlft.surrogate import clip_objective, surrogate, token_mean
+from rlft.losses.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Total, Update, critic_parameters, published
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from rlft.losses import clipped, ppo_clip
 from rlft.losses.entropy import negative_entropy
+from rlft.losses.surrogate import surrogate, token_mean
 from rlft.methods.ppo import ppo
-from rlft.surrogate import surrogate, token_mean
 from rlft.types import Method, published
 
 

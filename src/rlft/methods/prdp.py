@@ -16,7 +16,7 @@ import torch
 
 from rlft.advantages import center, per_group
 from rlft.losses.pairs import differences, proximal, proximal_reward_difference
-from rlft.surrogate import drift
+from rlft.losses.surrogate import drift
 from rlft.types import Method, Total, Update, published
 
 

@@ -7,7 +7,7 @@ Best-of-G imitation: of each problem's rows the best one is kept, and the policy
 
 from rlft.advantages import best_of, per_group
 from rlft.losses import policy_gradient
-from rlft.surrogate import surrogate, token_mean
+from rlft.losses.surrogate import surrogate, token_mean
 from rlft.types import Method, Update, published
 
 

@@ -19,7 +19,7 @@ from rlft.advantages import per_group, zscore
 from rlft.advantages.group import CONSTANT, deviation
 from rlft.losses import kl_k3
 from rlft.losses.regression import group_regression, slope
-from rlft.surrogate import drift, sample_mean
+from rlft.losses.surrogate import drift, sample_mean
 from rlft.types import Method, Total, Update, published
 
 

@@ -9,7 +9,7 @@ ratio, no clip.
 
 from rlft.advantages import batch_baseline, per_batch
 from rlft.losses import policy_gradient
-from rlft.surrogate import sample_sum, surrogate
+from rlft.losses.surrogate import sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

@@ -8,7 +8,7 @@ reference is paid decision by decision, and the whole batch is normalised at onc
 """
 
 from rlft.advantages import return_to_go, rewards_of_decisions, whiten
-from rlft.surrogate import clip_objective, surrogate, token_mean
+from rlft.losses.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, published
 
 

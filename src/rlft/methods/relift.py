@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from rlft.advantages.demonstrated import beside_demonstrations
 from rlft.collect.hardest import Hardest
+from rlft.losses.surrogate import of_demonstrated, of_drawn, token_mean
 from rlft.methods.grpo import grpo
-from rlft.surrogate import of_demonstrated, of_drawn, token_mean
 from rlft.types import Method, Teachable, Total, Update, published
 
 

@@ -9,7 +9,7 @@ gradient unbiased and takes out what is due to the problem.
 
 from rlft.advantages import leave_one_out, per_group
 from rlft.losses import policy_gradient
-from rlft.surrogate import sample_sum, surrogate
+from rlft.losses.surrogate import sample_sum, surrogate
 from rlft.types import Method, Update, published
 
 

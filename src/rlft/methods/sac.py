@@ -12,13 +12,13 @@ With critics=10, subset=2 and several updates a step it is REDQ (arXiv:2101.0598
 
 import torch
 
-from rlft.acting import Reparameterised
 from rlft.offpolicy.actors import reparameterised, usual_entropy
 from rlft.offpolicy.critics import Norm, plain
 from rlft.offpolicy.dual import Dual
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.offpolicy.values import Aggregate, least, soft_value, squared_error, td_target
 from rlft.types import published
+from rlft.types.acting import Reparameterised
 
 
 @published

@@ -8,7 +8,7 @@ control the negative log-likelihood of the demonstrated action. No reward is rea
 
 from rlft.advantages import uniform
 from rlft.collect import demonstrations
-from rlft.surrogate import token_mean
+from rlft.losses.surrogate import token_mean
 from rlft.types import Method, Teachable, Total, Update, published
 
 

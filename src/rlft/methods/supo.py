@@ -8,7 +8,7 @@ task and its summary. A row τ is then segments τ_0 … τ_I, each read in a co
     loss       = GRPO's clipped surrogate over the decisions of all segments of a row
 
 A row that ended without an answer within its turns and summaries is in the mean and has no gradient. The contexts are
-the policy's affair: `policies.conversation.Conversation` with a `Window`. Where no row sums up and none is truncated it
+the policy's affair: a `Conversation` with a `Window`. Where no row sums up and none is truncated it
 is `grpo`, but for the population's deviation.
 """
 

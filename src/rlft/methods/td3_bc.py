@@ -11,11 +11,11 @@ imitation=0 and a phase with worlds is TD3 (arXiv:1802.09477), but that its poli
 
 import torch
 
-from rlft.acting import Central
 from rlft.offpolicy.actors import followed
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.offpolicy.values import least, squared_error, td_target
 from rlft.types import published
+from rlft.types.acting import Central
 
 
 @published

@@ -23,7 +23,7 @@ from rlft.advantages import (
 )
 from rlft.advantages.length import without_overlong
 from rlft.collect import informative
-from rlft.surrogate import clip_objective, fixed_length, sample_mean, sample_sum, surrogate, token_mean
+from rlft.losses.surrogate import clip_objective, fixed_length, sample_mean, sample_sum, surrogate, token_mean
 from rlft.types import Method, Update, UserError, published
 
 _CREDIT = {

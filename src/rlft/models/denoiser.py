@@ -1,6 +1,6 @@
 """Small denoisers for digits and points, their critic and noise head, and how they are trained before any RL.
 
-Not a sampler: `policies.diffusion` turns a denoiser into a policy. There any module serves that maps states x [N, *S],
+Not a sampler: `policies.stepwise` turns a denoiser into a policy. There any module serves that maps states x [N, *S],
 times t [N] in [0, 1] (1 = noise) and class labels [N] (C means no class) to [N, *S]; these take seconds on a CPU.
 """
 

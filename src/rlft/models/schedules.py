@@ -1,7 +1,7 @@
 """What a denoiser was trained with: how data is noised, and what the network predicts. Not how it is sampled.
 
 Time runs from t = 1, noise, to t = 0, data:  x_t = α(t)·x0 + σ(t)·x1,  x1 ~ N(0, I).  Samplers choose their steps
-from any schedule (`policies.noise_rules`); the weights of a network only make sense with the schedule and the
+from any schedule (`policies.stepwise.noise_rules`); the weights of a network only make sense with the schedule and the
 prediction that they were trained with.
 """
 

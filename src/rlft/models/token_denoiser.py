@@ -1,6 +1,6 @@
 """Small networks for strings with masked letters: denoiser and critic, and how a denoiser is trained before any RL.
 
-Not a sampler: `policies.masked` turns a denoiser into a policy. There any module serves that maps tokens [N, L] (0 …
+Not a sampler: `policies.stepwise` turns a denoiser into a policy. There any module serves that maps tokens [N, L] (0 …
 V - 1, and V for a mask) and class labels [N] (C means no class) to logits [N, L, V]; these take seconds on a CPU. None
 is told the time: how many letters are masked says as much (Sahoo et al. 2024, arXiv:2406.07524, Sec. 3.5).
 """

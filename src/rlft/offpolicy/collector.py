@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Bool, Num
 from torch import Tensor
 
-from rlft.acting import Acting
 from rlft.environments.acted import Blocks, starts_of
 from rlft.environments.protocol import Box, Environment, Episode, Space
 from rlft.noise import row_keys, uniform
 from rlft.offpolicy.buffer import Buffer
-from rlft.tasks.stream import Stream
+from rlft.training.stream import Stream
 from rlft.types import Problem
+from rlft.types.acting import Acting
 
 
 class Collector:

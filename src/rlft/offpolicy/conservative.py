@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from rlft.acting import Candidates
 from rlft.environments.protocol import Box, Discrete, Space
 from rlft.offpolicy.buffer import Batch
 from rlft.offpolicy.method import Agent
+from rlft.types.acting import Candidates
 
 Judge = Callable[[Tensor, Tensor], Tensor]
 """`(Q [E B n] of the policy's own actions, returns [B]) -> [E B n]`, what is pushed down."""

@@ -3,7 +3,7 @@
     iteration = one step of every world that runs, then the updates that are due        (without worlds: one update)
     step      = iterations until `interval` environment steps are taken                 (without worlds: updates made)
 
-It is a second loop beside `rlft.trainer` because its data outlives the step that drew them, and an update follows a
+It is a second loop beside the Trainer's because its data outlives the step that drew them, and an update follows a
 single step of the world and not a batch of whole rows. What runs, checkpoints and reports ask of a Trainer holds here
 too: `advance` does one iteration, can be stopped after any, and `state_dict` holds the buffer, the worlds' place, the
 optimisers and the open accounts, so that another that is built the same way goes on bit for bit.
@@ -19,18 +19,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlft.acting import Acting
 from rlft.environments.protocol import Environment, Episode
 from rlft.errors import incapable
-from rlft.ledger import Ledger, Metrics
 from rlft.noise import hashed
 from rlft.offpolicy.buffer import Buffer, Mixed
 from rlft.offpolicy.collector import Collector
 from rlft.offpolicy.method import Agent, Descent, Fit, OffPolicy
 from rlft.runtime.local import Local
 from rlft.tasks.starts import Starts
-from rlft.tasks.stream import Stream
+from rlft.training.ledger import Ledger, Metrics
+from rlft.training.stream import Stream
 from rlft.types import Problem, Reward, Rollouts, Runtime, Task, UserError
+from rlft.types.acting import Acting
 
 Optimizer = Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer]
 # What a Learner has counted: all of them whole numbers.
@@ -75,7 +75,7 @@ class Phase:
 class Learner:
     """One policy, one environment, phases of learning.
 
-    policy, environment   see `rlft.acting` and `rlft.environments.protocol`
+    policy, environment   see `rlft.types.acting` and `rlft.environments.protocol`
     phases                one after the other; a single method is one phase of one world
     data                  episodes to learn from, for phases with a share of `offline`
     task                  starts to play; by default those of the environment, without end

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rlft.acting import Acting
 from rlft.environments.protocol import Environment, Space
 from rlft.offpolicy.buffer import Batch
 from rlft.offpolicy.critics import Critics, Ensemble, Norm, plain
 from rlft.offpolicy.dual import Dual
+from rlft.types.acting import Acting
 
 
 class Fit(NamedTuple):
@@ -123,7 +123,7 @@ class OffPolicy:
     gamma         discount of the Monte-Carlo returns in the buffer, for methods that read them
     duals         weights that adjust themselves: `(space, chunk) -> Dual`
     acting        what acts in worlds: the policy itself, or something made of it and the critics
-    needs         capabilities of the policy, of `rlft.acting`
+    needs         capabilities of the policy, of `rlft.types.acting`
     """
 
     descents: tuple[Descent, ...]

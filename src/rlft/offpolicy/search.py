@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from rlft.acting import Acting
 from rlft.noise import forked
 from rlft.offpolicy.critics import Critics
 from rlft.offpolicy.values import Aggregate, mean
 from rlft.types import UserError
+from rlft.types.acting import Acting
 
 
 class Found(NamedTuple):

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.acting import Candidates
 from rlft.offpolicy.buffer import Batch
+from rlft.types.acting import Candidates
 
 Aggregate = Callable[[Tensor, torch.Generator], Tensor]
 """`([E …], generator) -> […]`: one opinion out of E."""

@@ -5,7 +5,7 @@ Models that were tuned apart are joined by weighing their scores,
 
     s = w1·s1 + w2·s2 + ...        which is the geometric mean  π ∝ π1^w1 · π2^w2 · ...  of one decision,
 
-and the functions here are the weights that have names. They return terms; `policies.mixed` makes a policy of them.
+and the functions here are the weights that have names. They return terms, of which `mixed` makes a policy.
 """
 
 from __future__ import annotations

@@ -9,16 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlft.errors import UserError, unknown
-from rlft.evidence import declared
-
-if TYPE_CHECKING:
-    from rlft.evidence.claim import Claim
 
 
 def names() -> list[str]:
@@ -42,23 +38,6 @@ def named(name: str) -> Callable[..., Any]:
     if recipe is None:
         raise UserError(f"{name} has neither a function {stem!r} nor one called 'recipe' that returns a Run")
     return recipe
-
-
-def claim(name: str) -> Claim:
-    """What the recipe claims, in the variable `CLAIM` of its module."""
-    found = getattr(module(name), "CLAIM", None)
-    if found is None:
-        having = [other for other in names() if declared.declares(other)]
-        raise UserError(f"recipe {name!r} makes no claim; those that do: {', '.join(having)}")
-    return found
-
-
-def arm(name: str, chosen: str) -> Mapping[str, Any]:
-    """The arguments of one arm of a recipe's claim."""
-    arms = claim(name).arms
-    if chosen not in arms:
-        raise unknown(f"arm of {name}", chosen, list(arms))
-    return arms[chosen].arguments
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -31,12 +31,12 @@ from rlft.methods.cory import cory as two
 from rlft.methods.ppo import ppo as one
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pair import Merge, Pair
-from rlft.policies.pretrain import cached_language, imitate
+from rlft.policies.composed.pair import Merge, Pair
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
 from rlft.rewards.pairs import both, own
-from rlft.runs import Run
-from rlft.trainer import Trainer
+from rlft.runs.drive import Run
+from rlft.training.trainer import Trainer
 from rlft.types import Exchanging, Method, Policy, Problem, Reward, Rollouts, Runtime
 
 # Raised when the base would come out otherwise.

@@ -22,13 +22,13 @@ from rlft.methods.grpo import grpo
 from rlft.methods.reg_grpo import reg_grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.runs import Run
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.runs.drive import Run
 from rlft.tasks.augmented import Augmented, unchanged
 from rlft.tasks.clips import Clips, hinted, noisier
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime, Text
 
 # Raised when the base would come out otherwise.

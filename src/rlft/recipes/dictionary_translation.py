@@ -28,15 +28,15 @@ from rlft.measure.translation import baselines, translation_measures
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import small_llama, subword_tokenizer
 from rlft.noise import hashed
-from rlft.policies.conversation import Conversation
-from rlft.policies.language import Language
-from rlft.policies.pretrain import imitate
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.language.imitate import imitate
+from rlft.policies.language.policy import Language
 from rlft.rewards.translation import translation
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.made_language import made_entries, made_pairs
 from rlft.tasks.parallel import Parallel, aligned, parted, tabbed
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime, UserError
 
 # Raised when the base would come out otherwise.

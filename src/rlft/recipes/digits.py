@@ -12,13 +12,13 @@ from rlft.methods.loop import loop
 from rlft.models.denoiser import digits_base
 from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, V
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import ddim
-from rlft.policies.stepwise import Event
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddim
+from rlft.policies.stepwise.stepwise import Event
 from rlft.rewards.images import ink
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.digits import Digits
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Runtime
 
 

@@ -23,12 +23,12 @@ from rlft.methods.expert_iteration import expert_iteration
 from rlft.methods.ppo import ppo
 from rlft.methods.sft import sft
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.runs import Run
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.runs.drive import Run
 from rlft.tasks.reversal import LETTERS, Reversal
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Policy, Runtime
 
 # Raised when the base would come out otherwise.

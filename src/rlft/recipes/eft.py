@@ -22,15 +22,15 @@ from rlft.measure.text import text_measures
 from rlft.methods.rloo import rloo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
+from rlft.policies.composed.mixed import OutsideTopP, mixed
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.policies.language.speculative import Speculative
 from rlft.policies.mix import traded_off
-from rlft.policies.mixed import OutsideTopP, mixed
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.policies.speculative import Speculative
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.facts import LETTERS, RELATIONS, Facts, fact
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime, Text, UserError
 
 # Raised when the models would come out otherwise.

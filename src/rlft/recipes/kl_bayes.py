@@ -27,12 +27,12 @@ from rlft.methods.kl_control import kl_control
 from rlft.methods.rloo import rloo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.enumeration import every_row, log_probs_of_rows
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
+from rlft.policies.language.enumeration import every_row, log_probs_of_rows
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
 from rlft.rewards.moments import fitted, moments
-from rlft.runs import Run
-from rlft.trainer import Trainer
+from rlft.runs.drive import Run
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Reward, Rollouts, Runtime
 
 # Raised when the base would come out otherwise.

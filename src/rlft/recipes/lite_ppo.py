@@ -24,12 +24,12 @@ from rlft.methods.lite_ppo import lite_ppo as lite
 from rlft.methods.tricks import tricks
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.runs import Run
-from rlft.tasks.stream import Stream
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.runs.drive import Run
 from rlft.tasks.worked_sums import WorkedSums
-from rlft.trainer import Trainer
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime, Text
 
 # Raised when the base would come out otherwise.

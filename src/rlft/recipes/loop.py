@@ -23,12 +23,12 @@ from rlft.methods.rloo import rloo
 from rlft.models.denoiser import digits_base
 from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, V
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import ddim
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddim
 from rlft.rewards.images import offset, target_class
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.digits import Digits, mislabelled
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Runtime
 
 # What each class is paid beside the judge's probability, in units of `spread`: mean 0, standard deviation 1.
@@ -147,7 +147,7 @@ CLAIM = Claim(
     budget="2048 images of 10 denoising steps each",
     scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 2; a digit for attributes bound to "
     "objects; 8 batches for hundreds of epochs; every weight is trained, and at guidance 1.",
-    real="`rlft.policies.diffusion.Diffusion` around any denoiser with `rlft.methods.loop`",
+    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.loop`",
     table=("reward", "frechet", "train/kl", "cost/updates"),
     grid={"lr": (3e-4, 1e-3, 3e-3)},
     smoke={"steps": 1, "pretraining": 20, "prompts": 8, "problems": 32},

@@ -27,7 +27,6 @@ from rlft.environments.acted import Acted
 from rlft.environments.experts import demonstrations
 from rlft.environments.point_mass import PointMass
 from rlft.environments.protocol import Environment
-from rlft.evaluate import evaluate
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.control import control
 from rlft.methods.cal_ql import cal_ql
@@ -36,11 +35,12 @@ from rlft.methods.pa_rl import pa_rl as searched
 from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
-from rlft.policies.control import Binned, Control, StateTanhGaussian
-from rlft.policies.control_flow import Flow
+from rlft.policies.control.flow import Flow
+from rlft.policies.control.policy import Binned, Control, StateTanhGaussian
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
+from rlft.training.evaluate import evaluate
 from rlft.types import Runtime
 
 Kind = Literal["gaussian", "flow", "tokens"]

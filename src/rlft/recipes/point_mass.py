@@ -8,11 +8,11 @@ from __future__ import annotations
 from rlft.environments.point_mass import PointMass
 from rlft.measure.control import control
 from rlft.methods.ppo import ppo
-from rlft.policies.control import base
+from rlft.policies.control.policy import base
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Runtime
 
 

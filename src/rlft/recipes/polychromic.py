@@ -24,7 +24,6 @@ from rlft.advantages.sets import same_output
 from rlft.cache import cached
 from rlft.environments.protocol import Episode
 from rlft.environments.rooms import Rooms, demonstrations, reached
-from rlft.evaluate import evaluate
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.coverage import coverage
 from rlft.methods import named
@@ -37,15 +36,16 @@ from rlft.methods.reinforce import reinforce
 from rlft.methods.sft import sft
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.control import Control
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
+from rlft.policies.control.policy import Control
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
 from rlft.rewards.environment import environment_reward
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.paths import Paths
 from rlft.tasks.starts import Starts
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.evaluate import evaluate
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime
 
 # Raised when a base would come out otherwise.

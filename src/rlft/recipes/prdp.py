@@ -36,13 +36,13 @@ from rlft.models.denoiser import digits_base, mixture_base
 from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, Schedule, V
 from rlft.noise import hashed, row_keys, uniform
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.noise_rules import FixedRule, Weights, ddim
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import FixedRule, Weights, ddim
 from rlft.rewards.images import near, target_class
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.digits import CLASSES, Digits, mislabelled
 from rlft.tasks.mixture import Mixture
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Measure, Method, Policy, Problem, Reward, Rollouts, Runtime, Sampler, Task
 
 Setting = Literal["plane", "few", "many"]
@@ -381,7 +381,7 @@ CLAIM = Claim(
     budget="8192 points of 20 denoising steps in the plane, 2048 digits of 10 elsewhere",
     scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 1.4, thousands of prompts for 100 "
     "thousand, ten for 45; prompts differ in a constant of the reward, and not in what they ask for.",
-    real="`rlft.policies.diffusion.Diffusion` around any denoiser with `rlft.methods.prdp`",
+    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.prdp`",
     table=("total_variation", "excess", "judge/accuracy", "frechet", "train/kl", "reward"),
     shared=(),
     grid={"lr": (3e-4, 1e-3, 3e-3)},

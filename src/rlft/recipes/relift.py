@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rlft.evaluate import solved_share
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.difficulty import by_difficulty
 from rlft.measure.text import text_measures
@@ -27,12 +26,13 @@ from rlft.methods.sft import sft
 from rlft.methods.sft_grpo import sft_grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.runs import Run
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.runs.drive import Run
 from rlft.tasks.chains import OPERATORS, Chains, totals
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.evaluate import solved_share
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime
 
 # Raised when the base would come out otherwise.

@@ -29,13 +29,13 @@ from rlft.methods.kl_control import kl_control
 from rlft.models.denoiser import ResidualMLP, train_denoiser
 from rlft.models.exact import ExactDenoiser
 from rlft.models.schedules import Cosine, V
-from rlft.policies.diffusion import Diffusion
+from rlft.policies.composed.mixed import mixed
 from rlft.policies.mix import guided
-from rlft.policies.mixed import mixed
-from rlft.policies.noise_rules import ddpm
-from rlft.runs import Run
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.noise_rules import ddpm
+from rlft.runs.drive import Run
 from rlft.tasks.mixture import Mixture
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime
 
 # Raised when the models would come out otherwise.

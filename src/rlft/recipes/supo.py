@@ -17,20 +17,20 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rlft.environments.pages import Pages
-from rlft.evaluate import evaluate
 from rlft.evidence.claim import Arm, Claim, Statement
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
 from rlft.methods.supo import supo as summing_up
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.conversation import Conversation, Window
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
-from rlft.runs import Run
+from rlft.policies.conversation.policy import Conversation, Window
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.runs.drive import Run
 from rlft.tasks.highest import DIGITS, LETTERS, Highest
-from rlft.tasks.stream import Stream
-from rlft.trainer import Trainer
+from rlft.training.evaluate import evaluate
+from rlft.training.stream import Stream
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Runtime, Text, Transcript
 
 # Raised when the base would come out otherwise.

@@ -30,16 +30,16 @@ from rlft.models.denoiser import StateCritic, digits_base
 from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, V
 from rlft.models.token_denoiser import TokenCritic, strings_base
-from rlft.policies.diffusion import Diffusion
-from rlft.policies.masked import Masked
-from rlft.policies.noise_rules import ddim
-from rlft.policies.reveal_rules import in_random_order
+from rlft.policies.stepwise.diffusion import Diffusion
+from rlft.policies.stepwise.masked import Masked
+from rlft.policies.stepwise.noise_rules import ddim
+from rlft.policies.stepwise.reveal_rules import in_random_order
 from rlft.rewards.images import ink
 from rlft.rewards.strings import motif, random_network, unforeseeable
-from rlft.runs import Run
+from rlft.runs.drive import Run
 from rlft.tasks.digits import CLASSES, Digits
 from rlft.tasks.strings import ALPHABET, Strings
-from rlft.trainer import Trainer
+from rlft.training.trainer import Trainer
 from rlft.types import Measure, Method, Problem, Reward, Runtime, Task
 
 Setting = Literal["digits", "strings", "motif", "hash"]

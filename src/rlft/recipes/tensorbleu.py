@@ -26,13 +26,13 @@ from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.noise import hashed
-from rlft.policies.language import Language
-from rlft.policies.pretrain import cached_language, imitate
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
 from rlft.rewards.adapt import each
 from rlft.rewards.sequence import bleu, bleu_per_token
-from rlft.runs import Run
-from rlft.tasks.stream import Stream, permuted
-from rlft.trainer import Trainer
+from rlft.runs.drive import Run
+from rlft.training.stream import Stream, permuted
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Reward, Rollouts, Runtime, UserError
 
 # Raised when the base would come out otherwise.

@@ -6,22 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from rlft import rewards, tasks
 from rlft.advantages.correction import importance_corrected
-from rlft.conversing import talking
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
-from rlft.policies.conversation import Conversation
-from rlft.policies.language import Language
-from rlft.policies.pair import Pair
-from rlft.policies.second_turn import asked_again
-from rlft.policies.served import VLLM
+from rlft.options.reward import reward_of
+from rlft.options.task import load_task
+from rlft.options.tools import talking
+from rlft.policies.composed.pair import Pair
+from rlft.policies.composed.second_turn import asked_again
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.language.policy import Language
+from rlft.policies.language.served import VLLM
 from rlft.rewards.pairs import both
-from rlft.runs import Run, model_folder
+from rlft.runs.drive import Run
+from rlft.runs.folder import model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
-from rlft.trainer import Trainer, frozen
-from rlft.types import Exchanging, Measure, Method, Policy, Problem, Reward, Runtime, Task, Teachable, Text, UserError
+from rlft.training.trainer import Trainer, frozen
+from rlft.types import Exchanging, Measure, Method, Policy, Problem, Runtime, Task, Teachable, Text, UserError
 
 
 def train(
@@ -233,30 +235,15 @@ def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Polic
     return reference
 
 
-def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
-    """The reward that a command line asks for, or the task's own."""
-    if not specs:
-        own = getattr(task, "reward", None)
-        if own is None:
-            raise UserError(f"{task.name} has no reward of its own: give --reward NAME or --reward file.py:function")
-        return own
-    if weights and len(weights) != len(specs):
-        raise UserError(f"{len(specs)} rewards and {len(weights)} reward weights: give one weight for each")
-    if len(specs) == 1 and not weights:
-        return rewards.load(specs[0])
-    parts = {spec: rewards.load(spec) for spec in specs}
-    return rewards.combine(parts, dict(zip(specs, weights, strict=True)) if weights else None)
-
-
 def _problems(
     data: str, prompt: str | None, answer: str | None, shown: str | None = None, split: str = "train"
 ) -> Task:
     """The task that a text names, or the rows of a file, by the names of its columns."""
-    return tasks.load(data, prompt_field=prompt, answer_field=answer, demonstration_field=shown, split=split)
+    return load_task(data, prompt_field=prompt, answer_field=answer, demonstration_field=shown, split=split)
 
 
 def _held_out(task: Task, data: str, eval_data: str | None, prompt: str | None, answer: str | None) -> Task | None:
     """The problems to evaluate on: a file's when given, a generator's own test split."""
     if eval_data is not None:
         return _problems(eval_data, prompt, answer, split="test")
-    return None if isinstance(task, Files) else tasks.load(data, split="test")
+    return None if isinstance(task, Files) else load_task(data, split="test")

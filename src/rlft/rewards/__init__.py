@@ -6,7 +6,6 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
-from rlft.rewards.load import load
 from rlft.rewards.mathematics import math
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.text import choice, exact, format, regex, similarity
@@ -24,7 +23,6 @@ __all__ = [
     "format",
     "gleu",
     "length",
-    "load",
     "math",
     "overlong",
     "regex",

@@ -12,10 +12,10 @@ import importlib.util
 import re
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 from rlft.rewards.adapt import each
-from rlft.rewards.child import Child, Unanswered
+from rlft.sandbox import SCRIPTS
+from rlft.sandbox.child import Child, Unanswered
 from rlft.types import Problem, Reward, UserError
 
 _MARKER = re.compile(r"\\(?:boxed|fbox)\s*\{|####|<answer>|\banswer(?:\s+is\b|\s*:|\s*=)", re.IGNORECASE)
@@ -29,7 +29,7 @@ _TERM = re.compile(r"(?:\d|[)\]}]|\b[A-Za-z])\s*$")
 _AFTER = re.compile(r"\s*(?:[-+*/^_×÷·=})\]\\%<>≤≥]|,\s*\d|:\d|[A-Za-z]\b|[Pp]er\s?cent|\.\d)|[A-Za-z\d]")
 _TAIL = 1000  # characters of a completion without a marked answer that math-verify reads
 
-_verifier = Child(Path(__file__).with_name("mathematics_child.py"))
+_verifier = Child(SCRIPTS / "mathematics_child.py")
 
 
 def math(*, seconds: float = 5.0) -> Reward:

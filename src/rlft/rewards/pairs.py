@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.rewards.adapt import under
-from rlft.rollouts import Turns
-from rlft.types import Parts, Problem, Reward, Stateful, UserError
+from rlft.types import Parts, Problem, Reward, Stateful, Turns, UserError
 
 ROLES = ("pioneer", "observer")
 

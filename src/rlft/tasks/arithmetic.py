@@ -6,7 +6,7 @@ from math import isqrt
 
 from rlft.noise import hashed
 from rlft.rewards.text import exact
-from rlft.tasks.stream import permuted
+from rlft.training.stream import permuted
 from rlft.types import Problem, Reward, UserError
 
 _SPLITS = {"train": (0, 8), "validation": (8, 9), "test": (9, 10)}  # tenths of all questions

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.noise import hashed
-from rlft.tasks.stream import permuted
+from rlft.training.stream import permuted
 from rlft.types import Problem, UserError
 
 LETTERS, RELATIONS = "abcdefghijklmnopqrst", "PQRS"

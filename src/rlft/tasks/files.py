@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlft.rewards.load import nearest
+from rlft.errors import nearest
 from rlft.types import Problem, UserError
 
 Rows = Sequence[Mapping[str, Any]]

@@ -15,7 +15,7 @@ from itertools import accumulate
 
 from rlft.environments.lookup import Entry
 from rlft.noise import hashed
-from rlft.tasks.stream import permuted
+from rlft.training.stream import permuted
 
 _CONSONANTS, _VOWELS = ("ptkmnlsr", "bdgvzjhw"), "aeiou"
 _NOUNS, _ADJECTIVES, _VERBS = range(500), range(500, 700), range(700, 900)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from rlft.errors import nearest
 from rlft.noise import hashed
 from rlft.rewards.adapt import each
-from rlft.rewards.child import Child, Unanswered
-from rlft.rewards.load import nearest
+from rlft.sandbox import SCRIPTS
+from rlft.sandbox.child import Child, Unanswered
 from rlft.types import Problem, Reward, UserError
 
-_gym = Child(Path(__file__).with_name("reasoning_child.py"))
+_gym = Child(SCRIPTS / "reasoning_child.py")
 _GENERATE, _SCORE = 120.0, 5.0  # seconds of processor time
 
 

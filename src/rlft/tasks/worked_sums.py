@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from rlft.noise import hashed
 from rlft.rewards.adapt import each
-from rlft.tasks.stream import permuted
+from rlft.training.stream import permuted
 from rlft.types import Problem, Reward, Text, UserError
 
 _SPLITS = {"train": (0, 8), "validation": (8, 9), "test": (9, 10)}  # tenths of all beginnings

@@ -1,0 +1,59 @@
+"""`--guide` of the command line: a policy led by a reward while it samples. The leading is `rlft.guidance`'s.
+
+    --guide "best_of(8)"                          any policy, also a language model
+    --guide "svdd(alpha=0.01, candidates=10)"     policies that refine a state; also smc(…) and svdd_r(…)
+
+Written as rewards are: a name and literals. Values are predicted ones, r(x̂0), which need no training.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+
+from rlft import rewards
+from rlft.errors import nearest
+from rlft.guidance import Predicted, best_of, smc, svdd, svdd_r
+from rlft.guidance.samplers import BestOf, Guided
+from rlft.options.calls import Call, check_arguments, parse_call
+from rlft.options.reward import load_reward
+from rlft.types import Reward, Sampler, UserError
+
+Led = BestOf | Guided
+
+
+def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: Reward | None = None) -> Sampler:
+    """The policy led as `words` say, or itself if they are None.
+
+    `specs` name what it is led by, as `--reward` does; several add, and `own` stands in for none. UserError for other
+    words, for no reward, and for a policy that cannot be led so.
+    """
+    if words is None:
+        return policy
+    call, makers = parse_call(words), {make.__name__: make for make in (best_of, smc, svdd, svdd_r)}
+    if call.name not in makers:
+        raise UserError(f"--guide {words!r}: there is no {call.name!r}{nearest(call.name, makers)}")
+    reward = _reward(specs, own)
+    by = reward if call.name == "best_of" else Predicted(reward)
+    return _made(functools.partial(makers[call.name], policy, by), call)
+
+
+def _made(make: Callable[..., Sampler], call: Call) -> Sampler:
+    """The sampler of these numbers: whole ones where it counts something."""
+    check_arguments(make, call)
+    given = inspect.signature(make).bind(*call.arguments, **call.settings)
+    for name, value in given.arguments.items():
+        whole = given.signature.parameters[name].annotation == "int"
+        if type(value) is not int and (whole or type(value) is not float):
+            raise UserError(f"--guide: {name}={value!r} is not a {'whole ' * whole}number")
+        given.arguments[name] = value if whole else float(value)
+    return make(*given.args, **given.kwargs)
+
+
+def _reward(specs: Sequence[str], own: Reward | None) -> Reward:
+    if specs:
+        return rewards.combine({spec: load_reward(spec) for spec in specs})
+    if own is None:
+        raise UserError("--guide needs a reward to be led by: --reward NAME or --reward file.py:function")
+    return own

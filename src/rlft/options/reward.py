@@ -1,0 +1,59 @@
+"""`--reward` of the command line: from words to a reward, built in or of your own file. No reward is here.
+
+math    "length(target=50, unit='tokens')"    file.py:function    "file.py:make(scale=2)"
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rlft import rewards
+from rlft.errors import nearest
+from rlft.options.calls import called, function_in, parse_call
+from rlft.rewards.adapt import adapted, is_reward
+from rlft.types import Reward, Task, UserError
+
+
+def load_reward(spec: str) -> Reward:
+    """The reward that a text names: a built-in, with or without settings, or a function of a Python file.
+
+    `file.py:make(scale=2)` calls `make`, which returns a reward; `file.py:function` is one itself, of any kind that
+    `adapt.adapted` knows. Raises `UserError` and says what there is instead.
+    """
+    if found := re.fullmatch(r"(.+?\.py)(?::(.*))?", spec.strip(), re.DOTALL):
+        path, rest = Path(found[1]).expanduser(), parse_call(found[2] or "")
+        function = function_in(path, rest.name)
+        return adapted(called(function, rest) if rest.called else function)
+    call, known = parse_call(spec), built_in()
+    if call.name not in known:
+        raise UserError(f"there is no reward {call.name!r}{nearest(call.name, known)}, or your own file.py:function")
+    function = known[call.name]
+    return function if is_reward(function) and not call.called else called(function, call)
+
+
+def built_in() -> dict[str, Callable[..., Any]]:
+    """The functions `rlft.rewards` exports that are rewards or make one: all but those of `adapt`."""
+    return {
+        name: value
+        for name, value in sorted(vars(rewards).items())
+        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ != "rlft.rewards.adapt"
+    }
+
+
+def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
+    """The reward that a command line asks for, or the task's own."""
+    if not specs:
+        own = getattr(task, "reward", None)
+        if own is None:
+            raise UserError(f"{task.name} has no reward of its own: give --reward NAME or --reward file.py:function")
+        return own
+    if weights and len(weights) != len(specs):
+        raise UserError(f"{len(specs)} rewards and {len(weights)} reward weights: give one weight for each")
+    if len(specs) == 1 and not weights:
+        return load_reward(specs[0])
+    parts = {spec: load_reward(spec) for spec in specs}
+    return rewards.combine(parts, dict(zip(specs, weights, strict=True)) if weights else None)

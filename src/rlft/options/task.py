@@ -1,0 +1,66 @@
+"""`--data` of the command line: from words to a task, a file's rows or one that makes its own problems.
+
+problems.jsonl    owner/name    arithmetic    "arithmetic(digits=2)"    reasoning_gym:NAME
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from dataclasses import replace
+
+from rlft import tasks
+from rlft.errors import nearest
+from rlft.options.calls import called, parse_call
+from rlft.types import Task, UserError
+
+
+def load_task(
+    spec: str,
+    *,
+    prompt_field: str | None = None,
+    answer_field: str | None = None,
+    demonstration_field: str | None = None,
+    split: str = "train",
+) -> Task:
+    """The task that a text names.
+
+    A path or a hub id (`owner/name`) is read by `files.Files`, with these fields; `arithmetic` or
+    `arithmetic(digits=2)` is the class Arithmetic of `tasks/arithmetic.py`, and so for every file here;
+    `reasoning_gym:NAME` or `reasoning_gym:NAME(setting=…)` is a data set of reasoning-gym. Raises `UserError` and says
+    what there is instead.
+    """
+    if found := re.fullmatch(r"reasoning_gym:(.+)", spec.strip(), re.DOTALL):
+        kind, call = importlib.import_module("rlft.tasks.reasoning").Reasoning, parse_call(found[1])
+        call = replace(call, name=spec.strip(), arguments=(call.name, *call.arguments))
+    elif re.fullmatch(r"\w+(\(.*)?", spec.strip(), re.DOTALL):
+        call = parse_call(spec)
+        kind = generator(call.name)
+        if kind is None:
+            names = [*filter(generator, _modules()), "reasoning_gym:NAME"]
+            raise UserError(
+                f"there is no task {call.name!r}{nearest(call.name, names)}, or a file or hub id (owner/name)"
+            )
+    else:
+        fields = {"prompt": prompt_field or "prompt", "answer": answer_field, "demonstration": demonstration_field}
+        return importlib.import_module("rlft.tasks.files").Files(spec, split=split, **fields)
+    if prompt_field or answer_field or demonstration_field:
+        raise UserError(f"{spec} makes its own problems; fields for prompt, answer or demonstration are for files")
+    return called(kind, replace(call, settings={"split": split, **call.settings}))
+
+
+def generator(name: str) -> type | None:
+    """The class `Name` of `tasks/name.py`, if it is a task that makes its own problems and needs no argument."""
+    if name not in _modules():
+        return None
+    kind = vars(importlib.import_module(f"rlft.tasks.{name}")).get(name.title().replace("_", ""))
+    if not inspect.isclass(kind) or "at" not in vars(kind):
+        return None
+    needed = [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+    return None if needed else kind
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(tasks.__path__)]

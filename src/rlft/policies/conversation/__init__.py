@@ -1,0 +1,1 @@
+"""Language policies that speak several turns, with something that answers between them."""

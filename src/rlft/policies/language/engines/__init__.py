@@ -1,0 +1,1 @@
+"""What runs a language model: our own code over its weights (`trunk` and what it uses), or `plain`."""

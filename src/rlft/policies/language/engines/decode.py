@@ -1,0 +1,80 @@
+"""Going on token by token with a lean trunk: a `Decoder` as `sampling` asks. What rows remember is in `cache`.
+
+A prompt is read without padding and once for its group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rlft.policies.language.engines.cache import Cache, GrowingSlots, NewSlots
+from rlft.policies.language.engines.trunk import Angles, Keys, Trunk, direct
+from rlft.policies.language.tokens.fused import widened
+from rlft.policies.language.tokens.layout import Layout
+
+
+class LeanDecoder:
+    """Rows that are under way. `head` turns hidden states into logits."""
+
+    share = 0.97
+
+    def __init__(self, trunk: Trunk, head: Any, new_slots: NewSlots = GrowingSlots):
+        self.trunk, self.head, self.new_slots = trunk, direct(head), new_slots
+
+    def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
+        width, device = tokens.shape[1], tokens.device
+        length = torch.tensor(lengths, device=device)
+        none = torch.zeros(0, dtype=torch.long, device=device)
+        layout = Layout(tokens, length, tokens[:0], none, none)
+        keys: Keys = []
+        hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
+        self.position, self.cache = length, None
+        self.angles = self.trunk.angles(torch.arange(width + room, device=device))
+        gap = None
+        if min(lengths) < width:
+            behind = torch.arange(width, device=device) >= length[:, None, None]
+            gap = torch.zeros(behind.shape, dtype=widened(hidden[:0]).dtype, device=device)
+            gap = gap.masked_fill_(behind, -math.inf)
+        self.read = [torch.stack(pair) for pair in keys], gap, room
+        return self._logits(hidden)
+
+    def keep(self, rows: Int[Tensor, "n"]) -> None:
+        if self.cache is None:
+            prompt, gap, room = self.read
+            self.cache = Cache(prompt, gap, rows, room, self.new_slots)
+            del self.read
+        else:
+            self.cache.keep(rows)
+        self.position = self.position[rows]
+
+    def step(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
+        logits = self.after(tokens)
+        self.advance()
+        return logits
+
+    def after(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
+        """A step but for `advance`: done twice it changes nothing more."""
+        trunk, cache = self.trunk, self.cache
+        assert cache is not None, "keep() before the first step()"
+        angles = Angles(self.angles.cos[self.position], self.angles.sin[self.position])
+        x = trunk.trunk.embed_tokens(tokens)
+        for layer, block in enumerate(trunk.blocks):
+            queries, keys, values = trunk.projected(block, x, angles)
+            cache.slots.write(layer, keys, values)
+            x = trunk.after(block, x, cache.attended(layer, queries * trunk.scaling))
+        return self._logits(trunk.normed(x))
+
+    def advance(self) -> None:
+        """To the next position and slot."""
+        assert self.cache is not None, "keep() before the first step()"
+        self.position += 1
+        self.cache.slots.advance()
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return widened(self.head(hidden))

@@ -1,0 +1,142 @@
+"""Language models in folders: what is loaded from where, and what is written so that others load it.
+
+A folder holds a whole model, which `transformers` reads, a PEFT adapter that names its base, or a mix of such folders
+(`mixed_causal`); beside it stand the tokenizer and, for a policy with a critic, `value_head.safetensors`. Nothing
+here runs remote code or unpickles.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rlft.policies.language.tokens.scoring import Causal
+from rlft.types import UserError
+
+VALUE_HEAD = "value_head.safetensors"
+MIX = "mix.json"
+ADAPTER = "adapter_config.json"
+
+
+def load_tokenizer(path: str | Path, trust_remote_code: bool) -> Any:
+    """The tokenizer of a folder or a hub id; an adapter folder without one has its base's."""
+    source = located(path)
+    folder = Path(source)
+    if (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file():
+        base = json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"]
+        return load_tokenizer(base, trust_remote_code)
+    return pretrained("AutoTokenizer", source, trust_remote_code=trust_remote_code)
+
+
+def located(path: str | Path) -> str:
+    """A folder that exists and holds a model, or a hub id; UserError otherwise."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in ("config.json", ADAPTER, MIX)):
+            raise UserError(f"{folder} is not a model: it has neither config.json nor {ADAPTER}")
+        return str(folder)
+    if isinstance(path, Path) or folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+        raise UserError(f"there is no model folder {folder}")
+    if folder.parent != Path() and folder.parent.is_dir():
+        raise UserError(
+            f"there is no model folder {folder}, and {folder.parent} is a folder here, not an owner on the hub"
+        )
+    return path
+
+
+def with_lora(model: Causal, rank: int) -> Causal:
+    """The model frozen, with low-rank adapters on every linear layer but the head (Hu et al. 2021, arXiv:2106.09685).
+
+    W + (alpha / rank)·B·A with alpha = 2·rank; B starts at 0, so the policy starts as its base. A model that has
+    adapters already keeps them, and `rank` must be theirs.
+    """
+    if has_adapter(model):
+        held = next(iter(model.peft_config.values())).r
+        if rank != held:
+            raise UserError(f"the folder holds an adapter of rank {held}, and lora={rank} was asked for; leave it out")
+        return model
+    if rank < 1:
+        raise UserError(f"the LoRA rank is {rank}; it must be at least 1")
+    peft = peft_library()
+    config = peft.LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with torch.random.fork_rng(devices=[]), as_peft_is():
+        torch.manual_seed(0)
+        return peft.get_peft_model(model, config)
+
+
+@contextmanager
+def as_peft_is() -> Iterator[None]:
+    """PEFT asks transformers for an attribute that it is about to lose; that is theirs to settle."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
+
+
+def has_adapter(model: Causal) -> bool:
+    """Whether this is a PEFT model; asked without importing PEFT."""
+    return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
+
+
+def save_model(model: Causal, folder: Path, merge: bool) -> None:
+    """A whole model, or an adapter with the name of its base; `merge=True` adds the adapter to the base."""
+    if has_adapter(model) and merge:
+        model = copy.deepcopy(model).merge_and_unload()
+    if has_adapter(model):
+        config = next(iter(model.peft_config.values()))
+        base = config.base_model_name_or_path
+        if not base:
+            raise UserError(
+                "the adapter's base model was never saved, so a folder could not name it: "
+                "save the base and load it from there, or save with merge=True"
+            )
+        config.base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+    model.save_pretrained(folder, state_dict=_weights(model))
+
+
+def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What `state_dict` holds, as it is now: asking FSDP for a state dict would shard gathered weights again."""
+    buffers = {
+        f"{prefix}.{name}".lstrip("."): buffer
+        for prefix, module in model.named_modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name not in module._non_persistent_buffers_set
+    }
+    return {name: p.data for name, p in model.named_parameters(remove_duplicate=False)} | buffers
+
+
+def pretrained(kind: str, source: str, **told: Any) -> Any:
+    import transformers
+
+    if kind == "AutoModelForCausalLM":
+        told["use_safetensors"] = True
+    try:
+        return getattr(transformers, kind).from_pretrained(source, **told)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        what = "folder" if Path(source).is_dir() else "hub id (there is no such folder)"
+        raise UserError(f"cannot load the {what} {source}: {reason:.300}") from error
+
+
+def dtype_named(name: str) -> torch.dtype:
+    dtype = getattr(torch, name, None)
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise UserError(f"dtype {name!r} is not one of float32, bfloat16, float16, float64")
+    return dtype
+
+
+def peft_library() -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise UserError("an adapter needs peft: pip install 'rlft[lora]'") from error
+    return peft

@@ -1,0 +1,1 @@
+"""The command `rlft`: one file a command. Parses, calls, prints; decides nothing."""

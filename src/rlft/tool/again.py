@@ -1,0 +1,73 @@
+"""A run folder built again: from the words it was started with to a run, with or without its trained weights."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rlft import recipes
+from rlft.errors import UserError
+from rlft.options.arguments import parse, take_option
+from rlft.reproduce.cells import tuned_arm
+from rlft.runs import checkpoint
+from rlft.runs.drive import Run
+from rlft.runs.log import facts_of
+
+
+def built(folder: Path) -> Any:
+    """The run of a folder, built again from the words it was started with, in the directory where they meant
+    something; its weights are those it started from."""
+    facts = facts_of(folder)
+    if "words" not in facts:
+        raise UserError(
+            f"{folder} was started from Python: call rlft.train again with the same arguments and resume=True"
+        )
+    here = Path.cwd()
+    os.chdir(facts["directory"])
+    try:
+        recipe = recipes.named(facts["recipe"])
+        arguments = arguments_of(facts["recipe"], facts["words"], "rlft train")
+        return recipe(**arguments, **with_runtime(recipe, launched()))
+    finally:
+        os.chdir(here)
+
+
+def arguments_of(name: str, words: list[str], program: str) -> dict[str, Any]:
+    """A recipe's arguments: its own, those of an arm of its claim (as it was tuned), and over them the words."""
+    words, defaults = list(words), {}
+    arm = take_option(words, "--arm")
+    if arm is not None:
+        defaults = tuned_arm(name, arm)
+    return parse(recipes.named(name), words, program, FOLDER_OPTIONS, defaults)
+
+
+FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
+--samples-every STEPS (10), --resume FOLDER (alone). --arm NAME takes the settings of an arm of the recipe's claim."""
+
+
+def launched() -> Any:
+    """The processes that torchrun started, if it did."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    from rlft.runtime.torchrun import Torchrun
+
+    return Torchrun()
+
+
+def with_runtime(recipe: Callable[..., Any], runtime: Any) -> dict[str, Any]:
+    if runtime is None:
+        return {}
+    if "runtime" not in inspect.signature(recipe).parameters:
+        raise UserError(f"recipe {recipe.__name__} has no parameter `runtime`, so it cannot run under torchrun")
+    return {"runtime": runtime}
+
+
+def trained(folder: Path) -> Run:
+    """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint."""
+    run = built(folder)
+    state, _, _ = checkpoint.load(folder / "checkpoints", run.trainer.runtime)
+    run.trainer.load_state_dict(state)
+    return run

@@ -1,0 +1,24 @@
+"""`rlft doctor`: what this machine has, and a ten-second self-test."""
+
+from __future__ import annotations
+
+import platform
+
+
+def doctor() -> int:
+    """Say what this machine has, which extras work, and prove the engine on four small policies in ten seconds."""
+    import torch
+
+    from rlft.tool import self_test as selftest
+
+    print(f"python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"gpu    {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'}")
+    for extra, modules in selftest.EXTRAS.items():
+        missing = [module for module in modules if not selftest.there(module)]
+        state = f"missing {', '.join(missing)}: pip install 'rlft[{extra}]'" if missing else "works"
+        print(f"extra  {extra:<10} {state}")
+    failed = 0
+    for name, problem in selftest.run():
+        failed += problem is not None
+        print(f"test   {name:<44} {problem or 'ok'}")
+    return 1 if failed else 0

@@ -1,0 +1,94 @@
+"""The tool: `rlft train, run, eval, sample, reproduce, report …`. Parses, calls, prints; decides nothing.
+
+Exit codes: 0 done, 2 something that was given cannot work (said in one or two lines), 3 stopped on request and
+resumable, 1 a fault of ours or of a reward (with its traceback).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rlft import __version__
+from rlft.errors import UserError
+
+USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any generative policy
+
+  rlft train --model FOLDER_OR_HUB_ID --data FILE --reward NAME [--method grpo] [--out runs/first]
+  rlft train --resume runs/first        go on where a run stopped
+  rlft run RECIPE [--out FOLDER]        a recipe, or a file of your own: {{recipes}}
+  rlft eval --model … --data … --reward … [--samples 8] [--json]
+  rlft sample --model … --prompt "…" [-n 4]
+  rlft papers [KEY]                     the systems, what each adds, the state of its evidence
+  rlft reproduce KEY [--smoke]          a paper's claim: every arm, every seed, the verdict
+  rlft run KEY --arm ARM [--seed 1]     one arm of it
+  rlft compare A B …                    recipes under one budget, or run folders: one table, one figure
+  rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
+  rlft report runs/first [runs/second …]                one page; several runs are compared
+  rlft doctor                           what this machine has, and a ten-second self-test
+
+`rlft COMMAND --help` lists a command's options."""
+
+COMMANDS = {
+    "eval": "rlft.tool.eval:eval_",
+    "sample": "rlft.tool.sample:sample",
+    "check-reward": "rlft.tool.check_reward:check_reward",
+    "report": "rlft.tool.report:report",
+    "doctor": "rlft.tool.doctor:doctor",
+    "reproduce": "rlft.tool.claims:reproduce",
+    "compare": "rlft.tool.claims:compare",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the command `rlft`."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the tool has its own
+    try:
+        sys.exit(_dispatch(words))
+    except UserError as error:
+        print(f"rlft: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("rlft: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        from rlft import recipes
+
+        print(USAGE.format(recipes=", ".join(recipes.names())))
+        return 0
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    command, rest = words[0], words[1:]
+    if command in ("train", "run"):
+        from rlft.tool import run
+
+        return run.train(rest) if command == "train" else run.run(rest)
+    if command == "papers":  # it answers at once: no PyTorch, which `arguments` needs
+        import tyro
+
+        from rlft.tool.papers import papers
+
+        return tyro.cli(papers, args=rest, prog="rlft papers")
+    if command not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(command, ["train", "run", "papers", *COMMANDS], n=1, cutoff=0.5)
+        raise UserError(f"unknown command {command!r}{f'; did you mean {near[0]}?' if near else ''}; see rlft --help")
+    from importlib import import_module
+
+    from rlft.options.arguments import parse
+
+    place, name = COMMANDS[command].split(":")
+    function = getattr(import_module(place), name)
+    return function(**parse(function, rest, f"rlft {command}"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`rlft train` and `rlft run`: a recipe in its run folder, new or gone on with. Recipes are `rlft.recipes`'."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rlft import recipes, report
+from rlft.errors import UserError
+from rlft.options.arguments import plain, take_option
+from rlft.runs import checkpoint
+from rlft.runs.drive import drive
+from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
+from rlft.runs.log import facts_of
+from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, launched, with_runtime
+
+
+def train(words: list[str]) -> int:
+    """`rlft train`."""
+    return _run("train", words, "rlft train")
+
+
+def run(words: list[str]) -> int:
+    """`rlft run`."""
+    if words and words[0] in ("-h", "--help"):
+        print(f"rlft run RECIPE [OPTIONS], with RECIPE one of {', '.join(recipes.names())} or a file of your own\n")
+        print("rlft run RECIPE --help lists its options.", FOLDER_OPTIONS)
+        return 0
+    if not words or words[0].startswith("-"):
+        raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
+    return _run(words[0], words[1:], f"rlft run {words[0]}")
+
+
+def _run(name: str, words: list[str], program: str) -> int:
+    """A recipe in its run folder, new or resumed."""
+    resume = take_option(words, "--resume")
+    if resume is not None:
+        if words:
+            raise UserError(f"--resume takes every setting from the run folder; remove {' '.join(words)}")
+        return _resume(Path(resume))
+    out = take_option(words, "--out")
+    cadence = Cadence(
+        save=_count(take_option(words, "--save-every", "20"), "--save-every"),
+        samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
+    )
+    folder = Path(out or f"runs/{Path(name).stem}-{datetime.now():%Y%m%d-%H%M%S}")
+    return _start(name, words, program, folder, cadence)
+
+
+def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
+    recipe = recipes.named(name)
+    arguments = arguments_of(name, words, program)
+    runtime = launched()
+    if runtime is None or runtime.rank == 0:
+        refuse_existing(folder)
+    run = recipe(**arguments, **with_runtime(recipe, runtime))
+    if run.trainer.runtime.rank == 0:
+        command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
+        facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
+        facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
+        begin(folder, {**facts, **circumstances()})
+    checkpoint.meet(run.trainer.runtime)
+    return _drive(run, folder, cadence)
+
+
+def _resume(folder: Path) -> int:
+
+    run, folder = built(folder), folder.resolve()
+    return _drive(run, folder, Cadence(**facts_of(folder)["cadence"]))
+
+
+def _drive(run: Any, folder: Path, cadence: Any) -> int:
+    try:
+        drive(run, folder, cadence)
+    except Stopped as stopped:
+        print(f"rlft: {stopped}", file=sys.stderr)
+        return 3
+    if run.trainer.runtime.rank == 0:
+        print()
+        for label, value in report.summary_lines(report.read(folder)):
+            print(f"  {label:<24} {value}")
+        print(f"  {'report':<24} {folder / 'report.html'}")
+    return 0
+
+
+def _count(text: str | None, option: str) -> int:
+    if text is None or not text.isdigit() or int(text) < 1:
+        raise UserError(f"{option} takes a number of steps from 1; got {text!r}")
+    return int(text)

@@ -1,0 +1,116 @@
+"""How good a policy is on problems: mean reward with an interval, pass@k, and what measures say. Trains nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.training.score import score
+from rlft.types import Measure, Problem, Reward, Sampler, Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Rewards of `samples` rollouts for each of some problems.
+
+    rewards   [P G], NaN where a row could not be scored
+    interval  95 % of the mean, bootstrapped over problems
+    rows      every problem, output and reward
+    passes    pass@k for k = 1, 2, 4 … up to G, where every reward is 0 or 1
+    """
+
+    rewards: Float[Tensor, "P G"]
+    mean: float
+    interval: tuple[float, float]
+    passes: Mapping[int, float] = field(default_factory=dict)
+    measures: Mapping[str, float] = field(default_factory=dict)
+    rows: Sequence[tuple[Problem, Any, float]] = ()
+
+    def numbers(self) -> dict[str, Any]:
+        """Plain numbers for a file or a screen."""
+        unscored = int(self.rewards.isnan().sum())
+        return {
+            "reward": self.mean,
+            "interval": list(self.interval),
+            "problems": self.rewards.shape[0],
+            "samples": self.rewards.shape[1],
+            **({"unscored": unscored} if unscored else {}),
+            **{f"pass@{k}": value for k, value in self.passes.items()},
+            **self.measures,
+        }
+
+
+@torch.no_grad()
+def evaluate(
+    policy: Sampler,
+    task: Task,
+    reward: Reward,
+    *,
+    problems: int | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    batch: int = 64,
+    measures: Sequence[Measure] = (),
+    progress: Callable[[int, int], None] = lambda done, count: None,
+) -> Evaluation:
+    """Draw `samples` rollouts for the task's first `problems` problems (all of a finite task by default).
+
+    The noise of a problem is that of its own task and split, so two policies are compared on the same noise. `batch`
+    is how many problems are sampled at once: memory, not results. Measures see all outputs at the end.
+    """
+    count = problems if problems is not None else (task.size or 256)
+    count = min(count, task.size) if task.size is not None else count
+    everything: list[tuple[Problem, Any]] = []
+    rewards = []
+    for start in range(0, count, batch):
+        asked = [task.at(index) for index in range(start, min(start + batch, count))]
+        rollouts = policy.sample(asked, samples, seed)
+        total = score(reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1]).total
+        rewards.append(total.reshape(-1, samples))
+        everything += zip(rollouts.problems, rollouts.outputs, strict=True)
+        progress(start + len(asked), count)
+    table = torch.cat(rewards)
+    asked, outputs = [problem for problem, _ in everything], [output for _, output in everything]
+    stacked = torch.stack(outputs) if isinstance(outputs[0], Tensor) else outputs
+    measured = {name: float(value) for measure in measures for name, value in measure(asked, stacked).items()}
+    rows = [(p, o, float(r)) for (p, o), r in zip(everything, table.flatten(), strict=True)]
+    return Evaluation(table, float(table.nanmean()), bootstrap(table), pass_at(table), measured, rows)
+
+
+def solved_share(
+    policy: Sampler, task: Task, reward: Reward, *, problems: int | None = None, samples: int = 16, seed: int = 0
+) -> dict[int, float]:
+    """By its index, the share of `samples` rows of each of the task's problems that earn 1 or more."""
+    found = evaluate(policy, task, reward, problems=problems, samples=samples, seed=seed)
+    return dict(enumerate((found.rewards >= 1).double().mean(1).tolist()))
+
+
+def bootstrap(rewards: Float[Tensor, "P G"], draws: int = 1000) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean over problems (Efron 1979), with a fixed seed."""
+    means = rewards.nanmean(1).numpy()
+    means = means[~np.isnan(means)]
+    if len(means) == 0:
+        return math.nan, math.nan
+    picks = np.random.default_rng(0).integers(0, len(means), (draws, len(means)))
+    low, high = np.percentile(means[picks].mean(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def pass_at(rewards: Float[Tensor, "P G"]) -> dict[int, float]:
+    """pass@k = mean over problems of 1 - C(G-c, k)/C(G, k), c solved rows of G (arXiv:2107.03374, Eq. 1).
+
+    Empty unless every reward is 0 or 1.
+    """
+    if not bool(((rewards == 0) | (rewards == 1)).all()):
+        return {}
+    group = rewards.shape[1]
+    solved = rewards.sum(1).long().tolist()
+    ks = [k for k in (2**i for i in range(20)) if k <= group]
+    return {k: sum(1 - math.comb(group - c, k) / math.comb(group, k) for c in solved) / len(solved) for k in ks}

@@ -1,0 +1,354 @@
+"""The loop: problems → sample → reward → collect → credit → update. Knows no modality, no method, no file.
+
+    step   = collect rollouts, credit them, then epochs x minibatches updates
+    update = one optimiser step: losses add up over micro-batches and processes, and are divided once
+
+A Trainer can be stopped after any update and its `state_dict` saved; another that is built the same way and loads it
+goes on bit for bit, also inside a step.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from rlft.collect import one_batch
+from rlft.errors import incapable
+from rlft.noise import hashed
+from rlft.runtime.local import Local
+from rlft.training.ledger import Ledger, Metrics
+from rlft.training.pending import packed, unpacked
+from rlft.training.score import score
+from rlft.training.stream import Stream
+from rlft.types import (
+    HasReference,
+    HasValue,
+    Method,
+    Packing,
+    Policy,
+    Problem,
+    Resumable,
+    Reward,
+    Rollouts,
+    Runtime,
+    Stateful,
+    Task,
+    Update,
+    UserError,
+)
+
+
+def adamw(parameters: Sequence[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """AdamW without weight decay, which would pull a fine-tuned model towards zero and not towards its start."""
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+
+
+class Trainer:
+    """One policy, one method, one task, one reward.
+
+    policy, method, task, reward   see `rlft.types`
+    prompts, group                 P problems a step, G rollouts of each
+    rows                           rows in one forward pass of an update; None is all: memory, not results
+    budget                         tokens in one, instead of `rows`: rows of like length go together (`types.Packing`)
+    lr, schedule                   learning rate, times `schedule(step)`
+    reference                      what the KL is measured to; by default the policy as it is now, if it is needed
+    watch_kl                       keep a reference even if the method needs none, to log `kl`
+    measures                       `(problems, outputs) -> {name: number}`, of every batch: what the reward cannot see
+    seen                           called with each batch of rewarded rollouts and the reward's parts, to log samples
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        method: Method,
+        task: Task,
+        reward: Reward | None = None,
+        *,
+        prompts: int = 16,
+        group: int = 8,
+        rows: int | None = None,
+        budget: int | None = None,
+        lr: float = 1e-3,
+        schedule: Callable[[int], float] = lambda step: 1.0,
+        optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw,
+        max_grad_norm: float = 1.0,
+        seed: int = 0,
+        reference: Policy | None = None,
+        watch_kl: bool = False,
+        measures: Sequence[Callable[[Sequence[Problem], Any], Mapping[str, float]]] = (),
+        seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None,
+        runtime: Runtime | None = None,
+    ):
+        self.policy, self.method, self.task, self.reward = policy, method, task, reward
+        self.prompts, self.group, self.rows, self.budget = prompts, group, rows, budget
+        self.lr, self.schedule, self.max_grad_norm, self.seed = lr, schedule, max_grad_norm, seed
+        self.measures, self.seen = measures, seen
+        self.runtime: Runtime = runtime or Local()
+        _check(self)
+        self.reference = reference or (frozen(policy) if method.reference or watch_kl else None)
+        self.optimizers = {u.name: optimizer(u.parameters(policy), lr * u.lr) for u in method.updates}
+        self.stream = Stream(task, seed)
+        self.ledger = Ledger()
+        self.steps_done = 0
+        self.updates_done = 0  # within the step
+        self.pending: Rollouts | None = None
+        self.notes: dict[str, float] = {}
+
+    def run(self, steps: int) -> Iterator[Metrics]:
+        """Train until `steps` steps are done in all, yielding each one's metrics."""
+        while self.steps_done < steps:
+            yield self.step()
+
+    def step(self) -> Metrics:
+        """One step, or the rest of one that was interrupted; its metrics."""
+        metrics = None
+        while metrics is None:
+            metrics = self.advance()
+        return metrics
+
+    def advance(self) -> Metrics | None:
+        """The next piece of a step, collection or one update; the step's metrics once it is complete."""
+        if self.pending is None:
+            self.pending = self.credit(self.collect())
+            return None
+        with self.ledger.timed("update"):
+            for update in self.method.updates:
+                if self.updates_done % update.every == 0:
+                    self.minimise(update, self.minibatch(self.pending))
+        self.updates_done += 1
+        if self.updates_done < self.method.epochs * self.method.minibatches:
+            return None
+        self.steps_done, self.updates_done, self.pending = self.steps_done + 1, 0, None
+        return {"step": self.steps_done, **self.ledger.close(self.runtime)}
+
+    def collect(self) -> Rollouts:
+        """This step's rollouts, rewarded."""
+        self.notes.clear()
+        rollouts = (self.method.collect or one_batch)(self)
+        self.ledger.note(self.notes)
+        return rollouts
+
+    @torch.no_grad()
+    def draw(self, count: int) -> Rollouts:
+        """This process's share of rollouts for the next `count` problems, rewarded."""
+        with self.ledger.timed("sample"):
+            rollouts = self.runtime.sample(self.policy, self.stream.take(count), self.group, self.seed)
+        return self.rewarded(rollouts)
+
+    @torch.no_grad()
+    def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
+        """`group` continuations of each of this process's rows from decision `at` [N] on, rewarded."""
+        with self.ledger.timed("sample"), self.runtime.gathered():
+            branches = cast(Resumable, self.policy).resume(rollouts, at, group, self.seed)
+        place = rollouts.position[:, None] * group + torch.arange(group, device=rollouts.position.device)
+        return self.rewarded(branches.place(place.flatten()))
+
+    def rewarded(self, rollouts: Rollouts) -> Rollouts:
+        """The rows with their rewards, measured and logged."""
+        with self.ledger.timed("reward"):
+            if self.reward is None:
+                raise UserError(f"method {self.method.name} learns from a reward, and none was given")
+            scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
+        if len(rollouts) and bool(scores.total.isnan().all()):
+            raise UserError(f"the reward could not score any of {len(rollouts)} rows: try it with rlft check-reward")
+        if len(rollouts) and not bool(rollouts.mask.any()):
+            raise UserError(
+                "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
+            )
+        device = rollouts.mask.device
+        rollouts = rollouts.fill(rewards=scores.total.to(device))
+        if scores.at is not None:
+            rollouts = rollouts.fill(reward_at=scores.at.to(device))
+        self.ledger.rewards(rollouts, scores.parts)
+        for measure in self.measures:
+            self.ledger.measured(measure(rollouts.problems, rollouts.outputs), len(rollouts))
+        self.seen(self.steps_done + 1, rollouts, scores.parts)
+        return rollouts
+
+    @torch.no_grad()
+    def demonstrate(self, count: int) -> Rollouts:
+        """This process's share of demonstrations of the next `count` problems."""
+        rollouts = self._taught(self.stream.take(count))
+        self.ledger.lengths(rollouts)
+        return rollouts
+
+    @torch.no_grad()
+    def teach(self, indices: Sequence[int]) -> Rollouts:
+        """This process's share of demonstrations of the problems with these indices."""
+        return self._taught([self.task.at(index) for index in indices])
+
+    def _taught(self, problems: Sequence[Problem]) -> Rollouts:
+        with self.ledger.timed("sample"):
+            rollouts = self.runtime.sample(_Demonstrator(self.policy), problems, 1, self.seed)
+        self.ledger.demonstrated(rollouts)
+        return rollouts.fill(rewards=torch.full((len(rollouts),), torch.nan, device=rollouts.mask.device))
+
+    @torch.no_grad()
+    def credit(self, rollouts: Rollouts) -> Rollouts:
+        """Fill `logp_ref`, `values` and `advantages`; decisions with NaN advantages leave the mask."""
+        with self.ledger.timed("credit"):
+            if self.reference is not None:
+                rollouts = rollouts.fill(logp_ref=self.forward(self.reference.log_prob, rollouts))
+                self.ledger.kl(rollouts)
+            if self.method.critic:
+                rollouts = rollouts.fill(values=self.forward(cast(HasValue, self.policy).value, rollouts))
+            wide = rollouts.wide(self.method.advantage(rollouts, self.runtime))
+            mask = rollouts.mask & ~wide["advantages"].isnan()
+            rollouts = replace(rollouts, mask=mask).fill(**{n: torch.where(mask, c, 0) for n, c in wide.items()})
+            self.ledger.advantages(rollouts)
+        return rollouts
+
+    def forward(self, column: Callable[[Rollouts], Tensor], rollouts: Rollouts) -> Tensor:
+        """A column computed a few rows at a time, without gradient."""
+        cuts = self.cuts(rollouts)
+        parts = [column(batch) for batch in self.passes(rollouts, cuts)]
+        if not parts:
+            return torch.zeros_like(rollouts.logp_old)
+        order = torch.tensor([row for cut in cuts for row in cut], dtype=torch.long).argsort()
+        return torch.cat(parts)[order.to(parts[0].device)]
+
+    def minibatch(self, rollouts: Rollouts) -> Rollouts:
+        """This process's rows of the update that is due: each epoch shuffles the groups and cuts them anew."""
+        epoch, part = divmod(self.updates_done, self.method.minibatches)
+        if self.method.minibatches == 1:
+            return rollouts
+        generator = torch.Generator().manual_seed(hashed("minibatches", self.seed, self.steps_done, epoch))
+        order = torch.randperm(self.prompts, generator=generator)
+        chosen = order.tensor_split(self.method.minibatches)[part]
+        return rollouts[torch.isin(rollouts.position.cpu() // rollouts.group, chosen).nonzero()[:, 0]]
+
+    def cuts(self, rollouts: Rollouts) -> list[list[int]]:
+        """The rows of each forward pass: whole groups where the method compares their rows."""
+        if self.budget is not None:
+            return cast(Packing, self.policy).packed(rollouts, self.budget, self.method.whole_groups)
+        size = self.rows or max(len(rollouts), 1)
+        if self.method.whole_groups:
+            size = max(size // rollouts.group, 1) * rollouts.group
+        return [list(range(start, min(start + size, len(rollouts)))) for start in range(0, len(rollouts), size)]
+
+    def passes(self, rollouts: Rollouts, cuts: Sequence[Sequence[int]]) -> list[Rollouts]:
+        """These rows for each forward pass.
+
+        Where the model is sharded every process takes as many passes as the busiest, with rows that decide nothing.
+        """
+        passes = [rollouts[cut] for cut in cuts]
+        if self.runtime.lockstep:
+            most = int(self.runtime.gather(torch.tensor([len(passes)])).max())
+            spare = self.pending if self.pending is not None else rollouts
+            silent = replace(spare[: rollouts.group], mask=torch.zeros_like(spare[: rollouts.group].mask))
+            passes += [silent] * (most - len(passes))
+        return passes
+
+    def minimise(self, update: Update, batch: Rollouts) -> None:
+        """One optimiser step. How the batch is cut into passes and processes does not change the gradient."""
+        optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
+        optimizer.zero_grad(set_to_none=True)
+        loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
+        for rows in self.passes(batch, self.cuts(batch)):
+            total = update.loss(self.policy, rows)
+            total.sum.backward()
+            loss, weight = loss + total.sum.detach(), weight + total.weight.detach()
+            self.ledger.watch(total, first=self.updates_done == 0)
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+        self.runtime.sum_([*gradients, loss, weight])
+        if weight == 0:  # nothing to learn from: momentum alone would still move the weights
+            return
+        norm = self.runtime.norm(gradients) / float(weight)
+        scale = min(1.0, self.max_grad_norm / max(norm, 1e-12)) / float(weight)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient.mul_(scale)
+        for group in optimizer.param_groups:
+            group["lr"] = self.lr * update.lr * self.schedule(self.steps_done)
+        optimizer.step()
+        self.ledger.update(update.name, loss, weight, norm)
+
+    def state_dict(self) -> dict[str, Any]:
+        """`shared`, the same on every process, and `own`, this process's part of a step that is under way."""
+        shared = {
+            "policy": self.runtime.whole(self.policy.state_dict()),
+            "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
+            "parts": {name: part.state_dict() for name, part in self.parts().items()},
+            "stream": self.stream.state_dict(),
+            "steps_done": self.steps_done,
+            "updates_done": self.updates_done,
+        }
+        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": packed(self.pending)}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of a Trainer that was built in the same way."""
+        shared, own = state["shared"], state["own"]
+        self.policy.load_state_dict(self.runtime.spread(shared["policy"], self.policy.state_dict()))
+        for name, optimizer in self.optimizers.items():
+            # a copy: an optimiser takes the very tensors it is given
+            optimizer.load_state_dict(copy.deepcopy(shared["optimizers"][name]))
+            for parameter, moments in optimizer.state.items():
+                optimizer.state[parameter] = self.runtime.spread(moments, dict.fromkeys(moments, parameter))
+        for name, part in self.parts().items():
+            part.load_state_dict(shared["parts"][name])
+        self.stream.load_state_dict(shared["stream"])
+        self.steps_done, self.updates_done = shared["steps_done"], shared["updates_done"]
+        self.ledger.load_state_dict(own["ledger"])
+        self.pending = unpacked(own["pending"], self.task)
+
+    def parts(self) -> dict[str, Stateful]:
+        """The parts that remember something from step to step."""
+        parts = {"advantage": self.method.advantage, "collect": self.method.collect, "reward": self.reward}
+        return {name: part for name, part in parts.items() if isinstance(part, Stateful)}
+
+
+class _Demonstrator:
+    """A teachable policy seen as one that samples its teacher."""
+
+    def __init__(self, policy: Any):
+        self.policy = policy
+
+    def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        return self.policy.demonstrate(problems, seed)
+
+
+def frozen(policy: Policy) -> Policy:
+    """The policy as it is now, without gradient: lent by the policy where it can, else a copy."""
+    if isinstance(policy, HasReference):
+        return policy.reference()
+    copied = copy.deepcopy(policy)
+    for parameter in copied.parameters():
+        parameter.requires_grad_(False)
+    return copied
+
+
+def _check(trainer: Trainer) -> None:
+    """Everything about a run that can be seen to be impossible before it starts."""
+    method, policy = trainer.method, trainer.policy
+    if not isinstance(method, Method):
+        raise UserError(f"method {getattr(method, 'name', method)!r:.80} learns from a buffer: give it to a Learner")
+    for need in (Policy, *method.needs, *((HasValue,) if method.critic else ())):
+        without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
+        if not isinstance(policy, need) or without_critic:
+            raise incapable(method.name, need, policy)
+    if trainer.budget is not None and (trainer.rows is not None or not isinstance(policy, Packing)):
+        raise UserError(
+            f"budget={trainer.budget} tokens a forward pass needs a policy that counts them, and no rows beside it; "
+            f"{type(policy).__name__} has rows={trainer.rows}: give one of the two"
+        )
+    for name, least in (("prompts", 1), ("group", 1), ("rows", 1), ("budget", 1)):
+        value = getattr(trainer, name)
+        if value is not None and value < least:
+            raise UserError(f"{name} must be at least {least}; got {value}")
+    for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.max_grad_norm)):
+        if not value >= 0:
+            raise UserError(f"{name} must not be negative; got {value}")
+    if trainer.group < method.min_group:
+        raise UserError(
+            f"method {method.name} compares the rows of a group, so group must be at least {method.min_group}; "
+            f"got {trainer.group}"
+        )
+    if trainer.prompts < max(method.minibatches, trainer.runtime.world):
+        raise UserError(
+            f"{trainer.prompts} prompts a step cannot be shared over {method.minibatches} minibatches "
+            f"and {trainer.runtime.world} processes; raise prompts"
+        )

@@ -1,0 +1,70 @@
+"""The nouns of the library: problems, rollouts, policies, methods. Nothing here computes anything.
+
+The legend of letters, used in every signature:
+
+    P   problems: prompts, start states or classes to condition on
+    G   group: rollouts drawn for one problem
+    N   rows, N = P·G, group-major: row p·G + g is the g-th rollout of problem p
+    D   decisions of the policy in one row: tokens, denoising steps, environment steps, action chunks
+    T K tokens, denoising steps; only inside a policy
+
+A policy makes decisions and can say how likely each one was. Whatever the model is, its decisions are the columns
+of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
+"""
+
+from rlft.errors import UserError
+from rlft.types.capabilities import (
+    Exchanging,
+    HasReference,
+    HasValue,
+    Packing,
+    Policy,
+    Resumable,
+    Sampler,
+    Savable,
+    Showable,
+    Teachable,
+    actor_parameters,
+    critic_parameters,
+)
+from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
+from rlft.types.outputs import Message, Text, Transcript, Turns
+from rlft.types.rows import COLUMNS, Problem, Rollouts
+from rlft.types.runtime import Runtime, Source, Stateful, Task
+
+__all__ = [
+    "COLUMNS",
+    "Collect",
+    "Credit",
+    "Exchanging",
+    "HasReference",
+    "HasValue",
+    "Loss",
+    "Measure",
+    "Message",
+    "Method",
+    "Packing",
+    "Parts",
+    "Policy",
+    "Problem",
+    "Resumable",
+    "Reward",
+    "Rollouts",
+    "Runtime",
+    "Sampler",
+    "Savable",
+    "Showable",
+    "Source",
+    "Stateful",
+    "Task",
+    "Teachable",
+    "Text",
+    "Total",
+    "Transcript",
+    "Turns",
+    "Update",
+    "UserError",
+    "actor_parameters",
+    "critic_parameters",
+    "published",
+]

@@ -1,0 +1,112 @@
+"""A published method as a value, and what it is made of: losses, updates, credit, rewards. Computes nothing."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from rlft.types.capabilities import actor_parameters
+from rlft.types.rows import Problem, Rollouts
+from rlft.types.runtime import Runtime, Source
+
+
+class Total(NamedTuple):
+    """A loss before division: a sum, the weight it is to be shared over, and what to log (means, maxima).
+
+    Only the optimiser step divides, after adding up micro-batches and processes, so neither changes the gradient.
+    """
+
+    sum: Tensor
+    weight: Tensor
+    means: Mapping[str, tuple[Tensor, Tensor]] = {}
+    peaks: Mapping[str, Tensor] = {}
+
+
+class Parts(dict[str, Tensor]):
+    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not."""
+
+    def __init__(self, parts: Mapping[str, Tensor], watch: Mapping[str, Tensor]):
+        super().__init__(parts)
+        self.watch = dict(watch)
+
+
+Reward = Callable[[Sequence[Problem], Any], Any]
+"""`(problems, outputs) -> [N]` or `[N, D]`, over the whole batch, group-major; or a dict of named parts, which add."""
+
+Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
+"""`(problems, outputs) -> {name: value}`: what a reward does not see, over the whole batch."""
+
+Loss = Callable[[Any, Rollouts], Total]
+
+
+Credit = Callable[[Rollouts, Runtime], Tensor | Mapping[str, Tensor]]
+"""Advantages as [N] or [N, D], or a dict of columns with `advantages` among them. NaN marks rows to leave out."""
+
+
+Collect = Callable[[Source], Rollouts]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One optimiser and what it minimises: `loss` over `parameters(policy)`, at every `every`-th minibatch.
+
+    `lr` is this optimiser's learning rate relative to the Trainer's.
+    """
+
+    loss: Loss
+    parameters: Callable[[Any], list[torch.nn.Parameter]] = actor_parameters
+    name: str = "policy"
+    every: int = 1
+    lr: float = 1.0
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published method as a value. Make one with a function of `methods/`, or your own, marked `@published`.
+
+    advantage    credit: rewards to advantages
+    updates      what is minimised; `loss=` of most methods is one Update over all parameters
+    collect      where rollouts come from; None draws one batch
+    reference    the loss or the advantage reads `logp_ref`
+    critic       the advantage reads `values`
+    epochs       passes over each batch
+    minibatches  optimiser steps in one pass
+    min_group    the least G with which the method makes sense
+    whole_groups the loss compares rows of a group, so no batch may split one
+    needs        capabilities of the policy, besides `sample` and `log_prob`
+    name         the name of the function that made it, and `settings` its arguments; `published` fills them in
+    """
+
+    advantage: Credit
+    updates: tuple[Update, ...]
+    collect: Collect | None = None
+    reference: bool = False
+    critic: bool = False
+    epochs: int = 1
+    minibatches: int = 1
+    min_group: int = 1
+    whole_groups: bool = False
+    needs: tuple[type, ...] = ()
+    name: str = "a method of your own"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+Make = TypeVar("Make", bound=Callable[..., Any])
+
+
+def published(function: Make) -> Make:
+    """Let the Method (or OffPolicy) that a function returns remember its name and the arguments it was made with."""
+
+    @functools.wraps(function)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return replace(function(*args, **kwargs), name=function.__name__, settings=dict(bound.arguments))
+
+    return cast(Make, made)

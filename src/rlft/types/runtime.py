@@ -1,0 +1,118 @@
+"""Where it runs and what it draws from: runtimes, tasks, sources, and parts with a memory. Implements none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from rlft.types.capabilities import Sampler
+from rlft.types.rows import Problem, Rollouts
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A seeded source of problems. `size` is None for a generator without end."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def size(self) -> int | None: ...
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index; the same index gives the same problem on every machine."""
+        ...
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """Where it runs. Three verbs; `runtime.local` is the specification and every other runtime gives its numbers.
+
+    The rest is housekeeping for weights that are sharded over the processes; elsewhere it does nothing.
+    """
+
+    rank: int
+    world: int
+    lockstep: bool
+    """Whether every process must run as many forward passes as the others, because the model is sharded."""
+
+    def sample(self, policy: Sampler, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
+        """This process's share of the rollouts, with the column `position`."""
+        ...
+
+    def sum_(self, tensors: Sequence[Tensor]) -> None:
+        """Add each tensor over the processes, in place."""
+        ...
+
+    def gather(self, column: Tensor) -> Tensor:
+        """The column's rows of all processes, in the order of the processes."""
+        ...
+
+    def shard(self, blocks: Sequence[torch.nn.Module]) -> None:
+        """Share the weights of these modules out over the processes, before an optimiser is made of them."""
+        ...
+
+    def norm(self, gradients: Sequence[Tensor]) -> float:
+        """The norm of all gradients together."""
+        ...
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """Inside, every process holds the whole weights."""
+        ...
+
+    def whole(self, state: Any) -> Any:
+        """A state whose sharded tensors have been put together."""
+        ...
+
+    def spread(self, state: Any, like: Any) -> Any:
+        """A whole state, sharded as `like` is."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What a `collect` draws from: a Trainer, which draws with `policy` for its step number `steps_done` + 1."""
+
+    policy: Any
+    prompts: int
+    group: int
+    seed: int
+    steps_done: int
+    runtime: Runtime
+
+    notes: dict[str, float]
+
+    def draw(self, count: int) -> Rollouts:
+        """This process's share of rollouts for the task's next `count` problems, rewarded."""
+        ...
+
+    def demonstrate(self, count: int) -> Rollouts:
+        """This process's share of demonstrations of the task's next `count` problems; their rewards are NaN."""
+        ...
+
+    def teach(self, indices: Sequence[int]) -> Rollouts:
+        """This process's share of demonstrations of the task's problems with these indices; their rewards are NaN."""
+        ...
+
+    def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
+        """`group` continuations of each of these rows from decision `at` [N] on, rewarded; see `Resumable`.
+
+        They are placed behind one another as their parents are: a parent at place i has those from i·group on.
+        """
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A part with memory: a baseline with history, a curriculum, a replay buffer. Its state goes into checkpoints."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any: ...
