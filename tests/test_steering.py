@@ -6,6 +6,9 @@ from torch.testing import assert_close
 from rlft.options.mix import loaded, parsed
 from rlft.policies.composed.mixed import mixed
 from rlft.policies.language.enumeration import every_row
+from rlft.policies.language.folder import Loading
+from rlft.policies.language.text import Prompting
+from rlft.policies.language.tokens.sampling import Sampling
 from rlft.policies.mix import emulated, guided
 from rlft.types import UserError
 from tests.policies.test_mixed_language import PROMPT, by_row, tiny
@@ -28,7 +31,7 @@ def test_the_words():
 
 
 def laid(folders, *mix):
-    return loaded(folders["large"], mix, dtype="float64", device="cpu", max_new_tokens=2, temperature=0.7)
+    return loaded(folders["large"], mix, Sampling(2, 0.7), Prompting(), Loading("float64", "cpu"))
 
 
 def test_differences_to_the_model_and_to_another(folders):

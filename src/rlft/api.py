@@ -16,15 +16,17 @@ from typing import Any
 
 from rlft import rewards
 from rlft.methods.grpo import grpo
+from rlft.options.arguments import plain
+from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
 from rlft.runs import checkpoint
-from rlft.runs.drive import Run, drive
+from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, begin, circumstances
 from rlft.tasks.files import Files
 from rlft.training.evaluate import Evaluation
-from rlft.training.trainer import Trainer
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types.values import overlaid
 
 Data = str | Path | Sequence[Mapping[str, Any]] | Task
 
@@ -36,55 +38,36 @@ def train(
     method: Method | None = None,
     *,
     out: str | Path,
-    steps: int = 200,
-    prompts: int = 16,
-    group: int = 8,
-    rows: int | None = None,
-    budget: int | None = None,
-    lr: float = 1e-5,
-    seed: int = 0,
+    learning: Learning = Learning(),
     eval_data: Data | None = None,
     eval_problems: int | None = 200,
     measures: Sequence[Measure] = (),
-    watch_kl: bool = True,
+    seed: int = 0,
     resume: bool = False,
     save_every: int = 20,
     quiet: bool = False,
     runtime: Runtime | None = None,
+    **told: Any,
 ) -> dict[str, Evaluation]:
     """Fine-tune a policy in place, in a run folder; evaluations `before` and `after` where there is held-out data.
 
     data      a file, the name of a task (`arithmetic`), a list of rows with a `prompt`, or any Task
     reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; None is the task's own
     out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
+    learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`
 
     Raises `UserError` for what cannot work, before any work is done where that can be seen.
     """
-    task = _task(data, "train")
-    chosen = _reward(reward, task)
-    trainer = Trainer(
-        policy,
-        method or grpo(),
-        task,
-        chosen,
-        prompts=prompts,
-        group=group,
-        rows=rows,
-        budget=budget,
-        lr=lr,
-        seed=seed,
-        measures=measures,
-        watch_kl=watch_kl,
-        runtime=runtime,
-    )
+    (learning,) = overlaid(told, learning)
+    chosen, task = method or grpo(), _task(data, "train")
+    rewarded = _reward(reward, task)
+    trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     held_out = None if eval_data is None else _task(eval_data, "test")
-    run = Run(trainer, steps, held_out, problems=eval_problems, measures=measures)
+    run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
     folder = Path(out)
     if not resume and trainer.runtime.rank == 0:
-        facts = {"recipe": "rlft.train", "method": trainer.method.name, "seed": seed}
-        settings = {"steps": steps, "prompts": prompts, "group": group, "lr": lr}
-        arguments = {**settings, "method": {"name": trainer.method.name, **trainer.method.settings}}
-        begin(folder, {**facts, "arguments": arguments, **circumstances()})
+        facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
+        begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
     checkpoint.meet(trainer.runtime)
     return drive(run, folder, Cadence(save=save_every), quiet)
 

@@ -62,7 +62,7 @@ def test_log_probabilities_of_whole_rows():
 
 def test_what_cannot_be_listed_is_refused():
     for told in ({"stop": ["b"]}, {"top_k": 2}, {"top_p": 0.5}, {"temperature": 0.0}):
-        with pytest.raises(UserError, match="without stop strings, top_k, top_p and temperature=0"):
+        with pytest.raises(UserError, match="without stop strings, top_k, top_p, min_p and temperature=0"):
             every_row(build(**told), PROMPT)
     with pytest.raises(UserError, match=r"6 tokens make 6\^8 rows of 8 decisions, more than 1000000 to list"):
         every_row(build(max_new_tokens=8), PROMPT)

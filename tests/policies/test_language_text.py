@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
-from rlft.policies.language.text import Codec, padded
+from rlft.policies.language.text import Codec, Prompting, padded
 from rlft.types import Problem, UserError
 
 TEMPLATE = (
@@ -34,12 +34,12 @@ def build(tokenizer=None, **told) -> Language:
 
 
 def test_a_string_is_encoded_with_the_usual_special_tokens():
-    codec = Codec(characters(), (), None)
+    codec = Codec(characters())
     assert codec.encode(Problem(0, "ab")) == [1, 3, 4]
 
 
 def test_chat_messages_go_through_the_template():
-    codec = Codec(chatting(), (), None)
+    codec = Codec(chatting())
     tokens = codec.encode(Problem(0, CHAT))
     # The template writes its own special tokens: none is added.
     assert tokens[0] != 1
@@ -47,7 +47,7 @@ def test_chat_messages_go_through_the_template():
 
 
 def test_a_system_prompt_stands_before_messages_that_have_none():
-    codec = Codec(chatting(), (), "be good")
+    codec = Codec(chatting(), Prompting(system="be good"))
     assert codec.tokenizer.decode(codec.encode(Problem(0, CHAT))) == "[system:be good][user:hi][assistant:"
     own = [{"role": "system", "content": "rhyme"}, *CHAT]
     assert codec.tokenizer.decode(codec.encode(Problem(0, own))) == "[system:rhyme][user:hi][assistant:"
@@ -99,14 +99,14 @@ def test_an_answer_follows_its_prompt_as_one_text_would():
     spaced.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Metaspace(), pre_tokenizers.Split("b", "isolated"), pre_tokenizers.Split("▁a", "isolated")]
     )
-    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=spaced), (), None)
+    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=spaced))
     assert codec.encode(Problem(0, "a")) == [0]
     assert codec.tokenizer("b")["input_ids"] != [2]
     assert codec.lesson(Problem(0, "a", answer="b")) == [2]
 
 
 def test_a_demonstration_is_imitated_in_place_of_the_answer():
-    codec = Codec(characters(), (), None)
+    codec = Codec(characters())
     both = Problem(0, "a", answer="b", demonstration="a. b")
     assert codec.tokenizer.decode(codec.lesson(both)) == "a. b" == both.lesson
     assert Problem(0, "a", answer="b").lesson == "b" and Problem(0, "a").lesson is None
@@ -120,20 +120,20 @@ def test_a_demonstration_is_imitated_in_place_of_the_answer():
 
 def test_an_answer_that_would_change_the_prompt_is_encoded_alone():
     merging = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
-    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=merging), (), None)
+    codec = Codec(PreTrainedTokenizerFast(tokenizer_object=merging))
     assert codec.tokenizer("ab")["input_ids"] == [2]
     assert codec.lesson(Problem(0, "a", answer="b")) == [1]
     assert codec.lesson(Problem(0, "b", answer="ab")) == [2]
 
 
 def test_a_chat_answer_follows_the_template():
-    codec = Codec(chatting(), (), None)
+    codec = Codec(chatting())
     assert codec.tokenizer.decode(codec.lesson(Problem(0, CHAT, answer="ok."))) == "ok."
     assert codec.lesson(Problem(0, CHAT, answer="ok."))[0] != 1
 
 
 def test_text_is_a_view_of_its_tokens():
-    codec = Codec(characters(), ("cd",), None)
+    codec = Codec(characters(), Prompting(stop=("cd",)))
     text = codec.text([3, 4, 0, 5, 6, 7, 2], False)
     assert text == "ab"
     assert text.tokens == (3, 4, 0, 5, 6, 7, 2)
@@ -143,7 +143,7 @@ def test_text_is_a_view_of_its_tokens():
 
 
 def test_a_stop_string_may_be_a_special_token():
-    codec = Codec(characters(), ("<pad>", "ef"), None)
+    codec = Codec(characters(), Prompting(stop=("<pad>", "ef")))
     assert codec.stopped([3, 4, 0, 5]) == 3
     assert codec.text([3, 4, 0], False) == "ab"
     assert codec.stopped([3, 7, 8, 5]) == 3

@@ -14,8 +14,12 @@ from rlft.advantages import per_group, zscore
 from rlft.advantages.around import Around
 from rlft.advantages.correction import importance_corrected, weights
 from rlft.methods.grpo import grpo
+from rlft.options.learning import Learning
+from rlft.options.reward import Rewards
 from rlft.policies.language.policy import Language
 from rlft.policies.language.served import VLLM, Asked, weights_of
+from rlft.policies.language.tokens.sampling import Sampling
+from rlft.recipes.train import Machines, train
 from rlft.runtime.local import Local
 from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
@@ -138,13 +142,17 @@ class Counted:
 
 def test_the_tool_trains_so(tmp_path, monkeypatch):
     """`--vllm 0.3`: drawn there, weighed, and the mismatch in the log."""
-    from rlft.recipes.train import train
-
     build(spread=5.0).float().save(tmp_path / "model")
     (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
-    told = {"model": str(tmp_path / "model"), "data": str(tmp_path / "data.jsonl"), "reward": ("letters",)}
-    monkeypatch.setattr("rlft.options.calls", lambda spec: letters)
-    run = train(**told, vllm=0.3, max_new_tokens=5, prompts=2, group=4, lr=1e-3, steps=1)
+    monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec: letters)
+    run = train(
+        str(tmp_path / "model"),
+        str(tmp_path / "data.jsonl"),
+        Rewards(("letters",)),
+        learning=Learning(steps=1, prompts=2, group=4, lr=1e-3),
+        sampling=Sampling(max_new_tokens=5),
+        machines=Machines(vllm=0.3),
+    )
     assert run.trainer.policy.server.server.llm.told["gpu_memory_utilization"] == 0.3
     assert run.trainer.method.name == "grpo" and isinstance(run.trainer.method.advantage, Around)
     assert 0 <= run.trainer.step()["mismatch"] < 1e-6
@@ -186,7 +194,7 @@ def test_adapters_are_added_up_and_left_alone(tmp_path):
 
 def test_what_cannot_be_asked_is_refused(served):
     policy, _ = served
-    with pytest.raises(UserError, match="top_p=1 and top_k=0"):
+    with pytest.raises(UserError, match="top_p=1, top_k=0 and min_p=0"):
         policy.with_sampling(top_p=0.9).sample(PROMPTS, 1, seed=0)
     with pytest.raises(RuntimeError, match="gave 1 tokens and 0 log"):
         policy.served(Short()).sample(PROMPTS, 1, seed=0)

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from rlft.training.stream import Stream, permuted
+from rlft.noise import permuted
+from rlft.training.stream import Stream
 from rlft.types import Problem, UserError
 
 

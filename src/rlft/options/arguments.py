@@ -38,23 +38,42 @@ def parse(
 
     `defaults` stand in for those of the signature.
 
-    A parameter `method` annotated `Method` or `OffPolicy` is chosen by `--method NAME` among those of that kind; its
+    A parameter whose type is a dataclass is a group of options, which appear by the names of its fields. A parameter
+    `method` annotated `Method` or `OffPolicy` is chosen by `--method NAME` among those of that kind; its
     default is the function's default method. One annotated with a `Runtime` is not the command line's business.
     """
     argv, make = list(argv), None
     kind = typing.get_type_hints(function).get("method", type(None))
-    nested, document = {}, inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
+    nested: dict[str, Any] = {}
+    document = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     if kind in _OTHERS:
         make, settings = _method_of(kind, function, take_option(argv, "--method"), defaults)
         nested = {"method": _fields("Method", make, {}, settings)}
         document += f"\n\nMethod {make.__name__}; choose another with --method NAME: {', '.join(methods.names(kind))}."
+    groups = _groups(function)
+    for name, group in groups.items():
+        usual = inspect.signature(function).parameters[name].default
+        form = _fields(f"{group.__name__.lower()} options", group, {}, {**vars(usual), **defaults})
+        nested[name] = Annotated[form, tyro.conf.arg(name="")]
     form = _fields(function.__name__, function, nested, defaults)
     document += f"\n\n{more}" if more else ""
     values = tyro.cli(form, args=argv, prog=program, description=document)
     arguments = {field.name: getattr(values, field.name) for field in dataclasses.fields(values)}
     if make is not None:
         arguments["method"] = make(**vars(arguments["method"]))
-    return arguments
+    return arguments | {name: group(**vars(arguments[name])) for name, group in groups.items()}
+
+
+def _groups(function: Callable[..., Any]) -> dict[str, type]:
+    """The parameters that are several options in one value: their fields stand on the command line by their own names.
+
+    What a group means and which options it has is said where it is defined; a new one needs no mention here.
+    """
+    hints = typing.get_type_hints(function)
+    values = {
+        name: hints[name] for name in inspect.signature(function).parameters if dataclasses.is_dataclass(hints[name])
+    }
+    return {name: kind for name, kind in values.items() if kind not in _OTHERS}
 
 
 def take_option(argv: list[str], name: str, default: str | None = None) -> str | None:
@@ -88,7 +107,7 @@ def _of_kind(kind: type, name: str) -> Callable[..., Any]:
     return make
 
 
-def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type], defaults: Mapping[str, Any]) -> type:
+def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, Any], defaults: Mapping[str, Any]) -> type:
     """A dataclass with the function's parameters, their help taken from the docstring's `Args`."""
     hints = typing.get_type_hints(function, include_extras=True)
     helps = {p.arg_name: p.description or "" for p in parse_docstring(inspect.cleandoc(function.__doc__ or "")).params}
@@ -109,8 +128,13 @@ def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, type],
 
 
 def plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as a file keeps them: a method is its name and settings."""
-    return {
-        name: {"name": value.name, **value.settings} if isinstance(value, Method | OffPolicy) else value
-        for name, value in arguments.items()
-    }
+    """Arguments as a file keeps them: a method is its name and settings, a group of options its fields."""
+    kept: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if isinstance(value, Method | OffPolicy):
+            kept[name] = {"name": value.name, **value.settings}
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            kept |= vars(value)
+        else:
+            kept[name] = value
+    return kept

@@ -10,28 +10,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from rlft.policies.composed.mixed import mixed
+from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
+from rlft.policies.language.text import Prompting
+from rlft.policies.language.tokens.sampling import Sampling
 from rlft.runs.folder import model_folder
 from rlft.types import UserError
 
 
-def loaded(model: str, mix: Sequence[str], *, dtype: str, device: str | None, **settings: Any) -> Language:
+def loaded(model: str, mix: Sequence[str], sampling: Sampling, prompting: Prompting, loading: Loading) -> Language:
     """The policy of `model`, a folder, a hub id or a run folder, with everything in `mix` laid over it.
 
-    Tokenizer, chat template and the `settings` of `Language.load` are the model's. Each folder is loaded once.
+    Tokenizer and chat template are the model's, and so is how rows are drawn. Each folder is loaded once.
     """
     found: dict[str, Language] = {}
 
-    def of(name: str, **settings: Any) -> Language:
+    def of(name: str) -> Language:
         folder = model_folder(name)
         if folder not in found:
-            found[folder] = Language.load(folder, dtype=dtype, device=device, **settings)
+            found[folder] = Language.load(folder, sampling, prompting, loading)
         return found[folder]
 
-    policy = of(model, **settings)
+    policy = of(model)
     if not mix:
         return policy
     parts = [(of(tuned), of(reference or model), weight) for tuned, reference, weight in map(parsed, mix)]

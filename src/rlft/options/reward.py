@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,23 @@ def built_in() -> dict[str, Callable[..., Any]]:
     }
 
 
-def reward_of(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
+@dataclass(frozen=True)
+class Rewards:
+    """What is rewarded.
+
+    Args:
+        reward: built-in names such as math or "length(target=50, unit='tokens')", or file.py:function; several add.
+            A task that has its own reward needs none.
+        reward_weights: a weight for each reward; 1 by default.
+    """
+
+    reward: tuple[str, ...] = ()
+    reward_weights: tuple[float, ...] = ()
+
+
+def reward_of(rewarded: Rewards, task: Task) -> Reward:
     """The reward that a command line asks for, or the task's own."""
+    specs, weights = rewarded.reward, rewarded.reward_weights
     if not specs:
         own = getattr(task, "reward", None)
         if own is None:

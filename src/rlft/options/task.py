@@ -9,29 +9,41 @@ import importlib
 import inspect
 import pkgutil
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rlft import tasks
 from rlft.errors import nearest
 from rlft.options.calls import called, parse_call
 from rlft.types import Task, UserError
+from rlft.types.values import overlaid
 
 
-def load_task(
-    spec: str,
-    *,
-    prompt_field: str | None = None,
-    answer_field: str | None = None,
-    demonstration_field: str | None = None,
-    split: str = "train",
-) -> Task:
-    """The task that a text names.
+@dataclass(frozen=True)
+class Fields:
+    """Which columns of the data are what.
+
+    Args:
+        prompt_field: the data's column of prompts (text or chat messages), by default prompt.
+        answer_field: the data's column of answers, by default answer.
+        demonstration_field: the data's column of what sft, sft_grpo, relift and dr_po imitate, by default demonstration
+            if there is one, else the answers.
+    """
+
+    prompt_field: str | None = None
+    answer_field: str | None = None
+    demonstration_field: str | None = None
+
+
+def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told: Any) -> Task:
+    """The task that a text names; `told` are fields of `Fields` by name.
 
     A path or a hub id (`owner/name`) is read by `files.Files`, with these fields; `arithmetic` or
     `arithmetic(digits=2)` is the class Arithmetic of `tasks/arithmetic.py`, and so for every file here;
     `reasoning_gym:NAME` or `reasoning_gym:NAME(setting=…)` is a data set of reasoning-gym. Raises `UserError` and says
     what there is instead.
     """
+    (fields,) = overlaid(told, fields)
     if found := re.fullmatch(r"reasoning_gym:(.+)", spec.strip(), re.DOTALL):
         kind, call = importlib.import_module("rlft.tasks.reasoning").Reasoning, parse_call(found[1])
         call = replace(call, name=spec.strip(), arguments=(call.name, *call.arguments))
@@ -44,9 +56,14 @@ def load_task(
                 f"there is no task {call.name!r}{nearest(call.name, names)}, or a file or hub id (owner/name)"
             )
     else:
-        fields = {"prompt": prompt_field or "prompt", "answer": answer_field, "demonstration": demonstration_field}
-        return importlib.import_module("rlft.tasks.files").Files(spec, split=split, **fields)
-    if prompt_field or answer_field or demonstration_field:
+        return importlib.import_module("rlft.tasks.files").Files(
+            spec,
+            split=split,
+            prompt=fields.prompt_field or "prompt",
+            answer=fields.answer_field,
+            demonstration=fields.demonstration_field,
+        )
+    if fields != Fields():
         raise UserError(f"{spec} makes its own problems; fields for prompt, answer or demonstration are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))
 

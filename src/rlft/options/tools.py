@@ -8,7 +8,8 @@ The functions are named as rewards are. `policies.conversation.policy` holds con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,32 @@ from rlft.policies.language.policy import Language
 from rlft.types import UserError
 
 
-def talking(
-    policy: Language, tools: Sequence[str], turns: int, seconds: float, window: int | None, summaries: int
-) -> Language | Conversation:
-    """The policy with these tools, in a window of so many tokens, or itself if there are no tools."""
-    if not tools:
-        if window or summaries:
-            raise UserError("--window and --summaries are for conversations: give --tools")
-        return policy
-    called = Tools([f for words in tools for f in _functions(words)], seconds=seconds)
-    return Conversation(policy, called, turns, window=Window(window, summaries))
+@dataclass(frozen=True)
+class ToolUse:
+    """Functions that a language model may call, and how long it may go on calling them.
+
+    Args:
+        tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
+        turns: with tools, turns of the model at most, each of max_new_tokens.
+        tool_seconds: with tools, how long one call may take.
+        window: with tools, tokens that are read and written at once, at most; by default what the model has room for.
+        summaries: with tools, how often a conversation that fills the window may go on from the model's own summary.
+    """
+
+    tools: tuple[str, ...] = ()
+    turns: int = 8
+    tool_seconds: float = 10.0
+    window: int | None = None
+    summaries: int = 0
+
+    def given_to(self, policy: Language) -> Language | Conversation:
+        """The policy with these tools, in a window of so many tokens, or itself if there are no tools."""
+        if not self.tools:
+            if self.window or self.summaries:
+                raise UserError("--window and --summaries are for conversations: give --tools")
+            return policy
+        called = Tools([f for words in self.tools for f in _functions(words)], seconds=self.tool_seconds)
+        return Conversation(policy, called, self.turns, window=Window(self.window, self.summaries))
 
 
 def _functions(words: str) -> list[Callable[..., Any]]:

@@ -25,13 +25,13 @@ from rlft.advantages.shaping import rewards_of_decisions
 from rlft.measure.text import text_measures
 from rlft.methods.grpo import grpo
 from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.noise import hashed
+from rlft.noise import hashed, permuted
 from rlft.policies.language.imitate import cached_language, imitate
 from rlft.policies.language.policy import Language
 from rlft.rewards.adapt import each
 from rlft.rewards.sequence import bleu, bleu_per_token
 from rlft.runs.drive import Run
-from rlft.training.stream import Stream, permuted
+from rlft.training.stream import Stream
 from rlft.training.trainer import Trainer
 from rlft.types import Method, Problem, Reward, Rollouts, Runtime, UserError
 

@@ -8,19 +8,14 @@ model/             the trained policy         report.html        everything on o
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import platform
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +23,16 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from rlft import __version__, report
-from rlft.runs import checkpoint
-from rlft.training.evaluate import Evaluation, evaluate
-from rlft.training.ledger import Metrics
-from rlft.noise import hashed
+from rlft import report
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
-from rlft.types import Problem, Rollouts
-from rlft.runs.log import Log, facts_of, write_facts
-from rlft.training.trainer import Trainer
-from rlft.types import Measure, Reward, Sampler, Savable, Showable, Task, UserError
+from rlft.runs import checkpoint
 from rlft.runs.folder import Cadence, Stopped, fingerprint, fingerprint_of_task
+from rlft.runs.log import Log, facts_of, write_facts
+from rlft.training.evaluate import Evaluation, evaluate
+from rlft.training.ledger import Metrics
+from rlft.training.trainer import Trainer
+from rlft.types import Measure, Problem, Reward, Rollouts, Sampler, Savable, Showable, Task, UserError
 
 
 @dataclass
@@ -69,20 +62,6 @@ class Run:
     measures: Sequence[Measure] = ()
     probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
     every: int = 0
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 def drive(
@@ -180,8 +159,6 @@ def _check_start(run: Run, log: Log) -> None:
         write_facts(log.folder, {**facts, "start": found, "steps": run.steps})
 
 
-
-
 def _resume(run: Run, folder: Path, log: Log) -> bool:
     """Load the newest whole checkpoint, if any, and cut the logs back to it."""
     checkpoints = folder / "checkpoints"
@@ -196,10 +173,6 @@ def _resume(run: Run, folder: Path, log: Log) -> bool:
         log.status("running")
     print(f"rlft: going on from {path.name}", file=sys.stderr)
     return True
-
-
-
-
 
 
 def _evaluate(run: Run, log: Log, when: str, quiet: bool) -> Evaluation:

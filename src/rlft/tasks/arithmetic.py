@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import isqrt
 
-from rlft.noise import hashed
+from rlft.noise import hashed, permuted
 from rlft.rewards.text import exact
-from rlft.training.stream import permuted
 from rlft.types import Problem, Reward, UserError
 
 _SPLITS = {"train": (0, 8), "validation": (8, 9), "test": (9, 10)}  # tenths of all questions

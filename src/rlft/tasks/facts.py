@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.noise import hashed
-from rlft.training.stream import permuted
+from rlft.noise import hashed, permuted
 from rlft.types import Problem, UserError
 
 LETTERS, RELATIONS = "abcdefghijklmnopqrst", "PQRS"

@@ -14,8 +14,7 @@ from bisect import bisect
 from itertools import accumulate
 
 from rlft.environments.lookup import Entry
-from rlft.noise import hashed
-from rlft.training.stream import permuted
+from rlft.noise import hashed, permuted
 
 _CONSONANTS, _VOWELS = ("ptkmnlsr", "bdgvzjhw"), "aeiou"
 _NOUNS, _ADJECTIVES, _VERBS = range(500), range(500, 700), range(700, 900)

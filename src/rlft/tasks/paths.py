@@ -11,7 +11,7 @@ from itertools import pairwise
 from string import ascii_lowercase
 from typing import Any
 
-from rlft.training.stream import permuted
+from rlft.noise import permuted
 from rlft.types import Problem, UserError
 
 _SPLITS = {"train": (0, 8), "test": (8, 10)}  # tenths of all questions

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from rlft.noise import hashed
+from rlft.noise import hashed, permuted
 from rlft.rewards.adapt import each
-from rlft.training.stream import permuted
 from rlft.types import Problem, Reward, Text, UserError
 
 _SPLITS = {"train": (0, 8), "validation": (8, 9), "test": (9, 10)}  # tenths of all beginnings

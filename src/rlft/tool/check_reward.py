@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rlft.options.task import load_task
+from rich.console import Console
+from rich.table import Table
+
+from rlft.options.reward import Rewards, reward_of
+from rlft.options.task import Fields, load_task
+from rlft.policies.language.policy import Language
 from rlft.runs.folder import model_folder
+from rlft.training.score import score
 from rlft.types import Problem, Reward, Task, Text
 
 
@@ -16,9 +22,7 @@ def check_reward(
     model: str | None = None,
     rows: int = 4,
     max_new_tokens: int = 64,
-    prompt_field: str | None = None,
-    answer_field: str | None = None,
-    demonstration_field: str | None = None,
+    fields: Fields = Fields(),
     seed: int = 0,
 ) -> int:
     """Run a reward on a few rows before training, and show what it saw and said.
@@ -32,20 +36,10 @@ def check_reward(
         model: a model to draw completions from.
         rows: problems.
         max_new_tokens: tokens in a completion at most.
-        prompt_field: the data's column of prompts.
-        answer_field: the data's column of answers.
-        demonstration_field: the data's column of demonstrations, by default demonstration if there is one.
         seed: of the sampling noise.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from rlft.options.reward import reward_of
-
-    task = load_task(
-        data, prompt_field=prompt_field, answer_field=answer_field, demonstration_field=demonstration_field
-    )
-    scored = reward_of(reward, (), task)
+    task = load_task(data, fields)
+    scored = reward_of(Rewards(reward), task)
     problems = [task.at(index) for index in range(min(rows, task.size or rows))]
     columns = _trial_outputs(task, problems, model, max_new_tokens, seed)
     table = Table("prompt", "output", "text", "reward")
@@ -69,16 +63,12 @@ def _trial_outputs(
         columns["demonstration"] = [problem.demonstration for problem in problems]
     found = {kind: [Text(text) for text in texts] for kind, texts in columns.items()}
     if model is not None:
-        from rlft.policies.language.policy import Language
-
         policy = Language.load(model_folder(model), max_new_tokens=max_new_tokens)
         found["the model's"] = list(policy.sample(problems, 1, seed).outputs)
     return found
 
 
 def _said(reward: Reward, problems: Sequence[Problem], outputs: Sequence[Text]) -> list[str]:
-    from rlft.training.score import score
-
     scores = score(reward, problems, outputs, max(len(text.tokens) for text in outputs) or 1)
     lines = []
     for row, total in enumerate(scores.total.tolist()):

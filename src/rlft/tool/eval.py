@@ -4,14 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from rlft.options.task import load_task
+from rlft.measure.text import text_measures, turn_measures
+from rlft.options.guide import Led, guided
+from rlft.options.mix import loaded
+from rlft.options.reward import Rewards, reward_of
+from rlft.options.task import Fields, load_task
+from rlft.options.tools import ToolUse
+from rlft.policies.language.folder import Loading
+from rlft.policies.language.text import Prompting
+from rlft.policies.language.tokens.sampling import Sampling
+from rlft.tool.evaluate_run import evaluated
 from rlft.tool.show import counting, messages, show
+from rlft.training.evaluate import evaluate
 from rlft.types import Problem, UserError
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """How much is evaluated.
+
+    Args:
+        problems: how many, by default all of a file.
+        samples: completions of each; by default 1, of a run folder its recipe's number.
+        batch: problems sampled at once; memory, not results.
+        split: of a task that has splits.
+        seed: of the sampling noise.
+    """
+
+    problems: int | None = None
+    samples: int | None = None
+    batch: int = 64
+    split: str = "test"
+    seed: int = 0
 
 
 def eval_(
@@ -21,28 +51,14 @@ def eval_(
     mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     guide: str | None = None,
     guide_reward: tuple[str, ...] = (),
-    problems: int | None = None,
-    samples: int | None = None,
-    batch: int = 64,
-    max_new_tokens: int = 128,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    stop: tuple[str, ...] = (),
-    system: str | None = None,
-    tools: tuple[str, ...] = (),
-    turns: int = 8,
-    tool_seconds: float = 10.0,
-    window: int | None = None,
-    summaries: int = 0,
-    dtype: str = "float32",
-    device: str | None = None,
-    prompt_field: str | None = None,
-    answer_field: str | None = None,
-    split: str = "test",
+    evaluating: Evaluating = Evaluating(),
+    sampling: Sampling = Sampling(max_new_tokens=128),
+    prompting: Prompting = Prompting(),
+    tools: ToolUse = ToolUse(),
+    loading: Loading = Loading(),
+    fields: Fields = Fields(),
     out: Path | None = None,
     json: bool = False,
-    seed: int = 0,
 ) -> int:
     """Evaluate a model on problems: mean reward with its 95 % interval over problems, pass@k.
 
@@ -59,72 +75,30 @@ def eval_(
             "svdd_r(…)". See rlft.guidance.
         guide_reward: what it is led by, as --reward; by default the reward of the evaluation, which is cheating unless
             you have it when you use the model.
-        problems: how many, by default all of a file.
-        samples: completions of each; by default 1, of a run folder its recipe's number.
-        batch: problems sampled at once; memory, not results.
-        max_new_tokens: tokens in a completion at most.
-        temperature: 0 is greedy.
-        top_p: nucleus that is sampled.
-        top_k: likeliest tokens that are sampled; 0 is all.
-        stop: strings that end a completion.
-        system: a system prompt for chat models.
-        tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
-        turns: with tools, turns of the model at most, each of max_new_tokens.
-        tool_seconds: with tools, how long one call may take.
-        window: with tools, tokens that are read and written at once, at most; by default what the model has room for.
-        summaries: with tools, how often a conversation that fills the window may go on from the model's own summary.
-        dtype: of the weights.
-        device: cpu, cuda; a GPU where there is one.
-        prompt_field: the data's column of prompts.
-        answer_field: the data's column of answers.
-        split: of a task that has splits.
         out: a new JSONL file for every completion and its reward.
         json: print one JSON object instead of a table.
-        seed: of the sampling noise.
     """
-    from rlft.measure.text import text_measures, turn_measures
-    from rlft.options import guide as guiding
-    from rlft.options import mix as steering
-    from rlft.options import tools as conversing
-    from rlft.options.reward import reward_of
-    from rlft.tool.evaluate_run import evaluated
-    from rlft.training.evaluate import evaluate
-
+    told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
-        _check_run(model, reward, mix, tools, out)
-        found = evaluated(Path(model), guide, guide_reward, problems=problems, samples=samples, seed=seed)
-        return show(found, json)
+        _check_run(model, reward, mix, tools.tools, out)
+        return show(evaluated(Path(model), guide, guide_reward, samples=evaluating.samples, **told), json)
     if out is not None and out.exists():
         raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
-    task = load_task(data, prompt_field=prompt_field, answer_field=answer_field, split=split)
-    scored = reward_of(reward, (), task)
-    language = steering.loaded(
-        model,
-        mix,
-        dtype=dtype,
-        device=device,
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=top_k,
-        stop=stop,
-        system=system,
-    )
-    policy = conversing.talking(language, tools, turns, tool_seconds, window, summaries)
-    count = problems if problems is not None else task.size
+    task = load_task(data, fields, evaluating.split)
+    scored = reward_of(Rewards(reward), task)
+    policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+    count = evaluating.problems if evaluating.problems is not None else task.size
     policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
-    sampler = guiding.guided(policy, guide, guide_reward, scored)
+    sampler = guided(policy, guide, guide_reward, scored)
     with counting(not json) as progress:
-        told = {"problems": problems, "samples": samples or 1, "seed": seed, "batch": batch, "progress": progress}
-        watched = [text_measures, *([turn_measures] if tools else [])]
+        told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress}
+        watched = [text_measures, *([turn_measures] if tools.tools else [])]
         result = evaluate(sampler, task, scored, measures=watched, **told)
     if out is not None:
         _write_rows(out, result.rows)
-    spent = sampler.spent.per_row() if isinstance(sampler, guiding.Led) else {}
-    said = {"mix": list(mix), "guide": guide}
-    return show(
-        {"model": model, **{n: v for n, v in said.items() if v}, "data": data, **result.numbers(), **spent}, json
-    )
+    spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
+    said = {n: v for n, v in {"mix": list(mix), "guide": guide}.items() if v}
+    return show({"model": model, **said, "data": data, **result.numbers(), **spent}, json)
 
 
 def _check_run(model: str, *told: Any) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rlft.noise import hashed
+from rlft.noise import permuted
 from rlft.types import Problem, Task, UserError
-
-_ROUNDS, _WORD = 6, (1 << 64) - 1
 
 
 class Stream:
@@ -43,30 +41,3 @@ class Stream:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.position = int(state["position"])
-
-
-def permuted(place: int, size: int, *key: object) -> int:
-    """Where a keyed permutation of 0..size-1 takes `place`, without making the others.
-
-    A Feistel network on the next even number of bits, repeated until it lands below `size` (cycle walking, Black and
-    Rogaway 2002): at most four times on average.
-    """
-    if not 0 <= place < size:
-        raise IndexError(f"{place} is not one of {size} places")
-    half = max((size - 1).bit_length() + 1, 2) // 2
-    mask, salt = (1 << half) - 1, hashed(*key)
-    while True:
-        left, right = place >> half, place & mask
-        for step in range(_ROUNDS):
-            left, right = right, left ^ (_mixed(salt + right * _ROUNDS + step) & mask)
-        place = left << half | right
-        if place < size:
-            return place
-
-
-def _mixed(word: int) -> int:
-    """The output function of SplitMix64 (Steele et al. 2014), much quicker than a hash of text."""
-    word = (word * 0x9E3779B97F4A7C15) & _WORD
-    word = ((word ^ word >> 30) * 0xBF58476D1CE4E5B9) & _WORD
-    word = ((word ^ word >> 27) * 0x94D049BB133111EB) & _WORD
-    return word ^ word >> 31

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -28,6 +28,7 @@ from rlft.training.stream import Stream
 from rlft.types import (
     HasReference,
     HasValue,
+    Measure,
     Method,
     Packing,
     Policy,
@@ -41,11 +42,26 @@ from rlft.types import (
     Update,
     UserError,
 )
+from rlft.types.values import overlaid
 
 
 def adamw(parameters: Sequence[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
     """AdamW without weight decay, which would pull a fine-tuned model towards zero and not towards its start."""
     return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+
+
+@dataclass(frozen=True)
+class Optimizing:
+    """How gradients become steps.
+
+    schedule       what the learning rate is multiplied by at each step
+    optimizer      makes one of parameters and a learning rate
+    max_grad_norm  bound on the norm of all gradients of an update
+    """
+
+    schedule: Callable[[int], float] = lambda step: 1.0
+    optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw
+    max_grad_norm: float = 1.0
 
 
 class Trainer:
@@ -55,11 +71,11 @@ class Trainer:
     prompts, group                 P problems a step, G rollouts of each
     rows                           rows in one forward pass of an update; None is all: memory, not results
     budget                         tokens in one, instead of `rows`: rows of like length go together (`types.Packing`)
-    lr, schedule                   learning rate, times `schedule(step)`
+    lr                             learning rate
+    optimizing                     see `Optimizing`; its fields are taken by name too, `Trainer(…, max_grad_norm=0.5)`
     reference                      what the KL is measured to; by default the policy as it is now, if it is needed
     watch_kl                       keep a reference even if the method needs none, to log `kl`
     measures                       `(problems, outputs) -> {name: number}`, of every batch: what the reward cannot see
-    seen                           called with each batch of rewarded rollouts and the reward's parts, to log samples
     """
 
     def __init__(
@@ -74,24 +90,25 @@ class Trainer:
         rows: int | None = None,
         budget: int | None = None,
         lr: float = 1e-3,
-        schedule: Callable[[int], float] = lambda step: 1.0,
-        optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw,
-        max_grad_norm: float = 1.0,
+        optimizing: Optimizing = Optimizing(),
         seed: int = 0,
         reference: Policy | None = None,
         watch_kl: bool = False,
-        measures: Sequence[Callable[[Sequence[Problem], Any], Mapping[str, float]]] = (),
-        seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None,
+        measures: Sequence[Measure] = (),
         runtime: Runtime | None = None,
+        **told: Any,
     ):
         self.policy, self.method, self.task, self.reward = policy, method, task, reward
         self.prompts, self.group, self.rows, self.budget = prompts, group, rows, budget
-        self.lr, self.schedule, self.max_grad_norm, self.seed = lr, schedule, max_grad_norm, seed
-        self.measures, self.seen = measures, seen
+        (self.optimizing,) = overlaid(told, optimizing)
+        self.lr, self.seed, self.measures = lr, seed, measures
+        # Called with each batch of rewarded rollouts and the reward's parts: a run logs samples so.
+        self.seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None
         self.runtime: Runtime = runtime or Local()
         _check(self)
         self.reference = reference or (frozen(policy) if method.reference or watch_kl else None)
-        self.optimizers = {u.name: optimizer(u.parameters(policy), lr * u.lr) for u in method.updates}
+        made = self.optimizing.optimizer
+        self.optimizers = {u.name: made(u.parameters(policy), lr * u.lr) for u in method.updates}
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -259,11 +276,11 @@ class Trainer:
         if weight == 0:  # nothing to learn from: momentum alone would still move the weights
             return
         norm = self.runtime.norm(gradients) / float(weight)
-        scale = min(1.0, self.max_grad_norm / max(norm, 1e-12)) / float(weight)
+        scale = min(1.0, self.optimizing.max_grad_norm / max(norm, 1e-12)) / float(weight)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient.mul_(scale)
         for group in optimizer.param_groups:
-            group["lr"] = self.lr * update.lr * self.schedule(self.steps_done)
+            group["lr"] = self.lr * update.lr * self.optimizing.schedule(self.steps_done)
         optimizer.step()
         self.ledger.update(update.name, loss, weight, norm)
 
@@ -339,7 +356,7 @@ def _check(trainer: Trainer) -> None:
         value = getattr(trainer, name)
         if value is not None and value < least:
             raise UserError(f"{name} must be at least {least}; got {value}")
-    for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.max_grad_norm)):
+    for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.optimizing.max_grad_norm)):
         if not value >= 0:
             raise UserError(f"{name} must not be negative; got {value}")
     if trainer.group < method.min_group:

@@ -81,21 +81,9 @@ def _language(like: Language, policies: Sequence[Any], mix: Weighted, learn: Seq
     for policy in policies:
         same_vocabulary(like.tokenizer, policy.tokenizer)
     models = [policy.model if own else frozen_view(policy.model) for policy, own in zip(policies, learn, strict=True)]
-    causal, sampling = MixedCausal(models, mix, alone), like.sampling
+    causal = MixedCausal(models, mix, alone)
     causal.generation_config = like.causal.generation_config
-    return Language(
-        causal,
-        like.tokenizer,
-        max_new_tokens=sampling.max_new_tokens,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        stop=like.codec.stop,
-        system=like.codec.system,
-        rows=like.rows,
-        gradient_checkpointing=like.gradient_checkpointing,
-        logits_at_once=like.logits_at_once,
-    )
+    return like.with_model(causal)
 
 
 @_composed.register

@@ -157,8 +157,15 @@ class Conversation(nn.Module):
     def _codec(self, problem: Problem) -> Codec:
         """Told of the tools, and stopped by their tags where there is no template."""
         codec = self.language.codec
-        stop = (*codec.stop, *self.dialogue.stop) if isinstance(problem.input, str) else codec.stop
-        return Codec(codec.tokenizer, stop, codec.system, self.dialogue.schemas)
+        stop = (*codec.stop, *self.dialogue.stop) if codec.plain(problem) else codec.stop
+        return Codec(codec.tokenizer, replace(codec.prompting, stop=stop), self.dialogue.schemas)
+
+    def _by_kind(self, problems: Sequence[Problem]) -> list[list[int]]:
+        """Which problems are plain text and which chat messages: their turns end differently."""
+        kinds: dict[bool, list[int]] = {}
+        for i, problem in enumerate(problems):
+            kinds.setdefault(self.language.codec.plain(problem), []).append(i)
+        return list(kinds.values())
 
     def _speaker(self, problem: Problem) -> Language:
         """The same weights, not a copy, as they speak in the conversation about this problem."""
@@ -169,7 +176,7 @@ class Conversation(nn.Module):
     def _opened(self, rows: list[Row], problems: Sequence[Problem], group: int, seed: int) -> list[Spoken]:
         """The first turn of all rows: a prompt is read once for its group."""
         spoken = []
-        for some in _by_kind(problems):
+        for some in self._by_kind(problems):
             asked = [problems[i] for i in some]
             drawn = self._speaker(asked[0]).sample(asked, group, seed)
             places = [i * group + sample for i in some for sample in range(group)]
@@ -184,7 +191,7 @@ class Conversation(nn.Module):
     def _spoken(self, rows: list[Row], going: list[int], group: int, seed: int, turn: int) -> list[Spoken]:
         """A later turn of the rows that go on."""
         spoken = []
-        for kind in _by_kind([rows[i].problem for i in going]):
+        for kind in self._by_kind([rows[i].problem for i in going]):
             some = [going[i] for i in kind]
             asked = [
                 replace(
@@ -262,7 +269,7 @@ class Conversation(nn.Module):
 
     def _ending(self, row: Row) -> str:
         """The text of the token that ended a row, if it was one that does; only a chat template writes it too."""
-        if isinstance(row.problem.input, str):
+        if self.language.codec.plain(row.problem):
             return ""
         ended = row.tokens[-1] in self.language.ends.tolist()
         return self.language.codec.decoded(row.tokens[-1:], False) if ended else ""
@@ -340,14 +347,6 @@ class Conversation(nn.Module):
         told = {"turn": turn, "summary": padded([row.summed for row in rows], device).bool()}
         told = {name: nn.functional.pad(column, (0, width - column.shape[1])) for name, column in told.items()}
         return made.fill(**told, unfinished=unfinished)
-
-
-def _by_kind(problems: Sequence[Problem]) -> list[list[int]]:
-    """Which problems are plain text and which chat messages: their turns end differently."""
-    kinds: dict[bool, list[int]] = {}
-    for i, problem in enumerate(problems):
-        kinds.setdefault(isinstance(problem.input, str), []).append(i)
-    return list(kinds.values())
 
 
 def _answer(problem: Problem) -> list[Message]:

@@ -31,7 +31,7 @@ def reply(codec: Codec, problem: Problem, messages: Sequence[Message], last: str
 
 def _encoded(codec: Codec, problem: Problem, messages: Sequence[Message], last: str) -> list[int]:
     harmless = [replace(message, content=_harmless(codec, message.content)) for message in messages]
-    if isinstance(problem.input, str):
+    if codec.plain(problem):
         return codec.tokens(problem, "".join(map(_line, harmless)), False)
     return codec.tokens(problem, _between(codec.tokenizer, problem, harmless).removeprefix(last), False)
 

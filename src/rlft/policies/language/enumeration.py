@@ -45,7 +45,7 @@ def _completions(policy: Language) -> tuple[Int[Tensor, "M D"], Int[Tensor, "M"]
     """Tokens, padded at the end with zeros, and the number of each row's own."""
     sampling, ends = policy.sampling, policy.ends
     if policy.codec.stop or sampling.truncates or not sampling.temperature:
-        raise UserError("rows are listed for a policy without stop strings, top_k, top_p and temperature=0 only")
+        raise UserError("rows are listed for a policy without stop strings, top_k, top_p, min_p and temperature=0 only")
     vocabulary = torch.arange(policy.causal.get_output_embeddings().weight.shape[0], device=policy.device)
     going = vocabulary[~torch.isin(vocabulary, ends)]
     depth = sampling.max_new_tokens

@@ -12,6 +12,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,27 @@ from torch import nn
 
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.types import UserError
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a model is read from a folder or the hub.
+
+    Args:
+        dtype: of the weights: float32, bfloat16, float64.
+        device: cpu, cuda, cuda:1; a GPU where there is one.
+        trust_remote_code: run code that a hub model brings along.
+    """
+
+    dtype: str = "float32"
+    device: str | None = None
+    trust_remote_code: bool = False
+
+    @property
+    def place(self) -> str:
+        """The device by its name."""
+        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
 
 VALUE_HEAD = "value_head.safetensors"
 MIX = "mix.json"
@@ -115,6 +137,7 @@ def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def pretrained(kind: str, source: str, **told: Any) -> Any:
+    """What a class of `transformers` reads from a folder or the hub; UserError where it cannot."""
     import transformers
 
     if kind == "AutoModelForCausalLM":
@@ -128,6 +151,7 @@ def pretrained(kind: str, source: str, **told: Any) -> Any:
 
 
 def dtype_named(name: str) -> torch.dtype:
+    """The floating-point type of this name."""
     dtype = getattr(torch, name, None)
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise UserError(f"dtype {name!r} is not one of float32, bfloat16, float16, float64")
@@ -135,6 +159,7 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def peft_library() -> Any:
+    """PEFT, or the sentence that says how to get it."""
     try:
         import peft
     except ImportError as error:

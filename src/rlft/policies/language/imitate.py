@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from rlft.cache import cached
-from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.policy import Language
 from rlft.products import usual
-from rlft.types import Problem
+from rlft.types import Policy, Problem, Teachable
+
+
+@runtime_checkable
+class Imitator(Teachable, Policy, Protocol):
+    """A policy that learns from demonstrations."""
 
 
 def imitate(
-    policy: Language | Conversation,
+    policy: Imitator,
     problems_at: Callable[[int], Sequence[Problem]],
     steps: int,
     lr: float = 3e-3,

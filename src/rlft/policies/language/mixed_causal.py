@@ -126,6 +126,7 @@ def same_vocabulary(one: Any, other: Any) -> None:
 
 
 def member_folder(place: int) -> str:
+    """Where a member lies in the folder of a mix."""
     return f"member-{place}"
 
 

@@ -1,8 +1,8 @@
 """Language: any Hugging Face causal language model as a policy whose decisions are tokens.
 
 Not an inference server and not a trainer: it draws tokens, says how likely they were, and can be saved so that plain
-`transformers` loads it. How tokens are drawn is `sampling` and `rows`, caches are `plain`, scoring is
-`scoring`, text is `text`, folders are `folder`.
+`transformers` loads it. How tokens are drawn is `tokens.sampling` and `rows`, caches are `engines`, scoring is
+`tokens.scoring`, text is `text`, folders are `folder`.
 """
 
 from __future__ import annotations
@@ -12,28 +12,35 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.noise import branch_keys, row_keys
-from rlft.policies.language.folder import VALUE_HEAD, has_adapter, load_tokenizer, located, save_model, with_lora
+from rlft.policies.language.engines.engine import Engine
+from rlft.policies.language.folder import (
+    VALUE_HEAD,
+    Loading,
+    has_adapter,
+    load_tokenizer,
+    located,
+    save_model,
+    with_lora,
+)
 from rlft.policies.language.load import load_model
 from rlft.policies.language.reference import Lent, untouched
-from rlft.policies.language.rows import Begun, gone_on, recorded
-from rlft.policies.language.text import Codec, check_known, check_room, padded
+from rlft.policies.language.rows import Begun, as_rollouts, first_places, gone_on, recorded
+from rlft.policies.language.served import Served, Server
+from rlft.policies.language.text import Codec, Prompting, check_known, check_room, padded
 from rlft.policies.language.tokens.passes import Row, passes
 from rlft.policies.language.tokens.sampling import Sampling, pack
 from rlft.policies.language.tokens.scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
 from rlft.policies.language.tokens.segments import by_segment
 from rlft.policies.resume import copied, parents
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
-
-if TYPE_CHECKING:
-    from rlft.policies.language.engines.choose import Engine
-    from rlft.policies.language.served import Served, Server
+from rlft.types.values import overlaid
 
 
 class Language(nn.Module):
@@ -41,19 +48,20 @@ class Language(nn.Module):
 
     model           an `AutoModelForCausalLM`, or a PEFT model around one
     tokenizer       its tokenizer
-    max_new_tokens … stop     how tokens are drawn, see `sampling.Sampling`; log-probabilities are those of the
-                    distribution drawn from, after temperature, top_k and top_p, and the support that top_k and top_p
-                    left is kept in the trace, ceil(V / 8) bytes a decision. With temperature=0 (for evaluation) no row
-                    has a decision, `mask` is False everywhere, and such rows cannot be trained on.
+    sampling        how tokens are drawn; log-probabilities are those of the distribution drawn from, after temperature
+                    and cuts, and the support that cuts left is kept in the trace, ceil(V / 8) bytes a decision. With
+                    temperature=0 (for evaluation) no row has a decision, `mask` is False everywhere, and such rows
+                    cannot be trained on
+    prompting       system prompt, chat, stop strings
     critic          a value head on the last hidden state before each decision, linear, zero at first
     value_trains_trunk      the value loss reaches the model too. False by default: it trains `value_parameters()` only,
                     and needs no activations of the model
-    system          a system prompt for chat messages that have none
     rows            rows to a forward pass while sampling; None takes all at once
     gradient_checkpointing  recompute the model's activations in the backward pass
     logits_at_once  logits that exist at a time when rows are scored (float32: 4 bytes each)
     engine          what runs the model, see `engines.choose`: `Lean`, our own code over its weights where that gives
                     its numbers, is the default; `Plain` is its own code always
+    told            fields of `Sampling` and `Prompting` by name: `Language(model, tokenizer, max_new_tokens=64)`
 
     The model stays in eval mode: with dropout the first ratio would not be 1. Problems are strings or chat messages.
     The trace is `prompt` [N L] and `completion` [N D], token ids padded at the end, `prompt_length` [N] and, where
@@ -64,27 +72,25 @@ class Language(nn.Module):
         self,
         model: Causal,
         tokenizer: Any,
+        sampling: Sampling = Sampling(),
+        prompting: Prompting = Prompting(),
         *,
-        max_new_tokens: int = 64,
-        temperature: float = 1.0,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        stop: Sequence[str] = (),
         critic: bool = False,
         value_trains_trunk: bool = False,
-        system: str | None = None,
         rows: int | None = None,
         gradient_checkpointing: bool = False,
         logits_at_once: int = 2**25,
         engine: Callable[[Causal], Engine] | None = None,
+        **told: Any,
     ):
-        super().__init__()
+        # Here, because transformers, which the engines build on, takes a second to import.
         from rlft.policies.language.engines.choose import Lean
 
+        super().__init__()
         self.model = model
         splittable(self.causal)
-        self.sampling = Sampling(max_new_tokens, temperature, top_p, top_k)
-        self.codec = Codec(tokenizer, stop, system)
+        self.sampling, prompting = overlaid(told, sampling, prompting)
+        self.codec = Codec(tokenizer, prompting)
         self.engine = (engine or Lean)(self.causal)
         self.server: Served | None = None
         self.value_trains_trunk = value_trains_trunk
@@ -100,49 +106,42 @@ class Language(nn.Module):
     def load(
         cls,
         path: str | Path,
+        sampling: Sampling = Sampling(),
+        prompting: Prompting = Prompting(),
+        loading: Loading = Loading(),
         *,
         lora: int | None = None,
         critic: bool = False,
-        dtype: str = "float32",
-        device: str | None = None,
-        trust_remote_code: bool = False,
-        max_new_tokens: int = 64,
-        temperature: float = 1.0,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        stop: Sequence[str] = (),
         value_trains_trunk: bool = False,
-        system: str | None = None,
         rows: int | None = None,
         gradient_checkpointing: bool = False,
+        **told: Any,
     ) -> Language:
         """A policy from a folder (a whole model, or a PEFT adapter that names its base) or a hub id.
 
         `lora` puts new adapters of this rank on a whole model and freezes the rest (needs the extra `lora`); an adapter
-        folder goes on training its own. Weights are read from safetensors only. `device` is cuda where there is one.
-        A critic that was saved in the folder is loaded with `critic=True`, otherwise it starts at 0.
+        folder goes on training its own. Weights are read from safetensors only. A critic that was saved in the folder
+        is loaded with `critic=True`, otherwise it starts at 0. `told` are fields of the three values by name:
+        `Language.load(folder, max_new_tokens=64, device="cpu")`.
         """
         from safetensors.torch import load_file
 
-        model = load_model(path, dtype, trust_remote_code)
+        sampling, prompting, loading = overlaid(told, sampling, prompting, loading)
+        model = load_model(path, loading.dtype, loading.trust_remote_code)
         policy = cls(
             model if lora is None else with_lora(model, lora),
-            load_tokenizer(path, trust_remote_code),
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            stop=stop,
+            load_tokenizer(path, loading.trust_remote_code),
+            sampling,
+            prompting,
             critic=critic,
             value_trains_trunk=value_trains_trunk,
-            system=system,
             rows=rows,
             gradient_checkpointing=gradient_checkpointing,
         )
         head = Path(located(path)) / VALUE_HEAD
         if policy.value_head is not None and head.is_file():
             policy.value_head.load_state_dict(load_file(head))
-        return policy.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return policy.to(loading.place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
         """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
@@ -162,24 +161,26 @@ class Language(nn.Module):
         """The completion with its length."""
         return {"kind": "text", "text": str(output), "truncated": output.truncated, "tokens": len(output.tokens)}
 
-    def with_sampling(
-        self,
-        *,
-        max_new_tokens: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        top_k: int | None = None,
-    ) -> Language:
+    def with_sampling(self, **told: Any) -> Language:
         """The same weights, not a copy, drawn from otherwise: greedy or longer rows for evaluation, for instance."""
-        asked = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "top_k": top_k}
         view = copy.copy(self)
-        view.sampling = replace(self.sampling, **{name: value for name, value in asked.items() if value is not None})
+        view.sampling = replace(self.sampling, **told)
         return view
+
+    def with_model(self, model: Causal) -> Language:
+        """Another model under this one's tokenizer and settings; critic, engine and server stay behind."""
+        return Language(
+            model,
+            self.tokenizer,
+            self.sampling,
+            self.codec.prompting,
+            rows=self.rows,
+            gradient_checkpointing=self.gradient_checkpointing,
+            logits_at_once=self.logits_at_once,
+        )
 
     def served(self, server: Server) -> Language:
         """The same weights, not a copy, whose rows another engine draws; see `policies.language.served`."""
-        from rlft.policies.language.served import Served
-
         view = copy.copy(self)
         view.server = Served(server)
         return view
@@ -214,12 +215,12 @@ class Language(nn.Module):
     def check(self, problems: Iterable[Problem]) -> None:
         """UserError for the first problem that could not be sampled: call it on all data before training."""
         for problem in problems:
-            self._prompt(problem, self.sampling.max_new_tokens)
+            self.prompt(problem, self.sampling.max_new_tokens)
 
     def check_lessons(self, problems: Iterable[Problem]) -> None:
         """UserError for the first problem whose lesson could not be imitated."""
         for problem in problems:
-            self._prompt(problem, len(self.codec.lesson(problem)) + 1)
+            self.prompt(problem, len(self.codec.lesson(problem)) + 1)
 
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
@@ -229,7 +230,7 @@ class Language(nn.Module):
         neighbours, but for the rounding of sums. `UserError` as in `check`; `FloatingPointError` from a model whose
         logits are not numbers.
         """
-        prompts = [self._prompt(problem, self.sampling.max_new_tokens) for problem in problems]
+        prompts = [self.prompt(problem, self.sampling.max_new_tokens) for problem in problems]
         keys = row_keys(problems, group, seed, self.device)
         return self._go_on(problems, prompts, [[] for _ in prompts], group, keys)
 
@@ -308,16 +309,16 @@ class Language(nn.Module):
         D is the longest lesson. Where top_k or top_p cut, a demonstration's support is the whole vocabulary.
         """
         answers = [self.codec.lesson(problem) + self.ends[:1].tolist() for problem in problems]
-        prompts = [self._prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
+        prompts = [self.prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
         completion = padded(answers, self.device)
-        mask = self._first([len(answer) for answer in answers], completion.shape[1])
+        mask = first_places([len(answer) for answer in answers], completion.shape[1], self.device)
         trace = {"completion": completion}
         if self.sampling.truncates:
             everything = pack(mask.new_ones(self.causal.get_output_embeddings().weight.shape[0]))
             trace["support"] = everything * mask[..., None]
         texts = [self.codec.text(answer, False) for answer in answers]
         unscored = torch.zeros(mask.shape, device=self.device)
-        rollouts = self._rollouts(problems, prompts, 1, trace=trace, mask=mask, logp=unscored, texts=texts)
+        rollouts = as_rollouts(problems, prompts, 1, trace=trace, mask=mask, logp=unscored, texts=texts)
         return replace(rollouts, logp_old=self.log_prob(rollouts))
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
@@ -360,38 +361,12 @@ class Language(nn.Module):
         logp = self.engine.log_probs(hidden, tokens, temperature, support, self.logits_at_once)
         return logp.new_zeros(rollouts.mask.shape).index_put(at, logp)
 
-    def _rollouts(
-        self,
-        problems: Sequence[Problem],
-        prompts: list[list[int]],
-        group: int,
-        *,
-        trace: dict[str, Tensor],
-        mask: Tensor,
-        logp: Tensor,
-        texts: list[Text],
-    ) -> Rollouts:
-        prompt = padded(prompts, self.device).repeat_interleave(group, 0)
-        length = torch.tensor([len(p) for p in prompts], device=self.device).repeat_interleave(group)
-        return Rollouts(
-            problems=tuple(problem for problem in problems for _ in range(group)),
-            group=group,
-            outputs=texts,
-            trace={"prompt": prompt, "prompt_length": length, **trace},
-            mask=mask,
-            logp_old=logp,
-        )
-
-    def _prompt(self, problem: Problem, room: int) -> list[int]:
+    def prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
         tokens = self.codec.encode(problem)
         check_room(problem, tokens, room, self.causal.config)
         check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
         return tokens
-
-    def _first(self, lengths: list[int], width: int) -> Tensor:
-        """[N width] True in the first `lengths` places."""
-        return torch.arange(width, device=self.device) < torch.tensor(lengths, device=self.device)[:, None]
 
     def _critic(self) -> nn.Linear:
         if self.value_head is None:

@@ -6,21 +6,40 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rlft.noise import uniform
-from rlft.policies.language.text import padded
+from rlft.policies.language.engines.engine import Engine
+from rlft.policies.language.text import Codec, padded
 from rlft.policies.language.tokens.fused import widened
-from rlft.policies.language.tokens.sampling import Drawn, finite, roll_out
-from rlft.policies.language.tokens.scoring import remembering
-from rlft.types import Problem, Rollouts
+from rlft.policies.language.tokens.sampling import Drawn, Sampling, finite, roll_out
+from rlft.policies.language.tokens.scoring import Causal, remembering
+from rlft.types import Problem, Rollouts, Text
 
-if TYPE_CHECKING:
-    from rlft.policies.language.policy import Language
+
+@runtime_checkable
+class Drawing(Protocol):
+    """What rows are drawn with, of the policy whose rows they are; see `policy.Language`."""
+
+    @property
+    def causal(self) -> Causal: ...
+
+    @property
+    def ends(self) -> Int[Tensor, "E"]: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    model: Causal
+    engine: Engine
+    codec: Codec
+    sampling: Sampling
+    rows: int | None
+    gradient_checkpointing: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ class Begun:
         return torch.tensor(self.at, dtype=torch.long, device=device)[:, None] + torch.arange(count, device=device)
 
 
-def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
+def gone_on(policy: Drawing, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
     """Tokens, log-probabilities and supports of the rows that go on, `policy.rows` of them at a time.
 
     A prompt is read with what was begun of it, and once for its group.
@@ -107,7 +126,7 @@ def gone_on(policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: 
 
 
 def recorded(
-    policy: Language,
+    policy: Drawing,
     problems: Sequence[Problem],
     prompts: list[list[int]],
     group: int,
@@ -120,7 +139,7 @@ def recorded(
     With temperature=0 no decision was drawn. `FloatingPointError` where a log-probability is not a number.
     """
     lengths, truncated = ended
-    row = policy._first(lengths, drawn.tokens.shape[1])
+    row = first_places(lengths, drawn.tokens.shape[1], policy.device)
     own = row if new is None else row & new
     finite(drawn.logp[own])
     mask = own if policy.sampling.temperature > 0 else torch.zeros_like(own)
@@ -130,10 +149,38 @@ def recorded(
         for tokens, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
     ]
     trace, logp = {"completion": drawn.tokens * row, **support}, drawn.logp.where(mask, 0)
-    return policy._rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)
+    return as_rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)
 
 
-def _nothing(policy: Language) -> Drawn:
+def as_rollouts(
+    problems: Sequence[Problem],
+    prompts: list[list[int]],
+    group: int,
+    *,
+    trace: dict[str, Tensor],
+    mask: Bool[Tensor, "N D"],
+    logp: Float[Tensor, "N D"],
+    texts: list[Text],
+) -> Rollouts:
+    """Rows with the prompts that they were drawn for, each of which stands `group` times."""
+    prompt = padded(prompts, mask.device).repeat_interleave(group, 0)
+    length = torch.tensor([len(p) for p in prompts], device=mask.device).repeat_interleave(group)
+    return Rollouts(
+        problems=tuple(problem for problem in problems for _ in range(group)),
+        group=group,
+        outputs=texts,
+        trace={"prompt": prompt, "prompt_length": length, **trace},
+        mask=mask,
+        logp_old=logp,
+    )
+
+
+def first_places(lengths: list[int], width: int, device: torch.device) -> Bool[Tensor, "N W"]:
+    """True in the first `lengths` places of each row."""
+    return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]
+
+
+def _nothing(policy: Drawing) -> Drawn:
     weight = policy.causal.get_output_embeddings().weight
     bits = torch.zeros(0, 0, (len(weight) + 7) // 8, dtype=torch.uint8, device=policy.device)
     tokens = torch.zeros(0, 0, dtype=torch.long, device=policy.device)

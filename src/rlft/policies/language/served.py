@@ -13,21 +13,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from rlft.policies.language.folder import has_adapter
-from rlft.policies.language.rows import Begun
+from rlft.policies.language.rows import Begun, Drawing
 from rlft.policies.language.text import padded
 from rlft.policies.language.tokens.sampling import Drawn, Sampling
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.types import UserError
-
-if TYPE_CHECKING:
-    from rlft.policies.language.policy import Language
 
 _POSITIVE = (1 << 63) - 1
 
@@ -63,9 +60,9 @@ class Served:
         self.server = server
         self.known: list[tuple[int, int]] | None = None
 
-    def gone_on(self, policy: Language, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
+    def gone_on(self, policy: Drawing, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
         """As `rows.gone_on`, by the server: rows of equal prompts stand together, so that it reads them once."""
-        self._refresh(policy)
+        self._refresh(policy.model)
         seeds = keys.view(-1, begun.group).tolist()
         rows = [
             Asked(prompts[i] + begun.tokens[i], begun.limit - len(begun.tokens[i]), seed & _POSITIVE)
@@ -80,10 +77,10 @@ class Served:
             logp[i, : len(each)] = torch.tensor(each)
         return Drawn(tokens, logp, None)
 
-    def _refresh(self, policy: Language) -> None:
-        now = [(p.data_ptr(), p._version) for p in policy.model.parameters()]
+    def _refresh(self, model: Causal) -> None:
+        now = [(p.data_ptr(), p._version) for p in model.parameters()]
         if now != self.known:
-            self.server.load(weights_of(policy.model))
+            self.server.load(weights_of(model))
             self.known = now
 
 
@@ -129,8 +126,8 @@ class VLLM:
     context   the longest row; by default the model's
     engine    options of `vllm.LLM`, over these
 
-    It needs one GPU, vLLM 0.10.2 or newer, and top_p = 1 and top_k = 0: which tokens a cut leaves it does not tell, and
-    without them a row cannot be scored again. Stop strings are cut off behind it, when rows are complete.
+    It needs one GPU, vLLM 0.10.2 or newer, and top_p = 1, top_k = 0, min_p = 0: which tokens a cut leaves it does not
+    tell, and without them a row cannot be scored again. Stop strings are cut off behind it, when rows are complete.
     """
 
     def __init__(
@@ -163,7 +160,9 @@ class VLLM:
     ) -> list[tuple[list[int], list[float]]]:
         """See `Server`."""
         if sampling.truncates:
-            raise UserError("vLLM does not say which tokens top_p or top_k left: draw with top_p=1 and top_k=0")
+            raise UserError(
+                "vLLM does not say which tokens top_p, top_k or min_p left: draw with top_p=1, top_k=0 and min_p=0"
+            )
         asked = [
             self.row(
                 temperature=sampling.temperature,

@@ -21,7 +21,7 @@ from rlft.policies.language.mixed_causal import MixedCausal, same_vocabulary
 from rlft.policies.language.policy import Language
 from rlft.policies.language.rows import recorded
 from rlft.policies.language.text import padded
-from rlft.policies.language.tokens.sampling import Drawn, Sampling, chosen, pack, support_of
+from rlft.policies.language.tokens.sampling import Drawn, Sampling, chosen, pack
 from rlft.policies.language.tokens.scoring import Causal, remembering, widened
 from rlft.types import Problem, Rollouts, UserError
 
@@ -84,7 +84,7 @@ class Speculative(nn.Module):
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` completions of each problem, distributed as the policy's own, with the same trace."""
         policy, limit = self.policy, self.policy.sampling.max_new_tokens
-        prompts = [policy._prompt(problem, limit) for problem in problems]
+        prompts = [policy.prompt(problem, limit) for problem in problems]
         u = uniform(row_keys(problems, group, seed, policy.device), 3 * limit).unflatten(1, (limit, 3))
         self.models = self.models or _Models(policy.causal, self.draft[0].causal)
         page = _Page(u, policy, self.models.vocabulary)
@@ -219,16 +219,8 @@ class _Page:
     def scores(self, logits: Float[Tensor, "*n _"]) -> Float[Tensor, "*n V"]:
         """log-probabilities of what is drawn from: -inf outside the support, and for tokens the policy has not got."""
         scores = nn.functional.pad(logits, (0, max(self.vocabulary - logits.shape[-1], 0)), value=-math.inf)
-        scores, sampling = scores[..., : self.vocabulary], self.sampling
-        if sampling.temperature == 0:
-            best = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, scores.argmax(-1, keepdim=True), True)
-            return torch.zeros_like(scores).masked_fill(~best, -math.inf)
-        scores = scores / sampling.temperature
-        if sampling.truncates:
-            flat = scores.flatten(0, -2)
-            kept = support_of(flat, sampling.top_k, sampling.top_p).view(scores.shape)
-            scores = scores.masked_fill(~kept, -math.inf)
-        return scores.log_softmax(-1)
+        scores = scores[..., : self.vocabulary]
+        return self.sampling.shaped(scores.flatten(0, -2))[0].view(scores.shape)
 
     def begin(self, rows: Int[Tensor, "n"], logits: Float[Tensor, "n V"]) -> None:
         """Draw the first token of these rows."""

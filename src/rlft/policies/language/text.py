@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,21 +23,41 @@ class Encoded(tuple[int, ...]):
     """A prompt that is token ids already, and is read as it is: what a policy drew is never tokenised again."""
 
 
+@dataclass(frozen=True)
+class Prompting:
+    """How problems become prompts, and what ends a completion besides the model's own end-of-sequence token.
+
+    Args:
+        system: a system prompt for chat messages that have none.
+        chat: prompts that are plain text are a user's message, and go through the model's chat template.
+        stop: strings that end a completion.
+    """
+
+    system: str | None = None
+    chat: bool = False
+    stop: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise UserError(f"stop={self.stop!r} is not a list of strings that are not empty")
+        object.__setattr__(self, "stop", tuple(self.stop))
+
+
 class Codec:
     """A tokenizer as the policy uses it.
 
     A `str` prompt is encoded as it is, with the special tokens the tokenizer puts around a text (BOS); chat messages
-    go through the chat template, up to where the assistant speaks. `system` stands before chat messages that have no
-    system message of their own, and `tools` are the schemas of functions that the chat template tells the model of.
+    go through the chat template, up to where the assistant speaks. `tools` are the schemas of functions that the chat
+    template tells the model of.
     """
 
-    def __init__(
-        self, tokenizer: Any, stop: Sequence[str], system: str | None, tools: Sequence[Mapping[str, Any]] = ()
-    ):
-        if isinstance(stop, str) or "" in stop:
-            raise UserError(f"stop={stop!r} is not a list of strings that are not empty")
-        self.tokenizer, self.stop, self.system = tokenizer, tuple(stop), system
+    def __init__(self, tokenizer: Any, prompting: Prompting = Prompting(), tools: Sequence[Mapping[str, Any]] = ()):
+        self.tokenizer, self.prompting, self.stop = tokenizer, prompting, tuple(prompting.stop)
         self.tools = [dict(tool) for tool in tools]
+
+    def plain(self, problem: Problem) -> bool:
+        """Whether the prompt is text to be continued as it stands, and no message of a chat."""
+        return isinstance(problem.input, str) and not self.prompting.chat
 
     def encode(self, problem: Problem) -> list[int]:
         """The prompt's tokens; UserError if there are none or the tokenizer does not know the text."""
@@ -112,9 +133,9 @@ class Codec:
 
     def _written(self, problem: Problem) -> tuple[str, bool]:
         """The prompt as one string, and whether the tokenizer adds its special tokens to it."""
-        if isinstance(problem.input, str):
-            if self.system is not None:
-                raise UserError(f"{called(problem)} is plain text; a system prompt needs chat messages")
+        if self.plain(problem):
+            if self.prompting.system is not None:
+                raise UserError(f"{called(problem)} is plain text; a system prompt needs chat messages, or --chat")
             return problem.input, True
         messages = self._messages(problem)
         if getattr(self.tokenizer, "chat_template", None) is None:
@@ -128,6 +149,8 @@ class Codec:
 
     def _messages(self, problem: Problem) -> list[dict[str, Any]]:
         messages = problem.input
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
         well_formed = isinstance(messages, Sequence) and all(
             isinstance(message, dict) and "role" in message and "content" in message for message in messages
         )
@@ -137,9 +160,9 @@ class Codec:
                 f'(a list of {{"role": …, "content": …}}), not {messages!r:.60}'
             )
         opens = messages[0]["role"] if messages else None
-        if self.system is None or opens == "system":
+        if self.prompting.system is None or opens == "system":
             return list(messages)
-        return [{"role": "system", "content": self.system}, *messages]
+        return [{"role": "system", "content": self.prompting.system}, *messages]
 
     def tokens(self, problem: Problem, text: str, special: bool) -> list[int]:
         """A text's token ids, `special` ones around it or not; UserError if the tokenizer does not know it."""

@@ -9,10 +9,9 @@ An engine decodes and scores; what is drawn from the logits, and with which nois
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.policies.language.engines.captured import Captured
@@ -24,33 +23,6 @@ from rlft.policies.language.tokens.layout import Layout, runs
 from rlft.policies.language.tokens.passes import Row, padded, shared
 from rlft.policies.language.tokens.sampling import Decoder, finite
 from rlft.policies.language.tokens.scoring import Asked, Causal, hidden_states, joined, log_probs, states_before
-
-
-class Engine(Protocol):
-    """A causal language model at work."""
-
-    def decoder(self) -> Decoder:
-        """One that has read nothing yet."""
-        ...
-
-    def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
-        """What the head sees before each decision; `recompute` keeps no activations inside layers."""
-        ...
-
-    def cost(self) -> Callable[[Sequence[Row]], int]:
-        """How many tokens it takes to score rows together."""
-        ...
-
-    def log_probs(
-        self,
-        hidden: Float[Tensor, "M H"],
-        tokens: Int[Tensor, "M"],
-        temperature: float,
-        support: UInt8[Tensor, "M B"] | None,
-        at_once: int,
-    ) -> Float[Tensor, "M"]:
-        """log softmax(logits / temperature)[token], over the support; at most `at_once` logits exist at a time."""
-        ...
 
 
 class Plain:

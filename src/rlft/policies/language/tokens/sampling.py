@@ -22,15 +22,22 @@ _PATIENCE = 8
 @dataclass(frozen=True)
 class Sampling:
     """What a token is drawn from: softmax(logits / temperature), cut to the `top_k` most likely tokens and then to
-    the smallest set of them that holds `top_p` of the mass (Holtzman et al. 2020, arXiv:1904.09751), renormalised.
+    the smallest set of them that holds `top_p` of the mass (Holtzman et al. 2020, arXiv:1904.09751), of which those
+    stay that have `min_p` times the likeliest one's probability (Nguyen et al. 2024, arXiv:2407.01082), renormalised.
 
-    `temperature=0` takes the most likely token. `top_k=0` and `top_p=1` cut nothing.
+    Args:
+        max_new_tokens: tokens in a completion at most.
+        temperature: of the distribution that is sampled and trained; 0 is greedy, to evaluate with.
+        top_p: nucleus that is sampled and trained; 1 is everything.
+        top_k: likeliest tokens that are sampled and trained; 0 is all.
+        min_p: least probability that is sampled and trained, as a share of the likeliest token's; 0 is none.
     """
 
     max_new_tokens: int = 64
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
+    min_p: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -41,11 +48,27 @@ class Sampling:
             raise UserError(f"top_p is {self.top_p}; it must lie in (0, 1], and 1 cuts nothing")
         if self.top_k < 0:
             raise UserError(f"top_k is {self.top_k}; it must be 0 (cuts nothing) or positive")
+        if not 0 <= self.min_p <= 1:
+            raise UserError(f"min_p is {self.min_p}; it must lie in [0, 1], and 0 cuts nothing")
 
     @property
     def truncates(self) -> bool:
         """Whether a decision is drawn from less than the whole vocabulary, so that its support must be kept."""
-        return self.temperature > 0 and (self.top_p < 1 or self.top_k > 0)
+        return self.temperature > 0 and (self.top_p < 1 or self.top_k > 0 or self.min_p > 0)
+
+    def shaped(self, logits: Float[Tensor, "n V"]) -> tuple[Float[Tensor, "n V"], Bool[Tensor, "n V"] | None]:
+        """Log-probabilities of what is drawn from, -inf where nothing is, and the support where something was cut.
+
+        The one place that says what these numbers do to a distribution; whatever draws tokens here asks it.
+        """
+        if self.temperature == 0:
+            best = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
+            return torch.zeros_like(logits).masked_fill(~best, -math.inf), None
+        scores = logits if self.temperature == 1 else logits / self.temperature
+        if not self.truncates:
+            return scores.log_softmax(-1), None
+        kept = support_of(scores, self.top_k, self.top_p, self.min_p)
+        return scores.masked_fill(~kept, -math.inf).log_softmax(-1), kept
 
 
 @runtime_checkable
@@ -76,12 +99,15 @@ class Drawn(NamedTuple):
     support: Tensor | None
 
 
-def support_of(scores: Float[Tensor, "n V"], top_k: int, top_p: float) -> Bool[Tensor, "n V"]:
-    """Which tokens can be drawn. A token stays if the mass before it, most likely first, is still below `top_p`."""
+def support_of(scores: Float[Tensor, "n V"], top_k: int, top_p: float, min_p: float = 0.0) -> Bool[Tensor, "n V"]:
+    """Which tokens can be drawn. A token stays if the mass before it, most likely first, is still below `top_p`, and
+    its own is at least `min_p` times the likeliest one's."""
     width = scores.shape[-1]
     ranked, order = scores.topk(min(top_k or width, width), dim=-1)
     mass = ranked.softmax(-1)
     kept = mass.cumsum(-1) - mass < top_p
+    if min_p:
+        kept &= mass >= min_p * mass[:, :1]
     kept[:, 0] = True
     return torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, order, kept)
 
@@ -115,13 +141,9 @@ def draw(
     """A token as `chosen`, its log-probability under what it was drawn from, and the support."""
     if sampling.temperature == 0:
         return logits.argmax(-1), torch.zeros_like(logits[:, 0]), None
-    scores, support = logits if sampling.temperature == 1 else logits / sampling.temperature, None
-    if sampling.truncates:
-        kept = support_of(scores, sampling.top_k, sampling.top_p)
-        scores, support = scores.masked_fill(~kept, -math.inf), pack(kept)
-    logp = scores.log_softmax(-1)
+    logp, kept = sampling.shaped(logits)
     token = chosen(logp.exp(), u)
-    return token, logp.gather(-1, token[:, None])[:, 0], support
+    return token, logp.gather(-1, token[:, None])[:, 0], None if kept is None else pack(kept)
 
 
 class _Page:

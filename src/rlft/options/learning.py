@@ -1,0 +1,93 @@
+"""The numbers of a training run, as options and as a run: the one place where a Trainer is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlft.runs.drive import Run
+from rlft.training.trainer import Optimizing, Trainer
+from rlft.types import Measure, Method, Policy, Reward, Runtime, Task
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How much is drawn, and how it is learned from.
+
+    Args:
+        steps: steps in all.
+        prompts: problems in a step, over all processes.
+        group: rollouts of each problem.
+        rows: rows in one forward pass of an update; fewer need less memory and give the same result.
+        budget: tokens in one instead: rows of like length go together, and a prompt is read once for its group.
+        lr: learning rate; 1e-6 to 1e-5 for all weights, about 1e-4 with LoRA, more for tiny models.
+        warmup: steps over which the learning rate rises to its value.
+        max_grad_norm: bound on the gradient's norm.
+        kl: measure the KL to the start at every step, also where the method does not need it.
+    """
+
+    steps: int = 200
+    prompts: int = 16
+    group: int = 8
+    rows: int | None = None
+    budget: int | None = None
+    lr: float = 1e-5
+    warmup: int = 0
+    max_grad_norm: float = 1.0
+    kl: bool = True
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the policy is evaluated on, before and after.
+
+    Args:
+        eval_data: held-out problems, evaluated before and after; a task's own test split by default.
+        eval_problems: how many of them at most.
+        eval_samples: completions of each.
+    """
+
+    eval_data: str | None = None
+    eval_problems: int | None = 200
+    eval_samples: int = 1
+
+
+def trainer_of(
+    learning: Learning,
+    policy: Policy,
+    method: Method,
+    task: Task,
+    reward: Reward,
+    *,
+    reference: Policy | None = None,
+    measures: Sequence[Measure] = (),
+    seed: int = 0,
+    runtime: Runtime | None = None,
+) -> Trainer:
+    """A Trainer with these numbers; the KL is measured to `reference`, by default to the policy as it is now."""
+    return Trainer(
+        policy,
+        method,
+        task,
+        reward,
+        prompts=learning.prompts,
+        group=learning.group,
+        rows=learning.rows,
+        budget=learning.budget,
+        lr=learning.lr,
+        optimizing=Optimizing(
+            schedule=lambda step: min(1.0, (step + 1) / (learning.warmup + 1)), max_grad_norm=learning.max_grad_norm
+        ),
+        seed=seed,
+        reference=reference,
+        watch_kl=learning.kl,
+        measures=measures,
+        runtime=runtime,
+    )
+
+
+def run_of(learning: Learning, trainer: Trainer, held_out: Task | None, evaluated: HeldOut, **more: Any) -> Run:
+    """The run of a Trainer, evaluated on these problems; `more` are further fields of `Run`."""
+    numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
+    return Run(trainer, learning.steps, held_out, **numbers, **more)
