@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -144,3 +145,15 @@ def test_prompt_statistics():
     copy.load_state_dict(part.state_dict())
     again = rows([7.0, 8.0, 1.0, 2.0])
     assert torch.equal(copy(again, Local()), part(again, Local()))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_prompt_statistics_count_all_of_a_step(order):
+    """More rewards in a step than the buffer holds: none is judged by the last sixteen alone."""
+    part = adv.PromptStatistics()
+    rewards = t(list(range(32))[::order])
+    assert_close(part(rows(rewards.tolist(), group=32), Local()), (rewards - 15.5) / (rewards.std(correction=0) + 1e-6))
+    # the last sixteen are kept, and count beside few new ones
+    later = rows([5.0, 7.0, 9.0, 11.0], group=4)
+    seen = torch.cat([rewards[-12:], later.rewards])
+    assert_close(part(later, Local()), (later.rewards - seen.mean()) / (seen.std(correction=0) + 1e-6))
