@@ -9,7 +9,6 @@ model/             the trained policy         report.html        everything on o
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import platform
 import shutil
@@ -30,7 +29,7 @@ from torch import Tensor
 
 from rlft import __version__, checkpoint, report
 from rlft.evaluate import Evaluation, Measure, evaluate
-from rlft.ledger import Metrics
+from rlft.ledger import Metrics, check_finite
 from rlft.noise import hashed
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
@@ -219,11 +218,10 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
 
 
 def _sane(metrics: Metrics) -> None:
-    if not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "grad_norm")):
-        raise UserError(
-            f"the loss or its gradient is not finite at step {metrics['step']} (loss {metrics.get('loss')}, gradient "
-            f"{metrics.get('grad_norm')}); lower --lr or look at the rewards. The last checkpoint is from before"
-        )
+    try:
+        check_finite(metrics)
+    except UserError as error:
+        raise UserError(f"{error}. The last checkpoint is from before") from None
 
 
 def _check_start(run: Run, log: Log) -> None:

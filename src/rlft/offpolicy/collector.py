@@ -115,7 +115,7 @@ class Collector:
         if self.block != first:
             self.block = first
             self.noise = policy.noise(self.keys, torch.arange(first, first + BLOCK, device=self.keys.device))
-        observation = self.seen.to(self.buffer.columns["observation"].dtype)
+        observation = self.seen.to(self.buffer.dtype)
         return policy.act(observation, self.noise[self.alive, decision % BLOCK])
 
     def _anything(self, chunk: int, decision: int) -> Num[Tensor, "n h A"]:

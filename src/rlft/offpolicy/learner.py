@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from rlft.acting import Acting
-from rlft.environments.protocol import Environment, Episode
+from rlft.environments.protocol import Environment, Episode, Stored
 from rlft.errors import incapable
-from rlft.ledger import Ledger, Metrics
+from rlft.ledger import Ledger, Metrics, check_finite
 from rlft.noise import hashed
 from rlft.offpolicy.buffer import Buffer, Mixed
 from rlft.offpolicy.collector import Collector
@@ -79,7 +79,8 @@ class Learner:
     phases                one after the other; a single method is one phase of one world
     data                  episodes to learn from, for phases with a share of `offline`
     task                  starts to play; by default those of the environment, without end
-    capacity              environment steps the buffer holds, on the device of the policy
+    capacity              environment steps the buffer holds, on the device of the policy; observations are stored in
+                          the environment's own type where it says one (pixels)
     batch                 windows of an update
     interval              environment steps (without worlds: updates) of one step, which is a line of metrics
     hidden                layers of the critics
@@ -118,7 +119,8 @@ class Learner:
         device = next(policy.parameters()).device
         self.agent = Agent(policy, environment, _union(self.phases), hidden=list(hidden), seed=seed).to(device)
         gammas = [phase.method.gamma for phase in self.phases if phase.method.gamma is not None]
-        about: dict[str, Any] = {"gamma": max(gammas, default=None), "dtype": dtype, "device": device}
+        about: dict[str, Any] = {"gamma": next(iter(gammas), None), "dtype": dtype, "device": device}
+        about["observations"] = environment.observation_dtype if isinstance(environment, Stored) else None
         size, space = environment.observation_size, environment.action
         self.buffer = Buffer(capacity, size, space, **about)
         self.offline = Buffer(max(sum(map(len, data)), 1), size, space, **about) if data else None
@@ -142,9 +144,14 @@ class Learner:
         return self.phase.method
 
     def run(self, steps: int) -> Iterator[Metrics]:
-        """Learn until `steps` steps are done in all, yielding each one's metrics."""
+        """Learn until `steps` steps are done in all, yielding each one's metrics.
+
+        UserError after those of a step whose losses are not finite: nothing can be learned from then on.
+        """
         while self.steps_done < steps:
-            yield self.step()
+            metrics = self.step()
+            yield metrics
+            check_finite(metrics)
 
     def step(self) -> Metrics:
         """One step, or the rest of one that was interrupted; its metrics."""
@@ -214,7 +221,8 @@ class Learner:
     def descend(self, descent: Descent, fit: Fit) -> None:
         """One step of an optimiser, and of those of the duals whose constraint was measured."""
         parameters, optimizer = descent.parameters(self.agent), self.optimizers[descent.name]
-        gradients = torch.autograd.grad(fit.loss, parameters)
+        # a weight that the loss does not reach stays as it is: the deviation of a policy that learns by its centre
+        gradients = torch.autograd.grad(fit.loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()
@@ -233,6 +241,10 @@ class Learner:
         """Optimisers, worlds and counts for the phase that begins now; what goes on is left as it is."""
         phase = self.phase
         self._prepare(phase)
+        if phase.method.gamma is not None:
+            for buffer in (self.buffer, self.offline):
+                if buffer is not None:
+                    buffer.discount(phase.method.gamma)
         self.mixed = Mixed(self.offline, self.buffer, phase.offline)
         self.collector = Collector(self.environment, self.stream, self.buffer, max(phase.worlds, 1), self.seed)
         self.drawn = self.phase_updates = 0

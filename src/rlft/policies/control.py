@@ -84,7 +84,9 @@ class Control(ForEnvironment):
         self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, 0.01, activation)
         # Set here and not in the class, so that only a policy that has the head or the critic has the capability.
         if isinstance(self.head, Differentiable):
-            self.candidates, self.centre = self._candidates, self._centre
+            self.candidates = self._candidates
+            if not discrete:  # where there is nothing to follow a critic's gradient along
+                self.centre = self._centre
         if critic:
             self.critic = MLP([environment.observation_size + clock, *hidden, 1], seed + 1, activation=activation)
             self.value, self.value_parameters = self._value, self.critic.parameters
