@@ -134,6 +134,16 @@ class Stored(Protocol):
 
 
 @runtime_checkable
+class Native(Protocol):
+    """An environment of Gymnasium's, or one around such: data of others come in its spaces."""
+
+    @property
+    def native(self) -> Any:
+        """The `gymnasium.Space` of its observations, before they were flattened."""
+        ...
+
+
+@runtime_checkable
 class Measured(Protocol):
     """An environment that says where its goal is, so that `measure.control` can look past the reward."""
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from rlft.acting import Acting
+from rlft.environments.menu import innermost
 from rlft.environments.protocol import Environment, Episode, Stored
 from rlft.errors import incapable
 from rlft.ledger import Ledger, Metrics, check_finite
@@ -120,7 +121,9 @@ class Learner:
         self.agent = Agent(policy, environment, _union(self.phases), hidden=list(hidden), seed=seed).to(device)
         gammas = [phase.method.gamma for phase in self.phases if phase.method.gamma is not None]
         about: dict[str, Any] = {"gamma": next(iter(gammas), None), "dtype": dtype, "device": device}
-        about["observations"] = environment.observation_dtype if isinstance(environment, Stored) else None
+        inner = innermost(environment)
+        narrow = isinstance(inner, Stored) and not inner.observation_dtype.is_floating_point
+        about["observations"] = inner.observation_dtype if isinstance(inner, Stored) and narrow else None
         size, space = environment.observation_size, environment.action
         self.buffer = Buffer(capacity, size, space, **about)
         self.offline = Buffer(max(sum(map(len, data)), 1), size, space, **about) if data else None
