@@ -60,6 +60,8 @@ def test_there_and_back(world, tmp_path, monkeypatch):
     assert (theirs.id, theirs.total_episodes, theirs.total_steps) == ("rlft/test-v3", 5, 3 * 9 + 4 + 1)
     with pytest.raises(UserError, match="will not be overwritten"):
         minari.write(given, tmp_path / "set", world.action)
+    with pytest.raises(UserError, match="at least one episode"):
+        minari.write([], tmp_path / "none", world.action)
 
 
 def test_others_are_flattened_as_gymnasium_does(tmp_path):

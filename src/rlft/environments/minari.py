@@ -97,6 +97,8 @@ def write(episodes: Sequence[Episode], folder: Path, action: Space, name: str = 
     from minari.data_collector.episode_buffer import EpisodeBuffer
     from minari.dataset.minari_storage import MinariStorage
 
+    if not episodes:
+        raise UserError("a data set has at least one episode; got none to write")
     if folder.exists():
         raise UserError(f"{folder} exists already and will not be overwritten; choose another folder")
     seen = spaces.Box(-np.inf, np.inf, tuple(episodes[0].observations.shape[1:]), np.float64)
