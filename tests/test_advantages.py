@@ -1,6 +1,9 @@
 """Credit: exact numbers, NaN rewards, degenerate cases."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
@@ -160,6 +163,43 @@ def test_a_critic_that_knows_nothing_does_not_take_cuts_for_ends():
     r = r.fill(reward_at=mask.double())
     found = adv.gae(gamma=0.9, lam=0.8, normalise=False)(r, Local())["advantages"]
     assert_close(found[mask], torch.full_like(found[mask], 1 / (1 - 0.72)))
+
+
+class Half(Local):
+    """One of two processes, which are threads: they meet at every exchange."""
+
+    def __init__(self, rank, page, barrier):
+        self.rank, self.page, self.barrier = rank, page, barrier
+
+    def gather(self, column):
+        self.page[self.rank] = column
+        self.barrier.wait()
+        whole = torch.cat([self.page[0], self.page[1]])
+        self.barrier.wait()
+        return whole
+
+
+def test_what_follows_a_cut_is_the_mean_over_processes():
+    """Rows of other lengths on each, one of them without a row that goes on."""
+    mask = [[True, False], [True, False], [True, True], [True, True]]
+    values, beyond = (
+        t([[1.0, 0], [2.0, 0], [1.0, 2.0], [0.5, 1.5]]),
+        t([[2.0, nan], [nan, nan], [nan, 6.0], [nan, nan]]),
+    )
+    r = rows([1.0, 2.0, 4.0, 3.0], mask, values=values, beyond=beyond)
+    whole = adv.past_cuts(adv.rewards_of_decisions(r), r, 0.5, 0.8, Local())
+    short = replace(r[:2], mask=r.mask[:2, :1], logp_old=r.logp_old[:2, :1])
+    short = replace(short, filled={n: c[:, :1] if c.ndim == 2 else c for n, c in short.filled.items()})
+    page, barrier = {}, threading.Barrier(2)
+
+    def share(rank, own):
+        return adv.past_cuts(adv.rewards_of_decisions(own), own, 0.5, 0.8, Half(rank, page, barrier))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(share, (0, 1), (short, r[2:]))
+    assert_close(first, whole[:2, :1])
+    assert_close(second, whole[2:])
+    assert not torch.allclose(first, adv.past_cuts(adv.rewards_of_decisions(short), short, 0.5, 0.8, Local()))
 
 
 def test_rows_that_end_are_not_bootstrapped():
