@@ -1,7 +1,11 @@
 """Credit: exact numbers, NaN rewards, degenerate cases."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -130,6 +134,91 @@ def test_gae_credit_fits_the_critic_to_unnormalised_returns():
     assert (columns["advantages"][~r.mask] == 0).all()
 
 
+def test_a_row_that_was_cut_off_goes_on_as_the_others_do():
+    """By hand, gamma .5, lam .8. Row 0 is cut after its first decision and row 1 after its last, row 2 ends."""
+    mask = [[True, False], [True, True], [True, True]]
+    values, beyond = t([[1.0, 0.0], [1.0, 2.0], [0.5, 1.5]]), t([[2.0, nan], [nan, 6.0], [nan, nan]])
+    r = rows([1.0, 4.0, 3.0], mask, group=1, values=values, beyond=beyond)
+    # δ: row 0: 1 + .5·2 - 1 = 1;  row 1: .5·2 - 1 = 0 and 4 + .5·6 - 2 = 5;  row 2: .5·1.5 - .5 = .25 and 3 - 1.5 = 1.5
+    # after column 0 follow A = 5 + .4 m and 1.5; after column 1 nothing, so m, the mean of all that follow anything:
+    # m = (6.5 + .4 m) / 2 = 6.5 / 1.6
+    m = 6.5 / 1.6
+    columns = adv.gae(gamma=0.5, lam=0.8, normalise=False)(r, Local())
+    expected = t([[1 + 0.4 * m, 0], [0.4 * (5 + 0.4 * m), 5 + 0.4 * m], [0.25 + 0.4 * 1.5, 1.5]])
+    assert_close(columns["advantages"], expected)
+    assert_close(columns["returns"], torch.where(r.mask, expected + values, 0))
+    # lam 0 is bootstrapping alone
+    single = adv.gae(gamma=0.5, lam=0.0, normalise=False)(r, Local())["advantages"]
+    assert_close(single, t([[1.0, 0], [0.0, 5.0], [0.25, 1.5]]))
+    # gamma = lam = 1: with only a cut row nothing says what follows, and it is bootstrapped too
+    whole = adv.gae(gamma=1.0, lam=1.0, normalise=False)(r[[1]], Local())["advantages"]
+    assert_close(whole, t([[4.0 + 6 - 1, 4.0 + 6 - 2]]))
+
+
+def test_a_critic_that_knows_nothing_does_not_take_cuts_for_ends():
+    """One a step for ever, values 0: whenever a row is cut, its decisions are worth those of the others."""
+    mask = torch.arange(6) < torch.tensor([1, 2, 2, 4, 6, 6])[:, None]
+    at_last = mask & (mask.sum(1, keepdim=True) - 1 == torch.arange(6))
+    r = rows([1.0] * 6, mask.tolist(), values=0 * mask.double(), beyond=torch.where(at_last, 0.0, nan).double())
+    r = r.fill(reward_at=mask.double())
+    found = adv.gae(gamma=0.9, lam=0.8, normalise=False)(r, Local())["advantages"]
+    assert_close(found[mask], torch.full_like(found[mask], 1 / (1 - 0.72)))
+
+
+class Half(Local):
+    """One of two processes, which are threads: they meet at every exchange."""
+
+    def __init__(self, rank, page, barrier):
+        self.rank, self.page, self.barrier = rank, page, barrier
+
+    def gather(self, column):
+        self.page[self.rank] = column
+        self.barrier.wait()
+        whole = torch.cat([self.page[0], self.page[1]])
+        self.barrier.wait()
+        return whole
+
+
+def test_what_follows_a_cut_is_the_mean_over_processes():
+    """Rows of other lengths on each, one of them without a row that goes on."""
+    mask = [[True, False], [True, False], [True, True], [True, True]]
+    values, beyond = (
+        t([[1.0, 0], [2.0, 0], [1.0, 2.0], [0.5, 1.5]]),
+        t([[2.0, nan], [nan, nan], [nan, 6.0], [nan, nan]]),
+    )
+    r = rows([1.0, 2.0, 4.0, 3.0], mask, values=values, beyond=beyond)
+    whole = adv.past_cuts(adv.rewards_of_decisions(r), r, 0.5, 0.8, Local())
+    short = replace(r[:2], mask=r.mask[:2, :1], logp_old=r.logp_old[:2, :1])
+    short = replace(short, filled={n: c[:, :1] if c.ndim == 2 else c for n, c in short.filled.items()})
+    page, barrier = {}, threading.Barrier(2)
+
+    def share(rank, own):
+        return adv.past_cuts(adv.rewards_of_decisions(own), own, 0.5, 0.8, Half(rank, page, barrier))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(share, (0, 1), (short, r[2:]))
+    assert_close(first, whole[:2, :1])
+    assert_close(second, whole[2:])
+    assert not torch.allclose(first, adv.past_cuts(adv.rewards_of_decisions(short), short, 0.5, 0.8, Local()))
+
+
+def test_rows_that_end_are_not_bootstrapped():
+    values = t([[0.5, 0, 1.0, 2.0], [0.25, 3.0, 0, 0]])
+    plain = rows([2.0, 5.0], MASK, values=values)
+    ended = plain.fill(beyond=torch.full_like(values, nan))
+    for name, column in adv.gae(gamma=0.9, lam=0.8)(plain, Local()).items():
+        assert torch.equal(column, adv.gae(gamma=0.9, lam=0.8)(ended, Local())[name])
+
+
+def test_a_row_without_a_reward_says_nothing_about_what_follows_a_cut():
+    values, beyond = t([[1.0, 2.0]] * 3), t([[nan, 6.0], [nan, nan], [nan, 5.0]])
+    mask = [[True, True]] * 3
+    r = rows([4.0, 3.0, nan], mask, values=values, beyond=beyond)
+    found = adv.gae(0.5, 0.8, normalise=False)(r, Local())["advantages"]
+    assert_close(found[:2], adv.gae(0.5, 0.8, normalise=False)(r[[0, 1]], Local())["advantages"])
+    assert found[2].isnan().all()
+
+
 def test_prompt_statistics():
     part = adv.PromptStatistics(buffer=3, at_least=3)
     # too few of either prompt: over the batch
@@ -144,3 +233,15 @@ def test_prompt_statistics():
     copy.load_state_dict(part.state_dict())
     again = rows([7.0, 8.0, 1.0, 2.0])
     assert torch.equal(copy(again, Local()), part(again, Local()))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_prompt_statistics_count_all_of_a_step(order):
+    """More rewards in a step than the buffer holds: none is judged by the last sixteen alone."""
+    part = adv.PromptStatistics()
+    rewards = t(list(range(32))[::order])
+    assert_close(part(rows(rewards.tolist(), group=32), Local()), (rewards - 15.5) / (rewards.std(correction=0) + 1e-6))
+    # the last sixteen are kept, and count beside few new ones
+    later = rows([5.0, 7.0, 9.0, 11.0], group=4)
+    seen = torch.cat([rewards[-12:], later.rewards])
+    assert_close(part(later, Local()), (later.rewards - seen.mean()) / (seen.std(correction=0) + 1e-6))

@@ -1,7 +1,9 @@
 """The Gymnasium adapter against instances stepped by hand."""
 
 import copy
+import random
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -163,3 +165,112 @@ def test_what_cannot_work_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(UserError, match="control"):
         Gymnasium("CartPole-v1")
+
+
+class Drawing(gymnasium.Env):
+    """Starts and moves by noise from wherever it is told to draw."""
+
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, source, start):
+        self.observation_space = gymnasium.spaces.Box(-99, 99, (1,), np.float64)
+        self.own, self.older, self.plain = np.random.default_rng(), np.random.RandomState(), random.Random()
+        self.source, self.start = source, start
+
+    def drawn(self, source):
+        return {
+            "np_random": lambda: self.np_random.random(),
+            "alias": lambda: self.alias.random(),
+            "own": lambda: self.own.random(),
+            "older": lambda: self.older.rand(),
+            "plain": lambda: self.plain.random(),
+            "space": lambda: float(self.observation_space.sample()[0]) / 99,
+            "numpy": lambda: np.random.rand(),
+            "random": lambda: random.random(),
+            "anew": lambda: np.random.default_rng().random(),
+        }[source]()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.alias = self.np_random
+        self.at = self.drawn(self.start)
+        return np.array([self.at]), {}
+
+    def step(self, action):
+        self.at += self.drawn(self.source)
+        return np.array([self.at]), np.array([self.at]), False, False, {}
+
+
+@pytest.fixture
+def drawing():
+    gymnasium.register("rlft-drawing-v0", Drawing, max_episode_steps=4)
+    yield lambda source, start="np_random": Gymnasium("rlft-drawing-v0", options={"source": source, "start": start})
+    del gymnasium.registry["rlft-drawing-v0"]
+
+
+def paths(world, starts, keys):
+    played = play(world, starts, keys, lambda seen, rows, d: torch.zeros(len(rows), 1, 1).long())
+    return played.observations[..., 0].tolist()
+
+
+@pytest.mark.parametrize("start", ["np_random", "own"])
+@pytest.mark.parametrize("source", ["np_random", "alias", "own", "older", "plain", "space"])
+@pytest.mark.filterwarnings("error")
+def test_all_generators_of_a_world_have_the_rows_noise(drawing, source, start):
+    starts, keys = torch.tensor([3, 3, 3, 8]), torch.tensor([1, 2, 1, 1])
+    rows = paths(drawing(source, start), starts, keys)
+    assert rows[0] == rows[2] and rows[0][0] == rows[1][0] and rows[0][1] != rows[1][1] and rows[0][0] != rows[3][0]
+    again = paths(drawing(source, start), starts.flip(0), keys.flip(0))
+    assert again[::-1] == rows
+
+
+@pytest.mark.parametrize(
+    ("source", "start", "words"),
+    [
+        ("numpy", "np_random", "own generator of numpy"),
+        ("random", "np_random", "own generator of random"),
+        ("np_random", "numpy", "own generator of numpy"),
+        ("np_random", "anew", "starts in different states from one seed"),
+    ],
+)
+def test_noise_that_escapes_is_said_once(drawing, source, start, words):
+    world, keys = drawing(source, start), torch.tensor([1])
+    with pytest.warns(UserWarning, match=words):
+        paths(world, keys, keys)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        paths(world, keys, keys)
+
+
+def test_a_reward_of_one_number_is_a_number(drawing):
+    world, keys = drawing("np_random"), torch.tensor([1, 2])
+    step = world.step(world.reset(keys), torch.zeros(2, 1).long(), 0, keys)
+    assert step.reward.tolist() == world.observe(step.state)[:, 0].tolist()
+    with pytest.raises(UserError, match=r"rewards of shape \(2,\)"):
+        world._paid(np.ones(2))
+
+
+def test_pixels_say_that_they_are_bytes(drawing):
+    assert drawing("np_random").observation_dtype == torch.float64
+    pixels, number = gymnasium.spaces.Box(0, 255, (2, 2, 3), np.uint8), gymnasium.spaces.Box(0, 1, (2,))
+    world = drawing("np_random")
+    for space, dtype in (
+        (pixels, torch.uint8),
+        (gymnasium.spaces.Dict(a=pixels, b=gymnasium.spaces.Tuple([pixels])), torch.uint8),
+        (gymnasium.spaces.Dict(a=pixels, b=number), torch.float64),
+    ):
+        world._observations = space
+        assert world.observation_dtype == dtype and world.native is space
+
+
+@pytest.mark.parametrize(
+    ("id", "options", "words"),
+    [
+        ("nosuchmodule_x:World-v0", {}, "No module named 'nosuchmodule_x'"),
+        ("CartPole-v99", {}, "CartPole-v99"),
+        ("CartPole-v1", {"wheels": 4}, "CartPole-v1.*wheels"),
+    ],
+)
+def test_unknown_worlds_and_settings_are_said(id, options, words):
+    with pytest.raises(UserError, match=words):
+        Gymnasium(id, options=options)

@@ -11,18 +11,23 @@ import pytest
 import torch
 
 from rlft.metrics import (
+    NUMPY,
+    TORCH,
     characters,
     chrf,
     cider_d,
     corpus_bleu,
+    corpus_chrf,
     distinct_n,
     edit_distance,
     edit_similarity,
     gleu,
     ids,
     mteval_13a,
+    prefix_bleu,
     repetition,
     rouge_l,
+    rouge_lsum,
     rouge_n,
     self_bleu,
     sentence_bleu,
@@ -143,6 +148,72 @@ def test_chrf_is_sacrebleu(words):
         for row, (text, targets) in enumerate(zip(SENTENCES, TARGETS, strict=True)):
             assert near(found[row], theirs.sentence_score(text, targets).score / 100)
         assert found.std() > 0.1
+
+
+@pytest.mark.parametrize("words", [0, 2])
+def test_corpus_chrf_is_sacrebleu(words):
+    """Of several references a row counts against its own best, wherever that stands."""
+    metrics = pytest.importorskip("sacrebleu.metrics")
+    assert corpus_chrf(["the cat", "a mat"], [["zzz", "the cat"], ["a mat", "qqq"]], word_order=words) == 1
+    theirs = metrics.CHRF(word_order=words)
+    for targets in (TARGETS, [some[::-1] for some in TARGETS]):
+        columns = [list(column) for column in zip(*targets, strict=True)]
+        exact = theirs.corpus_score(SENTENCES, columns).score / 100
+        assert near(corpus_chrf(SENTENCES, targets, word_order=words), exact)
+    alone = theirs.corpus_score(SENTENCES, [[some[0] for some in TARGETS]]).score / 100
+    assert near(corpus_chrf(SENTENCES, [some[0] for some in TARGETS], word_order=words), alone)
+    assert abs(alone - exact) > 1e-3
+
+
+@pytest.mark.parametrize("references", [["", ""], [[], []], [["", ""], []]], ids=["empty", "none", "some of each"])
+def test_without_references(references):
+    """Every metric has its documented score: 0, or for a distance the candidate's own length."""
+    given = ids(["two words", "one"], references, whitespace)
+    for backend in (TORCH, NUMPY, None):
+        assert sentence_bleu(**given, backend=backend).tolist() == [0, 0]
+        assert corpus_bleu(**given, backend=backend) == 0
+        assert prefix_bleu(**given, backend=backend).tolist() == [[0, 0], [0, 0]]
+        assert gleu(**given, backend=backend).tolist() == chrf(**given, backend=backend).tolist() == [0, 0]
+    for found in (*rouge_n(**given, n=2), *rouge_l(**given), cider_d(**given), edit_similarity(**given)):
+        assert found.tolist() == [0, 0]
+    assert wer(**given).tolist() == edit_distance(**given).amin(1).tolist() == [2, 1]
+    assert text_chrf(["two words", "one"], references).tolist() == [0, 0]
+    assert corpus_chrf(["two words", "one"], references, word_order=2) == 0
+    assert rouge_lsum(["two words", "one"], references, whitespace).f.tolist() == [0, 0]
+    nothing = ids(["", ""], references, whitespace)
+    assert wer(**nothing).tolist() == sentence_bleu(**nothing).tolist() == [0, 0]
+    assert edit_similarity(**nothing).tolist() == [1, 1]
+
+
+def test_an_empty_batch_has_no_scores():
+    given = ids([], [], whitespace)
+    for metric in (sentence_bleu, gleu, chrf, wer, edit_similarity, cider_d, lambda **k: rouge_n(**k, n=2).f):
+        assert metric(**given).shape == (0,)
+    assert corpus_bleu(**given) == corpus_chrf([], []) == 0
+    assert repetition(given["candidates"], n=2).shape == distinct_n(given["candidates"], n=2).shape == (0,)
+    assert rouge_lsum([], [], whitespace).f.shape == self_bleu(given["candidates"], group_size=2).shape == (0,)
+
+
+def test_rouge_of_summaries():
+    """Lin 2004, Sec. 3.2: w1 … w5 against w1 w2 w6 w7 w8 and w1 w3 w8 w9 w5: the union of w1 w2 and w1 w3 w5 is 4."""
+    found = rouge_lsum(["1 2 6 7 8\n1 3 8 9 5"], ["1 2 3 4 5"], whitespace)
+    assert [x.item() for x in found] == pytest.approx([4 / 10, 4 / 5, 8 / 15])
+    # the candidate has one a, so it is hit once though it stands in both lines of the reference: a b, and of a c only c
+    found = rouge_lsum(["a b\nc"], ["a b\na c"], whitespace)
+    assert [x.item() for x in found] == pytest.approx([1, 3 / 4, 6 / 7])
+    # of the two longest subsequences of b a and a b, a ends further left in the reference; the other line has b
+    assert rouge_lsum(["b a"], ["a b\nb"], whitespace).f.item() == pytest.approx(2 * 2 / (2 + 3))
+    # lines in another order lose nothing, which they do in ROUGE-L; the better of two references
+    texts, targets = ["x y\np q"], [["p q\nx y", "z"]]
+    assert rouge_lsum(texts, targets, whitespace).f.item() == 1
+    assert rouge_l(**ids(texts, targets, whitespace)).f.item() == 0.5
+    for one in drawn(8, 10):
+        lines = [" ".join(map(str, text)) for text in one.texts]
+        theirs = [[" ".join(map(str, r)) for r in some] for some in one.targets]
+        flat = rouge_l(one.candidates, one.references, **one.masks)
+        assert torch.allclose(rouge_lsum(lines, theirs, whitespace).f, flat.f)
+    with pytest.raises(UserError, match="2 candidates and 1 references"):
+        rouge_lsum(["a", "b"], ["c"], whitespace)
 
 
 def test_tokenizers():

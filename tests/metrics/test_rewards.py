@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rlft.metrics import ids, mteval_13a, sentence_bleu, whitespace
-from rlft.options.reward import load_reward
+from rlft.metrics import ids, mteval_13a, sentence_bleu, wer, whitespace
+from rlft.options.reward import load, load_reward
 from rlft.rewards import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.sequence import bleu_per_token, for_trl, for_verl
 from rlft.training.score import score
@@ -33,6 +33,37 @@ def test_rewards_are_the_metrics():
     assert repetition(n=1, tokenizer="whitespace")(PROBLEMS[:1], [Text("a b a b")]).tolist() == [-0.5]
     same = self_bleu(group_size=2, tokenizer="char")(PROBLEMS[:1] * 4, ["abcd", "abcd", "abcd", "efgh"])
     assert same.tolist() == [-1, -1, 0, 0]
+
+
+@pytest.mark.parametrize("answer", [None, [], [None]])
+def test_rows_without_answers_are_not_scored(answer):
+    problems, outputs = [Problem(0, "x", answer=answer)] * 2, [Text("a b", (1,)), Text("", ())]
+    for reward in (
+        bleu(tokenizer="13a"),
+        gleu(tokenizer="char"),
+        rouge(kind=2, tokenizer="13a"),
+        rouge(kind="L", tokenizer="13a"),
+        rouge(kind="Lsum", tokenizer="13a"),
+        chrf(word_order=2),
+    ):
+        assert reward(problems, outputs).isnan().all()
+    # one of two references is missing: the other counts
+    assert bleu(tokenizer="13a")([Problem(0, "x", answer=[None, "a b"])], ["a b"]).tolist() == [1]
+
+
+def test_case_can_be_ignored():
+    problems, outputs = [Problem(0, "x", answer=["The CAT\nsat", "x"])], ["the cat\nSAT"]
+    for reward in (
+        lambda **k: bleu(tokenizer="13a", **k),
+        lambda **k: gleu(tokenizer="13a", **k),
+        lambda **k: rouge(kind=1, tokenizer="13a", **k),
+        lambda **k: rouge(kind="L", tokenizer="13a", **k),
+        lambda **k: rouge(kind="Lsum", tokenizer="13a", **k),
+        lambda **k: chrf(**k),
+    ):
+        assert reward(case=False)(problems, outputs).tolist() == [1]
+        assert reward()(problems, outputs) < 0.5
+    assert load_reward("rouge(kind='Lsum', tokenizer='whitespace', case=False)")(problems, outputs).tolist() == [1]
 
 
 def test_rewards_by_name():
@@ -94,3 +125,15 @@ def test_for_trl_and_verl():
     many = compute_score(data_sources=["d"] * 2, solution_strs=[text, truth], ground_truths=[truth, [truth, "x"]])
     assert many == pytest.approx([alone, 1.0])
     assert torch.tensor(many).std() > 0.1
+
+
+def test_verl_without_a_truth_scores_as_among_others():
+    """The metric's own score of an absent reference, alone as in a batch."""
+    for metric, expected in ((sentence_bleu, 0.0), (wer, 2.0)):
+        compute_score = for_verl(metric, tokenizer="whitespace")
+        for truth in (None, [], [None]):
+            assert compute_score("d", "two words", truth) == expected
+            many = compute_score(data_sources=["d"] * 2, solution_strs=["two words", None], ground_truths=[truth, "a"])
+            assert many == [expected, float(metric is wer)]
+        assert compute_score(data_sources=[], solution_strs=[], ground_truths=[]) == []
+    assert for_verl(sentence_bleu, tokenizer="char")("d", "7", 7) == 1

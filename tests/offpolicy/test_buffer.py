@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.environments.protocol import Box, Discrete, Episode
+from rlft.offpolicy import buffer as module
 from rlft.offpolicy.buffer import Buffer, Mixed, to_go
 from rlft.offpolicy.values import td_target
 from rlft.types import UserError
@@ -157,3 +158,91 @@ def test_what_is_refused():
         buffer().windows(torch.tensor([0]), steps=2, chunk=3)
     with pytest.raises(UserError, match="5 steps at once"):
         buffer(4).extend([episode([1.0] * 5, terminated=True)])
+
+
+def side_by_side(held, worlds, steps):
+    """Worlds that pay their number and the step, and end together; each one's slots."""
+    after, slots = torch.full((worlds,), -1), []
+    for step in range(steps):
+        seen = torch.full((worlds, 1), float(step), dtype=torch.float64)
+        reward = torch.arange(worlds).double() + step / 10
+        after = held.add(seen, seen * 0, reward, seen, torch.full((worlds,), step == steps - 1), after)
+        slots.append(after)
+    return torch.stack(slots, dim=1)
+
+
+@pytest.mark.parametrize("capacity", [4, 9, 10, 13, 23, 24, 100])
+def test_credit_of_a_small_ring_leaves_the_neighbours_steps_alone(capacity):
+    """Worlds share the ring, so an episode's first slots have others' steps in them when it ends."""
+    held = buffer(capacity, gamma=0.9)
+    slots = side_by_side(held, 4, 6)
+    for row in slots:
+        held.credit(row)
+    for place in range(max(24 - capacity, 0), 24):
+        step, world = divmod(place, 4)
+        exact = sum(0.9 ** (s - step) * (world + s / 10) for s in range(step, 6))
+        assert float(held.columns["returns"][place % capacity]) == pytest.approx(exact)
+
+
+def test_returns_of_an_episode_longer_than_the_ring():
+    held, slot, slots = buffer(3, gamma=0.5), NONE, []
+    for step in range(5):
+        slot = put(held, step, 2**step, slot, terminated=step == 4)
+        slots.append(slot)
+    held.credit(torch.cat(slots))
+    assert held.columns["returns"].tolist() == [8 + 8, 16, 4 + 8]
+
+
+def test_returns_of_another_discount():
+    held = buffer(8, gamma=0.99)
+    held.extend([episode([1.0, 1.0, 1.0], terminated=True), episode([1.0, 1.0], terminated=False)])
+    held.discount(0.5)
+    assert held.columns["returns"][:5].tolist() == [1.75, 1.5, 1.0, -torch.inf, -torch.inf]
+    held.extend([episode([2.0, 4.0], terminated=True)])
+    assert held.columns["returns"][5:7].tolist() == [4.0, 4.0]
+    # a ring that has been written around, whose newest are in front
+    ring = buffer(10, gamma=0.9)
+    for row in side_by_side(ring, 4, 6):
+        ring.credit(row)
+    at_once = buffer(10, gamma=0.3)
+    for row in side_by_side(at_once, 4, 6):
+        at_once.credit(row)
+    ring.discount(0.3)
+    assert_close(ring.columns["returns"], at_once.columns["returns"], rtol=0, atol=0)
+
+
+def test_actions_are_stored_as_they_were_executed():
+    held = Buffer(10, 1, Box((-1.0,), (1.0,)), dtype=torch.float64)
+    one = Episode(torch.zeros(4, 1), torch.tensor([[3.0], [-2.5], [0.5]]).double(), torch.zeros(3), True, False)
+    held.extend([one])
+    assert held.columns["action"][:3, 0].tolist() == [1, -1, 0.5]
+    choices = Buffer(10, 1, Discrete(3))
+    with pytest.raises(UserError, match="outside 0 … 2"):
+        choices.extend([Episode(torch.zeros(3, 1), torch.tensor([[0], [3]]), torch.zeros(2), True, False)])
+
+
+def test_pixels_are_stored_as_bytes():
+    held = Buffer(4, 2, SPACE, dtype=torch.float32, observations=torch.uint8)
+    seen = torch.tensor([[0.0, 255.0], [3.0, 128.0], [9.0, 1.0]], dtype=torch.float64)
+    held.extend([Episode(seen, torch.zeros(2, 1).double(), torch.ones(2), True, False)])
+    assert held.columns["observation"].dtype == held.columns["next_observation"].dtype == torch.uint8
+    got = held.windows(torch.tensor([0, 1]), steps=2)
+    assert got.observation.tolist() == seen[:2].tolist() and got.next_observation.tolist() == [[9, 1], [9, 1]]
+    assert got.observation.dtype == got.next_observation.dtype == got.reward.dtype == torch.float32
+    for wrong in (0.5, -1.0, 256.0, torch.nan):
+        with pytest.raises(UserError, match="whole numbers from 0 to 255"):
+            held.extend([Episode(seen * 0 + wrong, torch.zeros(2, 1).double(), torch.ones(2), True, False)])
+
+
+def test_a_ring_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
+    """84 x 84 colours, a million steps."""
+    monkeypatch.setattr(module, "free_memory", lambda device: 20_000_000_000)
+    with pytest.raises(UserError, match=r"169\.4 GB, and 20\.0 GB of cpu are free: lower the capacity to 94,"):
+        Buffer(1_000_000, 21_168, SPACE)
+    with pytest.raises(UserError, match=r"42\.4 GB"):
+        Buffer(1_000_000, 21_168, SPACE, observations=torch.uint8)
+    assert len(Buffer(100, 21_168, SPACE).columns["reward"]) == 100
+    monkeypatch.undo()
+    free = module.free_memory(torch.device("cpu"))
+    assert free is None or free > 10_000_000
+    assert module.free_memory(torch.device("meta")) is None

@@ -3,18 +3,23 @@
 import copy
 import functools
 import io
+import math
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+from rlft.environments.menu import Menu, compass
 from rlft.environments.pendulum import Pendulum
 from rlft.environments.point_mass import PointMass
+from rlft.environments.protocol import Episode
+from rlft.methods.cal_ql import cal_ql
 from rlft.methods.grpo import grpo
 from rlft.methods.sac import sac
+from rlft.methods.td3_bc import td3_bc
 from rlft.noise import hashed
 from rlft.offpolicy.learner import Learner, Phase
-from rlft.policies.control.policy import Control, StateTanhGaussian
+from rlft.policies.control.policy import Control, StateTanhGaussian, TanhGaussian
 from rlft.rewards.environment import environment_reward
 from rlft.runs.drive import Run, drive
 from rlft.runs.folder import Cadence, begin
@@ -254,3 +259,71 @@ def test_every_update_has_minibatches_of_its_own(monkeypatch):
     assert len(seeds) > 40
     assert seeds == [hashed("update", 5, number) for number in range(len(seeds))]
     assert len(set(seeds)) == len(seeds)
+
+
+def demonstrated(world, rewards=(1.0, 1.0, 1.0)):
+    """One episode that ends, of actions beyond the bounds."""
+    steps, size = len(rewards), world.observation_size
+    action = 9 * torch.ones(steps, world.action.size, dtype=torch.float64)
+    return [Episode(torch.zeros(steps + 1, size).double(), action, torch.tensor(rewards).double(), True, False)]
+
+
+def test_returns_have_the_discount_of_their_phase():
+    world = PointMass(horizon=7)
+    phases = [Phase(cal_ql(gamma=g, n=2), steps=1, worlds=0, offline=1.0) for g in (0.5, 0.99)]
+    phases.append(Phase(sac(), worlds=1))
+    one = learner(*phases, world=world, data=demonstrated(world), interval=2)
+    returns = one.offline.columns["returns"]
+    assert returns.tolist() == [1.75, 1.5, 1]
+    one.step()
+    assert returns.tolist() == pytest.approx([2.9701, 1.99, 1])
+    again = learner(*phases, world=world, data=demonstrated(world), interval=2)
+    again.load_state_dict(copy.deepcopy(one.state_dict()))
+    assert torch.equal(again.offline.columns["returns"], returns)
+    # a method that reads none leaves them
+    one.step()
+    assert one.method.name == "sac" and returns.tolist() == pytest.approx([2.9701, 1.99, 1])
+
+
+@pytest.mark.parametrize("head", [TanhGaussian, StateTanhGaussian])
+def test_td3_bc_learns_with_either_head_and_leaves_what_it_does_not_reach(head):
+    world = Pendulum(horizon=5)
+    control = Control(world, head=head, width=8)
+    settings = {"batch": 8, "interval": 20, "hidden": (8,), "capacity": 64, "lr": 1e-2, "data": demonstrated(world)}
+    one = Learner(control, world, [Phase(td3_bc(weight=0.0), worlds=0, offline=1.0)], **settings)
+    before = {name: weight.clone() for name, weight in control.state_dict().items()}
+    first, last = one.step(), list(one.run(6))[-1]
+    assert last["imitation"] < 0.5 * first["imitation"]
+    assert not torch.equal(control.actor.biases[-1], before["actor.biases.2"])
+    if head is TanhGaussian:
+        assert torch.equal(control.head.log_std, before["head.log_std"])
+
+
+def test_td3_bc_needs_continuous_actions():
+    world = Menu(PointMass(horizon=5), compass(5))
+    with pytest.raises(UserError, match="td3_bc needs a policy that has an action without noise that is continuous"):
+        Learner(Control(world, width=8), world, [Phase(td3_bc())])
+
+
+def test_learning_stops_where_it_is_not_finite():
+    world = PointMass(horizon=7)
+    broken = demonstrated(world, rewards=(1.0, math.nan))
+    one = learner(Phase(td3_bc(), worlds=0, offline=1.0), world=world, data=broken, interval=2)
+    steps = one.run(5)
+    assert math.isnan(next(steps)["loss/critic"])
+    with pytest.raises(UserError, match=r"not finite at step 1 .*loss/critic nan.* lower --lr"):
+        next(steps)
+    assert one.steps_done == 1
+
+
+def test_pixels_of_a_world_are_stored_as_it_says():
+    class Pixels(PointMass):
+        observation_dtype = torch.uint8
+
+        def observe(self, state):
+            return (100 * state + 128).round().clamp(0, 255)
+
+    one = learner(Phase(sac(), anything=8, warmup=4), world=Pixels(horizon=7), data=())
+    list(one.run(2))
+    assert one.buffer.columns["observation"].dtype == torch.uint8
+    assert one.buffer.columns["observation"][:8].float().std() > 1

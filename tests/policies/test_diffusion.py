@@ -22,6 +22,7 @@ RULES = {
     "ddim": {"rule": ddim(0.4), "prediction": V},
     "flow_sde": {"rule": flow_sde(0.7), "schedule": FLOW, "prediction": VELOCITY},
     "shifted": {"rule": flow_sde(0.7), "schedule": RectifiedFlow(shift=3.0), "prediction": VELOCITY},
+    "shifted to the data": {"rule": flow_sde(0.7), "schedule": RectifiedFlow(shift=0.3), "prediction": VELOCITY},
     "dance_sde": {"rule": dance_sde(0.3), "schedule": FLOW, "prediction": VELOCITY},
     "cps": {"rule": cps(0.5), "schedule": FLOW, "prediction": X0},
     "window": {"rule": between(0.3, 0.8, flow_sde(0.7)), "schedule": FLOW, "prediction": VELOCITY},
@@ -227,6 +228,19 @@ def test_an_ode_makes_no_decisions():
     assert (logp == 0).all()
 
 
+@pytest.mark.parametrize("shift", [0.05, 0.3, 1.7, 20.0])
+def test_every_shift_has_samples_and_gradients(shift):
+    """Steps that begin at t = 1 have the noise of their rule, so densities, states and gradients stay finite."""
+    policy = small(shape=(2,), rule=flow_sde(0.7), schedule=RectifiedFlow(shift), prediction=VELOCITY, steps=10)
+    rollouts = policy.sample(problems(0, 1), group=2, seed=1)
+    assert rollouts.mask.all() and rollouts.trace["states"].abs().max() < 100
+    logp = policy.log_prob(rollouts)
+    assert (logp - rollouts.logp_old).abs().max() < 1e-6
+    logp.sum().backward()
+    assert all(p.grad.isfinite().all() for p in policy.parameters())
+    assert policy.denoiser.enter.weight.grad.abs().max() > 1e-3
+
+
 # Guidance ----------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +271,7 @@ def test_guidance_is_in_the_sampler_and_in_the_score():
         (lambda: small().sample([], 1, 0), "0 problems"),
         (lambda: small().demonstrate(problems(1), 0), r"no answer of shape \(8, 8\)"),
         (lambda: small(schedule=FLOW, prediction=EPS), "says nothing about the data"),
+        (lambda: small(schedule=RectifiedFlow(shift=0.3), prediction=EPS), "says nothing about the data"),
         (lambda: small(rule=flow_sde(0.7)), "rectified flow"),
         (lambda: small().kl(small().sample(problems(0), 1, 0), small(steps=9)), "4 steps and its reference 9"),
     ],

@@ -151,6 +151,37 @@ def test_schedules():
         assert schedule.weights(t(0.0))[1] == 0
 
 
+SHIFTS = (0.05, 0.1, 0.3, 0.7, 1.0, 1.7, 3.0, 6.2, 20.0)
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 28, 1000])
+def test_every_shift_begins_at_noise_and_ends_at_data(shift, steps):
+    schedule = RectifiedFlow(shift)
+    times = schedule.times(steps)
+    assert (times[0], times[-1]) == (1, 0) and (times.diff() < 0).all()
+    now, then = times[:-1], times[1:]
+    sde = flow_sde(0.7)(schedule, now, then)
+    # the divisor of the first step is 1 - t' = δ, so its noise is a, whatever the step's length
+    assert float(sde.s[0]) == pytest.approx(0.7, abs=1e-12)
+    assert float(sde.w1[0]) == pytest.approx(float(then[0]) - 0.245, abs=1e-12)
+    for rule in (flow_sde(0.7), dance_sde(0.3), ddim(0.5), ddpm(), cps(0.5), ode()):
+        weights = rule(schedule, now, then)
+        assert all(w.isfinite().all() for w in weights), rule.name
+        for one, whole in zip(between(0.0, 1.0, rule)(schedule, now, then), weights, strict=True):
+            assert torch.equal(one, whole), rule.name
+
+
+@pytest.mark.parametrize("miss", [-1e-7, -1e-16, 0.0, 2e-16, 1e-7])
+def test_times_that_miss_a_bound_by_their_rounding_are_on_it(miss):
+    now, then = t(1 + miss, 0.6), t(0.6, 0.3)
+    assert float(flow_sde(0.7)(FLOW, now, then).s[0]) == pytest.approx(0.7, abs=1e-6)
+    # 0.6 + miss is where the window begins or ends: a step from there is inside only if it ends there
+    here = t(0.6 + miss), t(0.3)
+    assert float(between(0.2, 0.6, dance_sde(0.4))(FLOW, *here).s) > 0
+    assert float(between(0.6, 0.9, dance_sde(0.4))(FLOW, *here).s) == 0
+
+
 @pytest.mark.parametrize(
     ("prediction", "target"),
     # x0 = 2, x1 = -.5, α = .6, σ = .3 (not variance-preserving, so that α² + σ² must be divided by)
@@ -175,6 +206,8 @@ def test_predictions_there_and_back(prediction: Prediction, target):
         (lambda: weights(flow_sde(0.7), Cosine(), 0.8, 0.5), "rectified flow"),
         (lambda: weights(dance_sde(0.7), Cosine(), 0.8, 0.5), "rectified flow"),
         (lambda: Cosine(last=0.0), "between 0 and 1"),
+        (lambda: RectifiedFlow(shift=0.0), "positive number"),
+        (lambda: RectifiedFlow(shift=math.nan), "positive number"),
         (lambda: FLOW.times(0), "at least one step"),
     ],
 )

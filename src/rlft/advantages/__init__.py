@@ -4,7 +4,7 @@ A NaN reward is a row that could not be scored. Statistics pass over it, and its
 out of the update.
 """
 
-from rlft.advantages.gae import gae, gae_scan, return_to_go
+from rlft.advantages.gae import gae, gae_scan, past_cuts, return_to_go
 from rlft.advantages.group import (
     at_least,
     batch_baseline,
@@ -35,6 +35,7 @@ __all__ = [
     "kl_in_reward",
     "leave_one_out",
     "overlong",
+    "past_cuts",
     "per_batch",
     "per_group",
     "return_to_go",

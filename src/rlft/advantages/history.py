@@ -20,6 +20,9 @@ class PromptStatistics:
 
     Each prompt keeps its last `buffer` rewards. A = (R - mean) / (std + 1e-6) over the prompt's buffer, this step's
     rewards included, once it holds `at_least`; before that over the batch. The same prompt is the same `input`.
+
+    All of this step's rewards of a prompt count, also where they are more than `buffer`: then its statistics are the
+    step's own, and its advantages have mean 0. The official code counts the last `buffer` of them alone.
     """
 
     def __init__(self, buffer: int = 16, at_least: int = 16):
@@ -31,14 +34,14 @@ class PromptStatistics:
         rewards, place = everyone(rollouts.rewards, rollouts, runtime)
         keys = torch.tensor([hashed(problem.input) for problem in rollouts.problems], dtype=torch.int64)
         prompts, _ = everyone(keys.to(rewards.device), rollouts, runtime)
-        for prompt, reward in zip(prompts.tolist(), rewards.tolist(), strict=True):
-            if reward == reward:  # not NaN
-                self.history.setdefault(prompt, deque(maxlen=self.buffer)).append(reward)
         advantages = batch_normalised(rewards[None], correction=0)[0]
         for prompt in prompts.unique().tolist():
-            seen = torch.tensor(self.history.get(prompt, ()), dtype=torch.float64)
+            rows = prompts == prompt
+            new = [reward for reward in rewards[rows].tolist() if reward == reward]  # not NaN
+            remembered = self.history.setdefault(prompt, deque(maxlen=self.buffer))
+            seen = torch.tensor([*remembered, *new][-max(self.buffer, len(new)) :], dtype=torch.float64)
+            remembered.extend(new)
             if len(seen) >= self.at_least:
-                rows = prompts == prompt
                 scaled = (rewards[rows].double() - seen.mean()) / (seen.std(correction=0) + 1e-6)
                 advantages[rows] = scaled.to(advantages.dtype)
         return advantages[place]

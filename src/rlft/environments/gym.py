@@ -6,7 +6,8 @@ the data that nobody played. Here an instance is reset when asked and never othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
+from rlft.environments._gym_noise import reseed, reseed_others, unseeded, watched
 from rlft.environments.protocol import Box, Discrete, Space, Step
 from rlft.types import UserError
 
@@ -21,8 +23,10 @@ from rlft.types import UserError
 class Gymnasium:
     """`Gymnasium("CartPole-v1")`: the environment with this id, batched.
 
-    The start comes from `reset(seed=key mod 2³¹)`; at the first step the instance's generator is seeded again from the
-    row's key, so that rows with the same start meet different noise, and again where a row's key changes on the way.
+    The start comes from `reset(seed=key mod 2³¹)`; at the first step the instance's generators are seeded again from
+    the row's key, so that rows with the same start meet different noise, and again where a row's key changes on the
+    way. These are `np_random` and all that the world, its wrappers and its spaces keep; a world that draws from
+    elsewhere is warned of when that is first seen.
     Observations are flattened to one vector (`gymnasium.spaces.flatten`) in float64. Actions: a Box with finite bounds,
     or Discrete.
 
@@ -41,6 +45,7 @@ class Gymnasium:
         self._tickets: list[int] = []
         self._seeded: list[int | None] = []
         self._issued = 0
+        self._unwatched = {"reset", "step"}
         first = self._instance(0)
         self.horizon: int = self._limit(first)
         self._observations, self._actions = first.observation_space, first.action_space
@@ -50,6 +55,16 @@ class Gymnasium:
     @property
     def name(self) -> str:
         return self.id
+
+    @property
+    def native(self) -> Any:
+        """The space of observations as Gymnasium has it."""
+        return self._observations
+
+    @property
+    def observation_dtype(self) -> torch.dtype:
+        """uint8 of pixels, else float64."""
+        return torch.uint8 if all(leaf.dtype == np.uint8 for leaf in _leaves(self._observations)) else torch.float64
 
     def __repr__(self) -> str:
         return f"Gymnasium({self.id!r}, options={self.options!r})"
@@ -61,9 +76,8 @@ class Gymnasium:
     def reset(self, keys: Int[Tensor, "N"]) -> Float[Tensor, "N S"]:
         rows = []
         for slot, key in enumerate(keys.tolist()):
-            observation, _ = self._instance(slot).reset(seed=key % 2**31)
+            rows.append(self._row(slot, self._started(slot, key % 2**31)))
             self._seeded[slot] = None
-            rows.append(self._row(slot, observation))
         return torch.from_numpy(np.stack(rows)).to(keys.device)
 
     def observe(self, state: Float[Tensor, "N S"]) -> Float[Tensor, "N O"]:
@@ -74,12 +88,38 @@ class Gymnasium:
         for (slot, ticket), act, key in zip(state[:, :2].tolist(), self._native(action), keys.tolist(), strict=True):
             world = self._claim(int(slot), int(ticket))
             if key != self._seeded[int(slot)]:
-                world.unwrapped.np_random, self._seeded[int(slot)] = np.random.default_rng(key), key
-            observation, reward, terminated, truncated, _ = world.step(act)
+                reseed(world, key)
+                self._seeded[int(slot)] = key
+            observation, reward, terminated, truncated, _ = self._watched("step", partial(world.step, act))
             rows.append(self._row(int(slot), observation))
-            ends.append((float(reward), float(terminated), float(truncated and not terminated)))
+            ends.append((self._paid(reward), float(terminated), float(truncated and not terminated)))
         reward, terminated, truncated = torch.tensor(ends, dtype=torch.float64, device=state.device).unbind(dim=1)
         return Step(torch.from_numpy(np.stack(rows)).to(state), reward, terminated.bool(), truncated.bool())
+
+    def _started(self, slot: int, seed: int) -> Any:
+        """The first observation of the instance in this slot, from this seed; twice the first time, to compare."""
+        world, first = self._instance(slot), "reset" in self._unwatched
+        starts = []
+        for _ in range(2 if first else 1):
+            reseed_others(world, seed)
+            starts.append(self._watched("reset", partial(world.reset, seed=seed))[0])
+        flat = [self._row(slot, start)[2:] for start in starts]
+        if first and not np.array_equal(*flat, equal_nan=True):
+            unseeded(self.id)
+        return starts[-1]
+
+    def _watched(self, what: str, act: Callable[[], Any]) -> Any:
+        """What `act` returns; the first time it is seen whether it draws from what is not the row's."""
+        if what not in self._unwatched:
+            return act()
+        self._unwatched.discard(what)
+        return watched(self.id, act)
+
+    def _paid(self, reward: Any) -> float:
+        """A reward as a number; one in an array of a single number too."""
+        if np.size(reward) != 1:
+            raise UserError(f"{self.id} pays rewards of shape {np.shape(reward)}; expected one number for each step")
+        return float(np.asarray(reward).item())
 
     def _instance(self, slot: int) -> Any:
         while len(self._pool) <= slot:
@@ -136,6 +176,17 @@ class Gymnasium:
         raise UserError(f"actions of {self.id} are {space}; expected Box or Discrete")
 
 
+def _leaves(space: Any) -> list[Any]:
+    """The spaces without parts that a space is made of."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict):
+        return [leaf for part in space.spaces.values() for leaf in _leaves(part)]
+    if isinstance(space, spaces.Tuple):
+        return [leaf for part in space.spaces for leaf in _leaves(part)]
+    return [space]
+
+
 def _make(id: str, options: Mapping[str, Any]) -> Any:
     try:
         import gymnasium
@@ -145,3 +196,8 @@ def _make(id: str, options: Mapping[str, Any]) -> Any:
         return gymnasium.make(id, disable_env_checker=True, **options)
     except gymnasium.error.Error as error:
         raise UserError(f"gymnasium cannot make {id!r}: {error}") from error
+    except ImportError as error:
+        raise UserError(f"gymnasium cannot make {id!r}: {error}; install the package that has this world") from error
+    except Exception as error:  # a foreign constructor, and what it is given is the user's
+        told = f"{type(error).__name__}: {error}"
+        raise UserError(f"gymnasium cannot make {id!r} with {dict(options)}: {told}") from error

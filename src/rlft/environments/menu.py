@@ -29,6 +29,11 @@ def _tidy(x: float) -> float:
     return round(x, 15) + 0.0
 
 
+def innermost(environment: Environment) -> Environment:
+    """The environment that a menu, or a menu of a menu, was made of; another one itself."""
+    return innermost(environment.inner) if isinstance(environment, Menu) else environment
+
+
 @dataclass(frozen=True)
 class Menu(Generic[World]):
     """The inner environment, with action i standing for `choices[i]`; states, starts and rewards are unchanged."""

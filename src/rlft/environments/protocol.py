@@ -67,6 +67,10 @@ class Discrete:
         if self.n < 2:
             raise UserError(f"a Discrete space needs at least 2 actions, not {self.n}")
 
+    def holds(self, action: Int[Tensor, "*N 1"]) -> bool:
+        """Whether all of these are among its actions."""
+        return bool(((action >= 0) & (action < self.n)).all())
+
     def unit(self, action: Int[Tensor, "*N 1"]) -> Int[Tensor, "*N 1"]:
         """The numbers themselves."""
         return action
@@ -116,6 +120,26 @@ class Environment(Protocol):
 
     def step(self, state: Float[Tensor, "N S"], action: Num[Tensor, "N A"], t: int, keys: Int[Tensor, "N"]) -> Step:
         """Act at step number `t` (from 0); the keys are those of the rows, for noise during the episode."""
+        ...
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """An environment whose observations are of a narrower type than the float64 it gives them in: pixels, say."""
+
+    @property
+    def observation_dtype(self) -> torch.dtype:
+        """In which nothing of them is lost."""
+        ...
+
+
+@runtime_checkable
+class Native(Protocol):
+    """An environment of Gymnasium's, or one around such: data of others come in its spaces."""
+
+    @property
+    def native(self) -> Any:
+        """The `gymnasium.Space` of its observations, before they were flattened."""
         ...
 
 

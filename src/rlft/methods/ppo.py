@@ -7,6 +7,11 @@ two updates with optimisers of their own. A KL to the reference, if any, is paid
     A_d  = GAE(gamma, lam) of r and V, whitened over the batch;    returns = A_d + V_d before whitening
     loss = mean_d -min(r A_d, clip(r, 1-clip, 1+clip) A_d)
     value loss = mean_d 1/2 max((V - returns)², (V_old + clip(V - V_old, ±value_clip) - returns)²)
+
+A row that its world cut off is bootstrapped, and goes on as the batch's other rows do (`advantages.past_cuts`). The
+horizon is a cut too for a critic without a clock; one that sees it takes the horizon for the end
+(`policies.control.policy`).
+Methods without a critic take every cut for an end.
 """
 
 from rlft.advantages import gae

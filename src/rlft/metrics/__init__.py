@@ -1,7 +1,8 @@
 """Sequence metrics on token ids: pure tensor functions of candidates, references and masks, for any device.
 
 `bleu` (sentence, prefix, corpus), `ngrams` (GLEU, ROUGE-N, chrF, distinct-n, repetition, self-BLEU), `alignment`
-(ROUGE-L, edit distance), `cider`; `text` makes ids of strings; `counts` says who counts. Not rewards, and no model.
+(ROUGE-L, edit distance), `cider`; `text` makes ids of strings, and `summaries` scores strings (ROUGE-Lsum); `counts`
+says who counts. Not rewards, and no model.
 """
 
 from rlft.metrics.alignment import edit_distance, edit_similarity, rouge_l, wer
@@ -9,6 +10,7 @@ from rlft.metrics.bleu import bleu_of_stats, bleu_stats, corpus_bleu, prefix_ble
 from rlft.metrics.cider import cider_d
 from rlft.metrics.counts import NUMBA, NUMPY, TORCH, Backend
 from rlft.metrics.ngrams import PRF, chrf, distinct_n, gleu, repetition, rouge_n, self_bleu
+from rlft.metrics.summaries import rouge_lsum
 from rlft.metrics.text import characters, corpus_chrf, ids, mteval_13a, padded, text_chrf, whitespace
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "prefix_bleu",
     "repetition",
     "rouge_l",
+    "rouge_lsum",
     "rouge_n",
     "self_bleu",
     "sentence_bleu",

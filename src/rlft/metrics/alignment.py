@@ -37,7 +37,10 @@ def edit_distance(
     reference_mask: Tensor | None = None,
     group_size: int = 1,
 ) -> Int[Tensor, "B R"]:
-    """Levenshtein distance: least insertions, deletions and substitutions, to each reference."""
+    """Levenshtein distance: least insertions, deletions and substitutions, to each reference.
+
+    To an absent one it is the candidate's length; where there is none, that is the only column.
+    """
     return _Pairs(candidates, references, candidate_mask, reference_mask, group_size).edits()
 
 
@@ -67,7 +70,7 @@ def edit_similarity(
     reference_mask: Tensor | None = None,
     group_size: int = 1,
 ) -> Float[Tensor, "B"]:
-    """1 - edit distance / max(c, r), best reference; 1 for two empty sequences, in [0, 1]."""
+    """1 - edit distance / max(c, r), best reference; 1 for two empty sequences, 0 without references, in [0, 1]."""
     pairs = _Pairs(candidates, references, candidate_mask, reference_mask, group_size)
     longer = torch.maximum(pairs.lengths, pairs.length[:, None]).clamp(min=1)
     return (1 - pairs.edits().double() / longer).amax(1)

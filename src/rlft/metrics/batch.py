@@ -2,7 +2,8 @@
 
 The letters of this package: B candidates, R references of each, L columns, N the highest order of n-grams. A mask says
 which columns are tokens; what stands in the others is never read, and token id 0 is a token like any other. A masked
-column inside a sequence splits it: no n-gram reaches across. A reference without a single token is absent.
+column inside a sequence splits it: no n-gram reaches across. A reference without a single token is absent, and where
+there is none at all, one absent reference stands for them.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ class Batch:
 
     def pairs(self) -> Batch:
         """Every candidate with every one of its references alone, B·R rows in the order [B, R]."""
-        rows, references = self.candidates.shape[0], self.references.shape[1]
+        references = self.references.shape[1]
         if references == 1:
             return self
         mask = self.candidate_mask
         return Batch(
             self.candidates.repeat_interleave(references, 0),
-            self.spread(self.references).reshape(rows * references, 1, -1),
+            self.spread(self.references).flatten(0, 1)[:, None],
             None if mask is None else mask.repeat_interleave(references, 0),
-            None if self.reference_mask is None else self.spread(self.reference_mask).reshape(rows * references, 1, -1),
+            None if self.reference_mask is None else self.spread(self.reference_mask).flatten(0, 1)[:, None],
         )
 
 
@@ -81,7 +82,15 @@ def batch(
                 f"the mask of the {name} is {mask.dtype} {tuple(mask.shape)}; expected bool {tuple(tokens.shape)}, "
                 "True for tokens"
             )
+    if 0 in references.shape[1:]:
+        references, reference_mask = _absent(references)
     return Batch(candidates.long(), references.long(), candidate_mask, reference_mask, group_size)
+
+
+def _absent(references: Int[Tensor, "P R Lr"]) -> tuple[Int[Tensor, "P S Ls"], Bool[Tensor, "P S Ls"]]:
+    """References of which none has a column, as at least one with one column that is no token."""
+    shape = (len(references), max(references.shape[1], 1), max(references.shape[2], 1))
+    return references.new_zeros(shape), references.new_zeros(shape, dtype=torch.bool)
 
 
 def windows(mask: Bool[Tensor, "*S L"], orders: int) -> Int[Tensor, "*S N"]:

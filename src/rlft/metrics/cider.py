@@ -80,7 +80,7 @@ def _rarity(grams: _Grams, documents: int) -> Float[Tensor, "U"]:
     size = grams.size + 1
     df = torch.zeros(size, dtype=torch.long, device=each.device)
     df = df.scatter_add(0, torch.where(new, each, size - 1).flatten(), new.long().flatten())
-    return math.log(documents) - df.clamp(min=1).double().log()
+    return math.log(max(documents, 1)) - df.clamp(min=1).double().log()
 
 
 def _cosine(grams: _Grams, weights: Float[Tensor, "U"], group: int) -> Float[Tensor, "B R"]:

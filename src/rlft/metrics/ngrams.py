@@ -1,7 +1,8 @@
 """Scores made of n-gram overlap other than BLEU, and of the variety inside a completion or a group.
 
 Arguments as in `rlft.metrics.bleu`; all take token ids and masks and give float64. A score against several references
-is the best one's. What ROUGE and chrF call tokens is decided by whoever made the ids (`rlft.metrics.text`).
+is the best one's, and against none 0. What ROUGE and chrF call tokens is decided by whoever made the ids
+(`rlft.metrics.text`).
 """
 
 from __future__ import annotations
@@ -106,10 +107,10 @@ def chrf(
     is the score of strings and has chrF++ too.
     """
     given = batch(candidates, references, candidate_mask, reference_mask, group_size)
-    return mean_f(overlap(given, max_n, backend), beta)
+    return mean_f(overlap(given, max_n, backend), beta).amax(1)
 
 
-def mean_f(found: Overlap, beta: float) -> Float[Tensor, "B"]:
+def mean_f(found: Overlap, beta: float) -> Float[Tensor, "B R"]:
     """(1 + β²) P R / (β² P + R) with P and R averaged over the orders both have."""
     matches, ours, theirs = (counts.double() for counts in found)
     both = (ours > 0) & (theirs > 0)
@@ -117,7 +118,7 @@ def mean_f(found: Overlap, beta: float) -> Float[Tensor, "B"]:
     precision = (matches / ours.clamp(min=1) * both).sum(-1) / orders
     recall = (matches / theirs.clamp(min=1) * both).sum(-1) / orders
     below = beta**2 * precision + recall
-    return torch.where(below > 0, (1 + beta**2) * precision * recall / below.clamp(min=1e-300), 0.0).amax(1)
+    return torch.where(below > 0, (1 + beta**2) * precision * recall / below.clamp(min=1e-300), 0.0)
 
 
 def distinct_n(
@@ -153,7 +154,7 @@ def self_bleu(
     others = other + (other >= place[:, None]).long()
 
     def rest(values: Tensor) -> Tensor:
-        return values.reshape(-1, group_size, length)[:, others].reshape(rows, group_size - 1, length)
+        return values.reshape(rows // group_size, group_size, length)[:, others].reshape(rows, group_size - 1, length)
 
     mask = None if candidate_mask is None else rest(candidate_mask)
     return sentence_bleu(candidates, rest(candidates), candidate_mask=candidate_mask, reference_mask=mask, **settings)
@@ -182,6 +183,6 @@ def _distinct(tokens: Tensor, mask: Tensor | None, n: int, group: int) -> tuple[
     if tokens.shape[0] % group:
         raise UserError(f"{tokens.shape[0]} rows are not groups of {group}")
     grams, whole = gram_ranks(tokens, torch.ones_like(tokens, dtype=torch.bool) if mask is None else mask, n)
-    pooled = torch.where(whole, grams, -1).reshape(tokens.shape[0] // group, -1).sort(-1).values
+    pooled = torch.where(whole, grams, -1).reshape(tokens.shape[0] // group, group * tokens.shape[1]).sort(-1).values
     new = torch.cat([pooled[:, :1] >= 0, pooled[:, 1:] != pooled[:, :-1]], 1)
     return new.sum(-1).double(), (pooled >= 0).sum(-1).double()

@@ -119,20 +119,27 @@ def text_chrf(
     beta: float = 2.0,
 ) -> Float[Tensor, "B"]:
     """chrF of strings, with word_order=2 chrF++ (Popović 2017, W17-4770); sacrebleu's, on a scale to 1."""
-    return mean_f(_chrf_overlap(candidates, references, max_n, word_order), beta)
+    return mean_f(_chrf_overlap(candidates, references, max_n, word_order), beta).amax(1)
 
 
 def corpus_chrf(
     candidates: Sequence[str],
-    references: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
     *,
     max_n: int = 6,
     word_order: int = 0,
     beta: float = 2.0,
 ) -> Float[Tensor, ""]:
-    """chrF of all rows together, one reference each: n-grams are added before anything is divided; sacrebleu's."""
+    """chrF of all rows together: n-grams are added before anything is divided; sacrebleu's.
+
+    Of several references a row counts against the one with its own best chrF, the first of equals. A candidate's
+    n-grams of an order that its reference is too short for do not count.
+    """
     found = _chrf_overlap(candidates, references, max_n, word_order)
-    return mean_f(Overlap(*(counts.sum(0, keepdim=True) for counts in found)), beta)[0]
+    found = found._replace(candidate=found.candidate * (found.reference > 0))
+    chosen = mean_f(found, beta).argmax(1)
+    rows = torch.arange(len(chosen), device=chosen.device)
+    return mean_f(Overlap(*(counts[rows, chosen].sum(0)[None, None] for counts in found)), beta)[0, 0]
 
 
 def _chrf_overlap(

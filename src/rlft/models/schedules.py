@@ -28,8 +28,12 @@ class Schedule(Protocol):
         ...
 
     def times(self, steps: int) -> Float[Tensor, "K1"]:
-        """steps + 1 times in float64, from 1 down to exactly 0."""
+        """steps + 1 times in float64, from exactly 1 down to exactly 0."""
         ...
+
+
+# Times that others computed, in float32 say, miss a bound by their rounding: this close they stand on it.
+ROUNDING = 1e-6
 
 
 def _uniform_times(steps: int) -> Float[Tensor, "K1"]:
@@ -74,6 +78,10 @@ class RectifiedFlow:
 
     shift: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.shift < math.inf:
+            raise UserError(f"RectifiedFlow(shift={self.shift}): the shift is a positive number; 1 is none")
+
     def weights(self, t: Float[Tensor, "*B"]) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
         """(α, σ) at time t."""
         return 1 - t, t
@@ -81,7 +89,9 @@ class RectifiedFlow:
     def times(self, steps: int) -> Float[Tensor, "K1"]:
         """From 1 to 0, evenly spaced before the shift."""
         t = _uniform_times(steps)
-        return self.shift * t / (1 + (self.shift - 1) * t)
+        shifted = self.shift * t / (1 + (self.shift - 1) * t)
+        shifted[0] = 1  # which the quotient misses by a rounding for many a shift
+        return shifted
 
 
 @dataclass(frozen=True)

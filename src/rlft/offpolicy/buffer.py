@@ -5,15 +5,17 @@ B windows of H steps, O and A numbers of an observation and an action; N steps o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
-from rlft.environments.protocol import Episode, Space
+from rlft.environments.protocol import Discrete, Episode, Space
 from rlft.types import UserError
 
 _NONE = -1
@@ -58,8 +60,13 @@ class Buffer:
     where the ring is being written, whatever the order in which worlds were stepped. A window at the end of what has
     been played so far is a shorter one, bootstrapped from where it stopped.
 
-    gamma    discount of the Monte-Carlo returns, which `credit` fills in; None keeps none, and they are -inf
-    dtype    of observations, rewards and continuous actions
+    gamma         discount of the Monte-Carlo returns, which `credit` fills in; None keeps none, and they are -inf
+    dtype         of observations, rewards and continuous actions, as windows give them
+    observations  how observations are stored; None as windows give them. torch.uint8 takes pixels in a quarter of the
+                  room of float32, and nothing but whole numbers from 0 to 255
+
+    Actions outside the box are taken for those that were executed, which are at its bounds. UserError, before anything
+    is allocated, where the device has not the memory for all steps.
     """
 
     def __init__(
@@ -70,21 +77,23 @@ class Buffer:
         *,
         gamma: float | None = None,
         dtype: torch.dtype = torch.float32,
+        observations: torch.dtype | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         if capacity < 1:
             raise UserError(f"a buffer holds at least one step, not {capacity}")
-        self.capacity, self.action, self.gamma = capacity, action, gamma
+        self.capacity, self.action, self.gamma, self.dtype = capacity, action, gamma, dtype
         actions = action.dtype if not action.dtype.is_floating_point else dtype
-        shapes = {
-            "observation": ((observation_size,), dtype),
+        shapes: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+            "observation": ((observation_size,), observations or dtype),
             "action": ((action.size,), actions),
             "reward": ((), dtype),
-            "next_observation": ((observation_size,), dtype),
+            "next_observation": ((observation_size,), observations or dtype),
             "terminated": ((), torch.bool),
             "returns": ((), dtype),
             "follow": ((), torch.int64),
         }
+        _check_room(capacity, sum(math.prod(s) * t.itemsize for s, t in shapes.values()), torch.device(device))
         self.columns = {n: torch.zeros(capacity, *s, dtype=t, device=device) for n, (s, t) in shapes.items()}
         self.added = 0
 
@@ -117,20 +126,50 @@ class Buffer:
         self.columns["follow"][after[linked]] = slots[linked]
         new = {"observation": observation, "action": action, "reward": reward, "terminated": terminated}
         for name, values in {**new, "next_observation": next_observation}.items():
-            self.columns[name][slots] = values.to(self.columns[name])
+            self.columns[name][slots] = self._stored(name, values)
         self.columns["returns"][slots] = -torch.inf
         self.columns["follow"][slots] = _NONE
         self.added += count
         return slots
 
-    def credit(self, slots: Int[Tensor, "T"]) -> None:
-        """Fill in the returns of one finished episode, given the slots of all its steps, while none is overwritten.
+    def _stored(self, name: str, values: Tensor) -> Tensor:
+        """Values as a column keeps them; UserError where it cannot."""
+        column = self.columns[name]
+        if name == "action" and values.is_floating_point():
+            return values.to(column).clamp(-1, 1)
+        kept = values.to(column)
+        if not column.is_floating_point() and not torch.equal(kept.to(values.dtype), values):
+            least, most = torch.iinfo(column.dtype).min, torch.iinfo(column.dtype).max
+            raise UserError(f"{name}s are stored as {column.dtype}, whole numbers from {least} to {most}; got others")
+        return kept
 
-        Of an episode that was cut off nobody knows what would have come, and its returns stay -inf.
+    def credit(self, slots: Int[Tensor, "T"]) -> None:
+        """Fill in the returns of one finished episode, given the slots that its steps were written to, all of them.
+
+        Its first steps may have been written over since, by its own or by other worlds' steps. Each step that is left
+        leads to the slot of the next; so they are found from the last one backwards, and no other step is touched. Of
+        an episode that was cut off nobody knows what would have come, and its returns stay -inf.
         """
-        if self.gamma is None or len(slots) > self.capacity or not bool(self.columns["terminated"][slots[-1]]):
+        if self.gamma is None or not bool(self.columns["terminated"][slots[-1]]):
             return
-        self.columns["returns"][slots] = to_go(self.columns["reward"][slots], self.gamma)
+        leads = self.columns["follow"][slots[:-1]] == slots[1:]
+        left = slots[len(slots) - 1 - int(leads.flip(0).long().cumprod(0).sum()) :]
+        self.columns["returns"][left] = to_go(self.columns["reward"][left], self.gamma)
+
+    def discount(self, gamma: float) -> None:
+        """Returns of another discount from now on, of the steps that are here already too."""
+        if gamma == self.gamma:
+            return
+        self.gamma = gamma
+        age = torch.arange(self.added - len(self), self.added).flip(0) % self.capacity
+        reward, follow = self.columns["reward"].double().tolist(), self.columns["follow"].tolist()
+        ended, returns = self.columns["terminated"].tolist(), [-math.inf] * self.capacity
+        for slot in age.tolist():  # the newest first: what follows a step is newer
+            if ended[slot]:
+                returns[slot] = reward[slot]
+            elif follow[slot] != _NONE:
+                returns[slot] = reward[slot] + gamma * returns[follow[slot]]
+        self.columns["returns"][:] = torch.tensor(returns, dtype=torch.float64).to(self.columns["returns"])
 
     def extend(self, episodes: Sequence[Episode]) -> None:
         """Add whole episodes, whose actions are in the environment's own units."""
@@ -139,6 +178,8 @@ class Buffer:
             last[-1] = episode.terminated
             if len(seen) != len(episode) + 1:
                 raise UserError(f"an episode of {len(episode)} steps needs one observation more; it has {len(seen)}")
+            if isinstance(self.action, Discrete) and not self.action.holds(episode.actions):
+                raise UserError(f"an episode has actions outside 0 … {self.action.n - 1}; actions count from 0")
             alone = torch.full((len(episode),), _NONE, device=self.device)
             slots = self.add(seen[:-1], self.action.unit(episode.actions), episode.rewards, seen[1:], last, alone)
             self.columns["follow"][slots[:-1]] = slots[1:]
@@ -166,7 +207,8 @@ class Buffer:
             action, reward = action * on[:, :chunk, None], reward * on
         last = slots[-1]
         ends = {"next_observation": held["next_observation"][last], "terminated": held["terminated"][last]}
-        first = {"observation": held["observation"][slot], "returns": held["returns"][slot]}
+        ends["next_observation"] = ends["next_observation"].to(self.dtype)
+        first = {"observation": held["observation"][slot].to(self.dtype), "returns": held["returns"][slot]}
         return Batch(action=action, reward=reward, valid=on, **ends, **first)
 
     def fingerprint(self) -> str:
@@ -214,6 +256,34 @@ class Mixed:
         if given < count:
             parts.append(self.online.sample(count - given, generator, steps, chunk))
         return Batch.concat(parts)
+
+
+def _check_room(steps: int, each: int, device: torch.device) -> None:
+    """Whether `steps` of `each` bytes fit into the device's memory, where it says how much is free."""
+    free = free_memory(device)
+    if free is not None and steps * each > free:
+        raise UserError(
+            f"a buffer of {steps:,} steps of {each:,} bytes needs {steps * each / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+            f"of {device} are free: lower the capacity to {max(int(0.8 * free / each), 1):,} or less, or store pixels "
+            "as torch.uint8"
+        )
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be allocated there; None where nobody says."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != "cpu":
+        return None
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        if limit.is_file() and limit.read_text().strip() != "max":
+            found.append(int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):
+        return None
+    return min(found, default=None)
 
 
 def to_go(reward: Float[Tensor, "T"], gamma: float) -> Float[Tensor, "T"]:

@@ -109,7 +109,7 @@ class Collector:
 
     @torch.no_grad()
     def _drawn(self, policy: Acting, decision: int) -> Num[Tensor, "n h A"]:
-        observation = self.seen.to(self.buffer.columns["observation"].dtype)
+        observation = self.seen.to(self.buffer.dtype)
         return policy.act(observation, self.noise.at(policy.noise, decision)[self.alive])
 
     def _anything(self, chunk: int, decision: int) -> Num[Tensor, "n h A"]:

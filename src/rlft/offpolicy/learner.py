@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlft.environments.protocol import Environment, Episode
+from rlft.environments.menu import innermost
+from rlft.environments.protocol import Environment, Episode, Stored
 from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.offpolicy.buffer import Buffer, Mixed
@@ -27,7 +28,7 @@ from rlft.offpolicy.collector import Collector
 from rlft.offpolicy.method import Agent, Descent, Fit, OffPolicy
 from rlft.runtime.local import Local
 from rlft.tasks.starts import Starts
-from rlft.training.ledger import Ledger, Metrics
+from rlft.training.ledger import Ledger, Metrics, check_finite
 from rlft.training.stream import Stream
 from rlft.types import Problem, Reward, Rollouts, Runtime, Task, UserError
 from rlft.types.acting import Acting
@@ -79,7 +80,8 @@ class Learner:
     phases                one after the other; a single method is one phase of one world
     data                  episodes to learn from, for phases with a share of `offline`
     task                  starts to play; by default those of the environment, without end
-    capacity              environment steps the buffer holds, on the device of the policy
+    capacity              environment steps the buffer holds, on the device of the policy; observations are stored in
+                          the environment's own type where it says one (pixels)
     batch                 windows of an update
     interval              environment steps (without worlds: updates) of one step, which is a line of metrics
     hidden                layers of the critics
@@ -107,18 +109,22 @@ class Learner:
         dtype: torch.dtype = torch.float32,
         optimizer: Optimizer = adam,
         seed: int = 0,
-        seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None,
         runtime: Runtime | None = None,
     ) -> None:
         self.policy, self.environment, self.phases = policy, environment, tuple(phases)
         self.task: Task = task or Starts(environment)
-        self.reward, self.batch, self.interval, self.lr, self.seed, self.seen = reward, batch, interval, lr, seed, seen
+        self.reward, self.batch, self.interval, self.lr, self.seed = reward, batch, interval, lr, seed
+        # Called with each batch of rewarded rollouts and the reward's parts: a run logs samples so.
+        self.seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None
         self.runtime: Runtime = runtime or Local()
         _check(self)
         device = next(policy.parameters()).device
         self.agent = Agent(policy, environment, _union(self.phases), hidden=list(hidden), seed=seed).to(device)
         gammas = [phase.method.gamma for phase in self.phases if phase.method.gamma is not None]
-        about: dict[str, Any] = {"gamma": max(gammas, default=None), "dtype": dtype, "device": device}
+        about: dict[str, Any] = {"gamma": next(iter(gammas), None), "dtype": dtype, "device": device}
+        inner = innermost(environment)
+        narrow = isinstance(inner, Stored) and not inner.observation_dtype.is_floating_point
+        about["observations"] = inner.observation_dtype if isinstance(inner, Stored) and narrow else None
         size, space = environment.observation_size, environment.action
         self.buffer = Buffer(capacity, size, space, **about)
         self.offline = Buffer(max(sum(map(len, data)), 1), size, space, **about) if data else None
@@ -142,9 +148,14 @@ class Learner:
         return self.phase.method
 
     def run(self, steps: int) -> Iterator[Metrics]:
-        """Learn until `steps` steps are done in all, yielding each one's metrics."""
+        """Learn until `steps` steps are done in all, yielding each one's metrics.
+
+        UserError after those of a step whose losses are not finite: nothing can be learned from then on.
+        """
         while self.steps_done < steps:
-            yield self.step()
+            metrics = self.step()
+            yield metrics
+            check_finite(metrics)
 
     def step(self) -> Metrics:
         """One step, or the rest of one that was interrupted; its metrics."""
@@ -214,7 +225,8 @@ class Learner:
     def descend(self, descent: Descent, fit: Fit) -> None:
         """One step of an optimiser, and of those of the duals whose constraint was measured."""
         parameters, optimizer = descent.parameters(self.agent), self.optimizers[descent.name]
-        gradients = torch.autograd.grad(fit.loss, parameters)
+        # a weight that the loss does not reach stays as it is: the deviation of a policy that learns by its centre
+        gradients = torch.autograd.grad(fit.loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()
@@ -233,6 +245,10 @@ class Learner:
         """Optimisers, worlds and counts for the phase that begins now; what goes on is left as it is."""
         phase = self.phase
         self._prepare(phase)
+        if phase.method.gamma is not None:
+            for buffer in (self.buffer, self.offline):
+                if buffer is not None:
+                    buffer.discount(phase.method.gamma)
         self.mixed = Mixed(self.offline, self.buffer, phase.offline)
         self.collector = Collector(self.environment, self.stream, self.buffer, max(phase.worlds, 1), self.seed)
         self.drawn = self.phase_updates = 0

@@ -1,7 +1,8 @@
 """Rewards from sequence metrics (`rlft.metrics`): closeness to reference texts, and variety. Whole batches at a time.
 
 References are a problem's answer: a text, or a list of texts. A row without one is not scored (NaN). The unit is always
-said: `tokenizer` is 13a, char, whitespace, or a function from a text to its tokens.
+said: `tokenizer` is 13a, char, whitespace, or a function from a text to its tokens. With `case=False` both are scored
+in lower case.
 
 `for_trl` and `for_verl` make functions for other trainers; those of TRL score token ids and decode nothing.
 """
@@ -36,6 +37,7 @@ def bleu(
     effective_order: bool | None = None,
     reference_length: ReferenceLength | None = None,
     max_n: int = 4,
+    case: bool = True,
 ) -> Reward:
     """Sentence BLEU in [0, 1], see `rlft.metrics.bleu`; by default sacrebleu's `sentence_score` over 100."""
     metric = partial(
@@ -46,32 +48,30 @@ def bleu(
         reference_length=reference_length,
         max_n=max_n,
     )
-    return _of_text(metric, tokenizer)
+    return _of_text(metric, tokenizer, case)
 
 
-def gleu(*, tokenizer: Tokenizer, max_n: int = 4) -> Reward:
+def gleu(*, tokenizer: Tokenizer, max_n: int = 4, case: bool = True) -> Reward:
     """GLEU in [0, 1], BLEU made for single sentences (arXiv:1609.08144); NLTK's."""
-    return _of_text(partial(metrics.gleu, max_n=max_n), tokenizer)
+    return _of_text(partial(metrics.gleu, max_n=max_n), tokenizer, case)
 
 
-def rouge(*, kind: int | Literal["L"], tokenizer: Tokenizer) -> Reward:
-    """The F of ROUGE-N (`kind=1`, 2 …) or of ROUGE-L (`kind="L"`), best reference."""
+def rouge(*, kind: int | Literal["L", "Lsum"], tokenizer: Tokenizer, case: bool = True) -> Reward:
+    """The F of ROUGE-N (`kind=1`, 2 …), of ROUGE-L (`kind="L"`), or of ROUGE-L of summaries whose sentences are lines
+    (`kind="Lsum"`), best reference. `rouge_score` scores lower case: `case=False`."""
+    if kind == "Lsum":
+        split = _tokenizer(tokenizer)
+        return _of_strings(lambda texts, targets: metrics.rouge_lsum(texts, targets, split).f, case)
     if kind == "L":
-        return _of_text(lambda **given: metrics.rouge_l(**given).f, tokenizer)
+        return _of_text(lambda **given: metrics.rouge_l(**given).f, tokenizer, case)
     if not isinstance(kind, int) or kind < 1:
-        raise UserError(f"rouge needs kind=1, 2, … or kind='L'; got {kind!r}")
-    return _of_text(lambda **given: metrics.rouge_n(n=kind, **given).f, tokenizer)
+        raise UserError(f"rouge needs kind=1, 2, …, kind='L' or kind='Lsum'; got {kind!r}")
+    return _of_text(lambda **given: metrics.rouge_n(n=kind, **given).f, tokenizer, case)
 
 
-def chrf(*, max_n: int = 6, word_order: int = 0, beta: float = 2.0) -> Reward:
+def chrf(*, max_n: int = 6, word_order: int = 0, beta: float = 2.0, case: bool = True) -> Reward:
     """chrF of characters in [0, 1], sacrebleu's over 100; `word_order=2` is chrF++."""
-
-    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
-        targets = [_targets(problem) for problem in problems]
-        scores = metrics.text_chrf(_texts(outputs, problems), targets, max_n=max_n, word_order=word_order, beta=beta)
-        return _scored(scores, targets)
-
-    return reward
+    return _of_strings(partial(metrics.text_chrf, max_n=max_n, word_order=word_order, beta=beta), case)
 
 
 def repetition(*, n: int, tokenizer: Tokenizer) -> Reward:
@@ -152,7 +152,8 @@ def for_verl(metric: Metric, *, tokenizer: Tokenizer) -> Callable[..., Any]:
     """A `compute_score` for verl: of one completion, or of all with the arguments of its batch manager.
 
     Of one: `data_source, solution_str, ground_truth, extra_info` to a number; of a batch the same in the plural, to a
-    list. The ground truth is a text or a list of texts.
+    list. The ground truth is a text or a list of texts; without one the score is the metric's own of an absent
+    reference, 0 for all but `wer` and distances.
     """
     split = _tokenizer(tokenizer)
 
@@ -163,23 +164,32 @@ def for_verl(metric: Metric, *, tokenizer: Tokenizer) -> Callable[..., Any]:
         extra_info: Any = None,
         *,
         data_sources: Any = None,
-        solution_strs: Sequence[str] | None = None,
+        solution_strs: Sequence[str | None] | None = None,
         ground_truths: Sequence[Any] | None = None,
         extra_infos: Any = None,
     ) -> Any:
         if solution_strs is not None and ground_truths is not None:
-            return metric(**metrics.ids(solution_strs, [_listed(t) for t in ground_truths], split)).tolist()
-        return float(metric(**metrics.ids([solution_str or ""], [_listed(ground_truth)], split)))
+            return scores(solution_strs, ground_truths).tolist()
+        return float(scores([solution_str], [ground_truth]))
+
+    def scores(texts: Sequence[str | None], truths: Sequence[Any]) -> Tensor:
+        targets = [[str(one) for one in _listed(truth)] for truth in truths]
+        return metric(**metrics.ids([text or "" for text in texts], targets, split))
 
     return compute_score
 
 
-def _of_text(metric: Metric, tokenizer: Tokenizer) -> Reward:
+def _of_text(metric: Metric, tokenizer: Tokenizer, case: bool) -> Reward:
     split = _tokenizer(tokenizer)
+    return _of_strings(lambda texts, targets: metric(**metrics.ids(texts, targets, split)), case)
+
+
+def _of_strings(metric: Callable[[list[str], list[list[str]]], Tensor], case: bool) -> Reward:
+    form = str if case else str.lower
 
     def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
-        targets = [_targets(problem) for problem in problems]
-        return _scored(metric(**metrics.ids(_texts(outputs, problems), targets, split)), targets)
+        targets = [[form(target) for target in _targets(problem)] for problem in problems]
+        return _scored(metric([form(text) for text in _texts(outputs, problems)], targets), targets)
 
     return reward
 
@@ -201,9 +211,8 @@ def _targets(problem: Problem) -> list[str]:
 
 
 def _listed(answer: Any) -> list[Any]:
-    if answer is None:
-        return []
-    return list(answer) if isinstance(answer, list | tuple) else [answer]
+    several = answer if isinstance(answer, list | tuple) else [answer]
+    return [one for one in several if one is not None]
 
 
 def _scored(scores: Tensor, targets: Sequence[Sequence[str]]) -> Float[Tensor, "N"]:

@@ -8,7 +8,6 @@ model/             the trained policy         report.html        everything on o
 
 from __future__ import annotations
 
-import math
 import shutil
 import signal
 import sys
@@ -30,7 +29,7 @@ from rlft.runs import checkpoint
 from rlft.runs.folder import Cadence, Stopped, fingerprint, fingerprint_of_task
 from rlft.runs.log import Log, facts_of, write_facts
 from rlft.training.evaluate import Evaluation, evaluate
-from rlft.training.ledger import Metrics
+from rlft.training.ledger import Metrics, check_finite
 from rlft.training.trainer import Trainer
 from rlft.types import Measure, Problem, Reward, Rollouts, Sampler, Savable, Showable, Task, UserError
 
@@ -136,11 +135,10 @@ def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> N
 
 
 def _sane(metrics: Metrics) -> None:
-    if not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "grad_norm")):
-        raise UserError(
-            f"the loss or its gradient is not finite at step {metrics['step']} (loss {metrics.get('loss')}, gradient "
-            f"{metrics.get('grad_norm')}); lower --lr or look at the rewards. The last checkpoint is from before"
-        )
+    try:
+        check_finite(metrics)
+    except UserError as error:
+        raise UserError(f"{error}. The last checkpoint is from before") from None
 
 
 def _check_start(run: Run, log: Log) -> None:

@@ -58,6 +58,7 @@ def launched() -> Any:
 
 
 def with_runtime(recipe: Callable[..., Any], runtime: Any) -> dict[str, Any]:
+    """The argument that tells a recipe of the processes it runs on, if there are several."""
     if runtime is None:
         return {}
     if "runtime" not in inspect.signature(recipe).parameters:

@@ -69,7 +69,7 @@ def reproduce(
         if publish and (left := result["claim"]["arms"].keys() - result["arms"].keys()):
             raise UserError(f"only a whole run is published: give the data of {', '.join(sorted(left))} with --set")
         _keep(result, root, publish)
-        print(as_json.dumps(result)) if json else show(result, root)
+        print(as_json.dumps(result)) if json else _show(result, root)
         if check:
             differ |= _differs(result)
     return int(differ)
@@ -155,7 +155,7 @@ def figure_of(result: dict[str, Any]) -> str:
     return figure(arms, metric, result["claim"]["curve"], result["key"])
 
 
-def show(result: dict[str, Any], root: Path) -> None:
+def _show(result: dict[str, Any], root: Path) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 

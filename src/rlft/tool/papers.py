@@ -40,7 +40,7 @@ def papers(key: tyro.conf.Positional[str | None] = None, json: bool = False, tag
             plain[0]["result"] = results.load(key)
         print(as_json.dumps(plain, indent=1))
     elif key is not None:
-        show(chosen[0], states[0])
+        _show(chosen[0], states[0])
     else:
         _list(chosen, states, tag)
     return 0
@@ -64,7 +64,7 @@ def _list(chosen: Sequence[System], states: Sequence[State], tag: str | None) ->
     console.print(f"{catalogue.count_line(states)}{of}", highlight=False, markup=False)
 
 
-def show(one: System, its: State) -> None:
+def _show(one: System, its: State) -> None:
     console = _console()
     console.print(f"[bold]{one.name}[/]  {one.title}, {one.year}", highlight=False)
     facts = {"key": f"{one.key} (number {one.number})", "arXiv": one.arxiv, "code": one.code, "data": one.data}

@@ -7,6 +7,7 @@ metrics are explained in `docs/metrics.md`.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlft.types import Rollouts, Runtime, Total
+from rlft.types import Rollouts, Runtime, Total, UserError
 
 Number = Tensor | float | int
 Metrics = dict[str, float | int]
@@ -23,6 +24,17 @@ Metrics = dict[str, float | int]
 FLAT = 1e-6
 # What a step has in all, and not on average.
 COUNTS = {"rows/unscored", "rows/drawn", "rows/demonstrated", "decisions/drawn"}
+
+
+def check_finite(metrics: Metrics) -> None:
+    """UserError where a loss or a gradient of a step is not finite: its weights are lost, and so is what follows."""
+    judged = {name: value for name, value in metrics.items() if name.split("/")[0] in ("loss", "grad_norm")}
+    if not all(map(math.isfinite, judged.values())):
+        told = ", ".join(f"{name} {value:.4g}" for name, value in judged.items())
+        raise UserError(
+            f"the loss or its gradient is not finite at step {metrics['step']} ({told}); lower --lr, the "
+            "learning rate, or look at the rewards"
+        )
 
 
 class Ledger:

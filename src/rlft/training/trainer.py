@@ -21,7 +21,7 @@ from rlft.collect import one_batch
 from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.runtime.local import Local
-from rlft.training.ledger import Ledger, Metrics
+from rlft.training.ledger import Ledger, Metrics, check_finite
 from rlft.training.pending import packed, unpacked
 from rlft.training.score import score
 from rlft.training.stream import Stream
@@ -117,9 +117,14 @@ class Trainer:
         self.notes: dict[str, float] = {}
 
     def run(self, steps: int) -> Iterator[Metrics]:
-        """Train until `steps` steps are done in all, yielding each one's metrics."""
+        """Train until `steps` steps are done in all, yielding each one's metrics.
+
+        UserError after those of a step whose loss or gradient is not finite: nothing can be learned from then on.
+        """
         while self.steps_done < steps:
-            yield self.step()
+            metrics = self.step()
+            yield metrics
+            check_finite(metrics)
 
     def step(self) -> Metrics:
         """One step, or the rest of one that was interrupted; its metrics."""

@@ -86,7 +86,7 @@ class Imitating(Acting, Protocol):
 
 @runtime_checkable
 class Central(Acting, Protocol):
-    """The policy has an action without noise, differentiable; if it has none, use a method that draws."""
+    """The policy has an action without noise that is continuous; if it has none, use a method that draws (sac, iql)."""
 
     def centre(self, observation: Float[Tensor, "B O"]) -> Float[Tensor, "B h A"]:
         """The decision without noise."""

@@ -44,6 +44,7 @@ COLUMNS = {
     "logp_drawn": "a policy whose rows another engine drew",
     "logp_ref": "the Trainer, for a method with reference=True or a run that watches the KL",
     "values": "the Trainer, for a method with critic=True",
+    "beyond": "a policy with a critic whose rows may be cut off, as a world's episodes are",
     "returns": "an advantage that also fits a critic, such as advantages.gae",
     "advantages": "the Trainer's credit stage",
     "turn": "a policy with several turns",
@@ -125,6 +126,11 @@ class Rollouts:
     def values(self) -> Tensor:
         """[N D] the critic's value before each decision."""
         return self.column("values")
+
+    @property
+    def beyond(self) -> Tensor:
+        """[N D] what the critic expects after a decision at which the row was cut off, NaN elsewhere."""
+        return self.column("beyond")
 
     @property
     def returns(self) -> Tensor:

@@ -22,7 +22,7 @@ from rlft.policies.control.binned import Binned
 from rlft.policies.control.heads import Categorical, Differentiable, StateTanhGaussian, TanhGaussian
 from rlft.policies.control.world import ForEnvironment
 from rlft.policies.resume import copied, parents
-from rlft.types import Problem, Rollouts, UserError
+from rlft.types import HasValue, Problem, Rollouts, UserError
 from rlft.types.acting import Candidates
 
 __all__ = ["Binned", "Categorical", "Control", "Deterministic", "StateTanhGaussian", "TanhGaussian"]
@@ -52,8 +52,13 @@ class Control(ForEnvironment):
 
     head     what makes the distribution: TanhGaussian for a Box and Categorical for Discrete unless given;
              StateTanhGaussian, Binned, or functools.partial(TanhGaussian, std=0.3), are others
-    critic   a second network of the same size, and with it the capability `value`. It also sees the clock: an episode
-             that the horizon cuts off earns nothing afterwards, so the value of a state falls as time runs out
+    critic   a second network of the same size, and with it the capability `value`. Where a world cuts an episode off
+             (truncated, not terminated), rows have what it expects of the last state in the column `beyond`, so that
+             methods that read values take no cut for an end
+    clock    the critic also sees the share of the horizon that has passed. Then the horizon is the task's own end
+             (Pardo et al. 2018, arXiv:1712.00378, Sec. 3): nothing is earned after it, the value of a state falls as
+             time runs out, and only cuts before it are bootstrapped. False makes the horizon a cut like any other
+             (Sec. 4), as for a task that goes on for ever; discount then (gamma < 1), or values have no bound
     seed     of the weights
     activation  between the layers: tanh, or torch.relu as methods that learn from a buffer have it
     """
@@ -66,20 +71,24 @@ class Control(ForEnvironment):
         width: int = 64,
         layers: int = 2,
         critic: bool = False,
+        clock: bool = True,
         seed: int = 0,
         chunk: int = 1,
         activation: Activation = torch.tanh,
     ) -> None:
         super().__init__(environment, width, layers, chunk)
+        self.clock = clock
         discrete = isinstance(environment.action, Discrete)
         self.head: Any = (head or (Categorical if discrete else TanhGaussian))(environment.action, chunk)
         hidden = [width] * layers
         self.actor = MLP([environment.observation_size, *hidden, self.head.inputs], seed, 0.01, activation)
         # Set here and not in the class, so that only a policy that has the head or the critic has the capability.
         if isinstance(self.head, Differentiable):
-            self.candidates, self.centre = self._candidates, self._centre
+            self.candidates = self._candidates
+            if not discrete:  # where there is nothing to follow a critic's gradient along
+                self.centre = self._centre
         if critic:
-            self.critic = MLP([environment.observation_size + 1, *hidden, 1], seed + 1, activation=activation)
+            self.critic = MLP([environment.observation_size + clock, *hidden, 1], seed + 1, activation=activation)
             self.value, self.value_parameters = self._value, self.critic.parameters
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
@@ -155,9 +164,25 @@ class Control(ForEnvironment):
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
-        clock, seen = rollouts.trace["clock"], rollouts.trace["observations"].double()
-        values = self.critic(torch.cat([seen, clock[..., None]], dim=-1))[..., 0]
+        values = self._judged(rollouts.trace["observations"], rollouts.trace["clock"])
         return torch.where(rollouts.mask, values, 0).to(self.dtype)
+
+    def _judged(self, seen: Float[Tensor, "*N O"], clock: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
+        """The critic's estimate in states seen at these shares of the horizon, float64."""
+        given = torch.cat([seen.double(), clock[..., None]], dim=-1) if self.clock else seen.double()
+        return self.critic(given)[..., 0]
+
+    def _beyond(self, played: Played, decisions: int) -> Float[Tensor, "N D"]:
+        """The critic's estimate of the state in which an episode was cut off, at its last decision; NaN elsewhere."""
+        rows = torch.arange(len(played.length), device=played.length.device)
+        cut = played.truncated & ~played.terminated
+        if self.clock:
+            cut &= played.length < self.environment.horizon
+        last, clock = played.observations[rows, played.length], played.length.double() / self.environment.horizon
+        values = torch.where(cut, self._judged(last, clock), torch.nan).to(self.dtype)
+        beyond = values.new_full((len(rows), decisions), torch.nan)
+        beyond[rows, (played.length - 1) // self.chunk] = values
+        return beyond
 
 
 class Deterministic(nn.Module):
@@ -202,7 +227,8 @@ class _Player:
         trace = _trace(self.control, seen, self.actions[:, :decisions], played.length, world)
         logp = torch.where(trace["executed"], self.logp[:, :decisions], 0).sum(dim=-1)
         mask = trace["executed"][..., 0]
-        return Rollouts(tuple(rows), group, played.episodes(), trace, mask, logp.to(self.control.dtype))
+        made = Rollouts(tuple(rows), group, played.episodes(), trace, mask, logp.to(self.control.dtype))
+        return made.fill(beyond=self.control._beyond(played, decisions)) if isinstance(self.control, HasValue) else made
 
 
 @torch.no_grad()
@@ -285,7 +311,8 @@ def _demonstrated(control: Control, problems: Sequence[Problem], seed: int) -> R
     world = row_keys(problems, 1, seed, device)[:, None].expand(-1, decisions)
     trace = _trace(control, seen, control.head.decision(done.unflatten(1, (decisions, h))), length, world)
     mask = trace["executed"][..., 0]
-    return Rollouts(tuple(problems), 1, episodes, trace, mask, mask.to(control.dtype) * 0)
+    made = Rollouts(tuple(problems), 1, episodes, trace, mask, mask.to(control.dtype) * 0)
+    return made.fill(beyond=torch.full_like(made.logp_old, torch.nan)) if isinstance(control, HasValue) else made
 
 
 def _as_episode(problem: Problem, environment: Environment) -> Episode:

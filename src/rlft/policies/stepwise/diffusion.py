@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.models.denoiser import StateCritic
-from rlft.models.schedules import Prediction, Schedule
+from rlft.models.schedules import ROUNDING, Prediction, Schedule
 from rlft.noise import LOSS, START, normal, uniform
 from rlft.policies.stepwise.noise_rules import NoiseRule
 from rlft.policies.stepwise.stepwise import Event, Gaussian, Stepwise, class_numbers, event_scale, in_blocks, step_noise
@@ -80,7 +80,7 @@ class Diffusion(Stepwise):
     def _check(self) -> None:
         alpha, sigma = self.schedule.weights(self.times[:-1])
         a, b = self.prediction.mix(alpha, sigma)
-        if (alpha * b == sigma * a).any():
+        if ((alpha * b - sigma * a).abs() < ROUNDING).any():
             raise UserError(
                 f"a denoiser that predicts {self.prediction.name} says nothing about the data at t = 1 of "
                 f"{self.schedule}: use another schedule or prediction"

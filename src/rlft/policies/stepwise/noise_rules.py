@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.models.schedules import RectifiedFlow, Schedule
+from rlft.models.schedules import ROUNDING, RectifiedFlow, Schedule
 from rlft.types import UserError
 
 
@@ -115,7 +115,7 @@ def flow_sde(a: float) -> FixedRule:
     def of(schedule: Schedule, t: Tensor, t_next: Tensor) -> Weights:
         _straight(schedule, "flow_sde")
         delta = t - t_next
-        square = a**2 * t / (1 - torch.where(t == 1, t_next, t))
+        square = a**2 * t / (1 - torch.where(t >= 1 - ROUNDING, t_next, t))
         return Weights(1 - t_next, t_next - square * delta / (2 * t), (square * delta).sqrt())
 
     return FixedRule(f"flow_sde({a})", of)
@@ -152,12 +152,12 @@ def cps(a: float) -> FixedRule:
 
 def between(low: float, high: float, rule: FixedRule) -> FixedRule:
     """`rule` for steps that start at low < t <= high, `ode` elsewhere: the window of MixGRPO (Li et al. 2025,
-    arXiv:2507.21802) and Flow-GRPO-Fast. `between(0, 1, rule)` is `rule`."""
+    arXiv:2507.21802) and Flow-GRPO-Fast. `between(0, 1, rule)` is `rule`. A time within 1e-6 of a bound is on it."""
     if not 0 <= low < high <= 1:
         raise UserError(f"between({low}, {high}): a window of time has 0 <= low < high <= 1")
 
     def of(schedule: Schedule, t: Tensor, t_next: Tensor) -> Weights:
-        inside = (low < t) & (t <= high)
+        inside = (low + ROUNDING < t) & (t <= high + ROUNDING)
         noisy, plain = rule.of(schedule, t, t_next), _ode(schedule, t, t_next)
         return Weights(*(torch.where(inside, one, other) for one, other in zip(noisy, plain, strict=True)))
 
