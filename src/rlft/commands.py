@@ -220,6 +220,7 @@ def check_reward(
     prompt_field: str | None = None,
     answer_field: str | None = None,
     demonstration_field: str | None = None,
+    explain: bool = False,
     seed: int = 0,
 ) -> int:
     """Run a reward on a few rows before training, and show what it saw and said.
@@ -236,6 +237,7 @@ def check_reward(
         prompt_field: the data's column of prompts.
         answer_field: the data's column of answers.
         demonstration_field: the data's column of demonstrations, by default demonstration if there is one.
+        explain: say for each row how its reward came about: the answer, what was read in it, the rule that decided.
         seed: of the sampling noise.
     """
     from rich.console import Console
@@ -243,6 +245,7 @@ def check_reward(
 
     from rlft import tasks
     from rlft.recipes.train import reward_of
+    from rlft.rewards.adapt import explained
 
     task = tasks.load(
         data, prompt_field=prompt_field, answer_field=answer_field, demonstration_field=demonstration_field
@@ -257,6 +260,9 @@ def check_reward(
             prompt = "" if place else _short(problem.input)
             table.add_row(prompt, kind, _short(outputs[row]), said[kind][row], end_section=place == len(columns) - 1)
     Console().print(table)
+    for row, problem in enumerate(problems if explain else []):
+        print(f"── {_short(problem.input)}")
+        print("\n".join(f"{kind}: {explained(scored, problem, outputs[row])}" for kind, outputs in columns.items()))
     return 0
 
 

@@ -1,6 +1,6 @@
 r"""Cases of the mathematics reward by kind: gold answer, completion, and whether they are the same.
 
-A line is `= gold ;; completion` (equal), `! gold ;; completion` (not equal) or `? gold ;; completion` (cannot be judged).
+A line is `= gold ;; completion` (equal), `! …` (not equal) or `? …` (cannot be judged).
 ⏎ is a new line, [[x]] stands for \boxed{x}.
 """
 

@@ -49,9 +49,11 @@ def test_a_gold_answer_equals_itself(table):
 
 
 def test_most_rules_decide_somewhere(table):
-    decided = {verdict.rule for _, verdict in table}
-    assert {"no answer", "same text", "plain numbers", "times and ratios", "lists of numbers", "same words", "other words",
-            "words against mathematics", "Math-Verify", "other values", "relative error", "multiples of an equation"} <= decided  # fmt: skip  # noqa: E501
+    expected = {
+        "no answer", "same text", "plain numbers", "times and ratios", "lists of numbers", "same words", "other words",
+        "words against mathematics", "Math-Verify", "other values", "relative error", "multiples of an equation",
+    }  # fmt: skip
+    assert {verdict.rule for _, verdict in table} >= expected
     assert all(rule.__doc__ for rule in RULES)
 
 
@@ -169,9 +171,9 @@ def test_each_question_is_asked_once(monkeypatch):
 def test_it_explains():
     reward = math()
     said = reward.explain(Problem(0, "?", r"2\sqrt{3}"), Text(r"so \boxed{\sqrt{12}} it is"))
-    assert said == r"'\\sqrt{12}' (box) against '2\\sqrt{3}', read as 2*sqrt(3) and sqrt(12): Math-Verify"
+    assert said == r"'\sqrt{12}' (box) is sqrt(12), gold '2\sqrt{3}' is 2*sqrt(3): Math-Verify"
     said = reward.explain(Problem(0, "?", "5 m"), Text("The answer is 500 cm."))
-    assert said == "'500 cm' (sentence) against '5 m', read as 5 length and 500 length: plain numbers"
+    assert said == "'500 cm' (sentence) is 500 [length], gold '5 m' is 5 [length]: plain numbers"
 
 
 def test_off_the_main_thread():

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -124,6 +124,9 @@ class _Combined:
             parts |= {key: weight * (v if isinstance(v, Tensor) else column(v)) for key, v in named.items()}
         return Parts(parts, watch)
 
+    def explain(self, problem: Problem, output: Any) -> str:
+        return "; ".join(f"{name}: {explained(reward, problem, output)}" for name, reward in self.rewards.items())
+
     def state_dict(self) -> dict[str, Any]:
         return {name: reward.state_dict() for name, reward in self.rewards.items() if isinstance(reward, Stateful)}
 
@@ -131,6 +134,20 @@ class _Combined:
         for name, reward in self.rewards.items():
             if isinstance(reward, Stateful):
                 reward.load_state_dict(state[name])
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A reward that can say how it came to what it gives."""
+
+    def explain(self, problem: Problem, output: Any) -> str:
+        """One line about one row."""
+        ...
+
+
+def explained(reward: Reward, problem: Problem, output: Any) -> str:
+    """How a reward came to what it gives one row, if it can say."""
+    return reward.explain(problem, output) if isinstance(reward, Explains) else "this reward gives no reasons"
 
 
 def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None = None) -> Reward:

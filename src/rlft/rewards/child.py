@@ -53,7 +53,7 @@ class Child:
         return reply
 
     def ask_all(self, questions: Sequence[Sequence[Any]], *, seconds: float) -> list[Any]:
-        """The answers in their order, handed over at once; `seconds` are for each. One that fails is an `Unanswered`."""
+        """The answers in their order, asked for at once; `seconds` are for each. One that fails is an `Unanswered`."""
         replies: list[Any] = []
         with self._lock:
             while len(replies) < len(questions):

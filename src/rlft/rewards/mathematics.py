@@ -1,16 +1,15 @@
 """The mathematics reward: is a completion's answer equal to the gold answer? Not a judge of the reasoning.
 
 Where the answer stands is a matter of `rewards.answers`. Whether two answers are equal is decided by the first of
-`RULES` that has something to say, and if none has, by Math-Verify, in a process beside (`mathematics_child`), so that an
-expression which takes for ever costs its row and nothing else, on any thread. `docs/math.md` has the rules in words.
+`RULES` that has something to say, and if none has, by Math-Verify, in a process beside (`mathematics_child`), so that
+an expression which takes for ever costs its row and nothing else, on any thread. `docs/math.md` has the rules in words.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import math as numeric
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.rewards.adapt import column
-from rlft.rewards.answers import Span, answer, anything, marked_answer, mathematical
+from rlft.rewards.answers import answer, anything, marked_answer, mathematical
 from rlft.rewards.child import Child, Unanswered
-from rlft.rewards.notation import words
+from rlft.rewards.notation import LONGEST, words
 from rlft.rewards.plain_numbers import Number, equal, same_colons
 from rlft.rewards.reading import SAME, Reading, read, read_gold
 from rlft.types import Problem, Reward, UserError
@@ -32,22 +31,28 @@ _verifier = Child(Path(__file__).with_name("mathematics_child.py"))
 _NAN = float("nan")
 
 
+# A score, 1, 0 or NaN, and the name of the rule that gave it.
+Decision = tuple[float, str]
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """1, 0 or NaN, and why: the rule that decided, the two spans, and what was read in them."""
+    """1, 0 or NaN, and why: the rule that decided, the gold answer, the completion's, what marked it, what they are."""
 
     score: float
     rule: str
-    gold: str = ""
-    given: str = ""
-    gold_value: str = ""
-    given_value: str = ""
+    gold: Reading | None = None
+    given: Reading | None = None
     mark: str = ""
+    values: tuple[str, str] | None = None
 
     def __str__(self) -> str:
-        read = f"read as {self.gold_value or '?'} and {self.given_value or '?'}: " if self.gold else ""
-        found = f"{self.given!r} ({self.mark}) against {self.gold!r}, " if self.mark else ""
-        return f"{found}{read}{self.rule}"
+        if self.gold is None or self.given is None:
+            return self.rule
+        gold_value, value = self.values or (self.gold.value, self.given.value)
+        gold, given = (" ".join(reading.span.split()) for reading in (self.gold, self.given))
+        read = f"'{given}' ({self.mark}) is {value or '?'}" if given else "nothing"
+        return f"{read}, gold '{gold}' is {gold_value or '?'}: {self.rule}"
 
 
 def math(*, seconds: float = 5.0, number: bool = False) -> Reward:
@@ -84,27 +89,26 @@ def compared(gold: str, output: str, seconds: float, number: bool = False) -> fl
 
 def judged(pairs: Sequence[tuple[Any, str]], seconds: float, number: bool = False) -> list[Verdict]:
     """Verdicts of gold answers and completions; what is left to Math-Verify is asked in one go, each question once."""
-    verdicts: list[Verdict | None] = []
-    questions: dict[int, tuple[str, str]] = {}
-    spans: dict[int, tuple[Reading, Span]] = {}
-    for row, (gold, output) in enumerate(pairs):
-        if gold is None:
+    read_ = [None if gold is None else _read(str(gold), output) for gold, output in pairs]
+    decisions = [None if row is None else _decided(row[0], row[1], number) for row in read_]
+    asked = [(r[0].expression, r[1].expression) for r, d in zip(read_, decisions, strict=True) if r and not d]
+    replies = _verified(list(dict.fromkeys(asked)), seconds)
+    verdicts = []
+    for row, decision in zip(read_, decisions, strict=True):
+        if row is None:
             verdicts.append(Verdict(_NAN, "no gold answer"))
-            continue
-        wanted = _gold(str(gold))
-        span = answer(output, wanted.several, anything if wanted.wordy else mathematical)
-        given = read(span.text)
-        spans[row] = wanted, span
-        verdict = _decided(wanted, given, number)
-        verdicts.append(verdict and _described(verdict, wanted, given))
-        if verdict is None:
-            questions[row] = (wanted.expression, given.expression)
-    replies = _verified(list(dict.fromkeys(questions.values())), seconds)
-    for row, question in questions.items():
-        verdicts[row] = replies[question]
-    return [
-        _located(verdict, *spans[row]) if row in spans else verdict for row, verdict in enumerate(verdicts) if verdict
-    ]
+        elif decision is not None:
+            verdicts.append(Verdict(*decision, *row))
+        else:
+            score, rule, values = replies[row[0].expression, row[1].expression]
+            verdicts.append(Verdict(score, rule, *row, values))
+    return verdicts
+
+
+def _read(gold: str, output: str) -> tuple[Reading, Reading, str]:
+    wanted = _gold(gold)
+    span = answer(output, wanted.several, anything if wanted.wordy else mathematical)
+    return wanted, read(span.text), span.mark
 
 
 @lru_cache(maxsize=4096)
@@ -116,44 +120,41 @@ def _gold(gold: str) -> Reading:
     return read_gold(answer(gold).text) if running else whole
 
 
-def _described(verdict: Verdict, gold: Reading, given: Reading) -> Verdict:
-    return replace(verdict, gold_value=gold.value, given_value=given.value)
+# Rules: a decision, or None, which leaves it to the next.
 
 
-def _located(verdict: Verdict, gold: Reading, span: Span) -> Verdict:
-    return replace(verdict, gold=gold.span, given=span.text, mark=span.mark if span.texts else "nothing")
-
-
-# Rules: a verdict, or None, which leaves it to the next. ---------------------------------------------------------------
-
-
-def no_answer(gold: Reading, given: Reading) -> Verdict | None:
+def no_answer(gold: Reading, given: Reading) -> Decision | None:
     """A completion without an answer is wrong."""
-    return None if given.span.strip() else Verdict(0.0, "no answer")
+    return None if given.span.strip() else (0.0, "no answer")
 
 
-def same_text(gold: Reading, given: Reading) -> Verdict | None:
+def too_long(gold: Reading, given: Reading) -> Decision | None:
+    """No answer has thousands of characters; to parse one would take its row's whole time."""
+    return (0.0, "too long for an answer") if len(given.span) > LONGEST else None
+
+
+def same_text(gold: Reading, given: Reading) -> Decision | None:
     """What is written alike is equal, whatever it means."""
-    return Verdict(1.0, "same text") if gold.key == given.key and gold.key else None
+    return (1.0, "same text") if gold.key == given.key and gold.key else None
 
 
-def plain_numbers(gold: Reading, given: Reading) -> Verdict | None:
+def plain_numbers(gold: Reading, given: Reading) -> Decision | None:
     """Two numbers that are written out; of an equation that ends in one, that one."""
     number = given.number or given.result
     if gold.number is None or number is None or (gold.number.letter and not number.unit):
         return None
     if equal(gold.number, number):
-        return Verdict(1.0, "plain numbers")
+        return (1.0, "plain numbers")
     if gold.number.comma or number.comma:  # 1,5 may be a list
         return None
-    return Verdict(0.0, "plain numbers")
+    return (0.0, "plain numbers")
 
 
-def times_and_ratios(gold: Reading, given: Reading) -> Verdict | None:
+def times_and_ratios(gold: Reading, given: Reading) -> Decision | None:
     """Numbers with colons, which Math-Verify would divide: 0:30 is not 0:45. A ratio equals its fraction."""
     a, b = gold.colons, given.colons
     if a and b:
-        return Verdict(float(same_colons(a, b)), "times and ratios")
+        return (float(same_colons(a, b)), "times and ratios")
     if not (a or b):
         return None
     colons, number = (a, given.number) if a else (b, gold.number)
@@ -161,10 +162,10 @@ def times_and_ratios(gold: Reading, given: Reading) -> Verdict | None:
         colons is not None and len(colons.parts) == 2 and colons.parts[1] and (number is not None and number.fraction)
     )
     same = ratio and colons is not None and number is not None and colons.parts[0] / colons.parts[1] == number.value
-    return Verdict(float(bool(same)), "times and ratios")
+    return (float(bool(same)), "times and ratios")
 
 
-def lists(gold: Reading, given: Reading) -> Verdict | None:
+def lists(gold: Reading, given: Reading) -> Decision | None:
     """Lists and sets of plain numbers hold the same ones, in any order. One of several is not the answer."""
     if not (gold.items or given.items) or gold.bracketed or given.bracketed:
         return None
@@ -173,23 +174,24 @@ def lists(gold: Reading, given: Reading) -> Verdict | None:
         return None
     both = (wanted, found), (found, wanted)
     same = all(any(equal(*((x, y) if a is wanted else (y, x))) for y in b) for a, b in both for x in a)
-    return Verdict(float(same), "lists of numbers")
+    return (float(same), "lists of numbers")
 
 
-def worded(gold: Reading, given: Reading) -> Verdict | None:
+def worded(gold: Reading, given: Reading) -> Decision | None:
     """An answer in words is the same words, whatever their case. Against mathematics it cannot be judged."""
     if gold.phrase and gold.phrase == given.phrase:
-        return Verdict(1.0, "same words")
+        return (1.0, "same words")
     if not gold.wordy:
         return None
     if given.wordy or not mathematical(given.span):
-        return Verdict(0.0, "other words")
-    return Verdict(_NAN, "words against mathematics")
+        return (0.0, "other words")
+    return (_NAN, "words against mathematics")
 
 
-RULES: tuple[Callable[[Reading, Reading], Verdict | None], ...] = (
+RULES: tuple[Callable[[Reading, Reading], Decision | None], ...] = (
     no_answer,
     same_text,
+    too_long,
     plain_numbers,
     times_and_ratios,
     lists,
@@ -197,24 +199,25 @@ RULES: tuple[Callable[[Reading, Reading], Verdict | None], ...] = (
 )
 
 
-def _decided(gold: Reading, given: Reading, number: bool) -> Verdict | None:
+def _decided(gold: Reading, given: Reading, number: bool) -> Decision | None:
     if number and (refused := _number_only(gold, given.number or given.result)):
         return refused
-    return next((verdict for rule in RULES if (verdict := rule(gold, given))), None)
+    return next((decision for rule in RULES if (decision := rule(gold, given))), None)
 
 
-def _number_only(gold: Reading, given: Number | None) -> Verdict | None:
+def _number_only(gold: Reading, given: Number | None) -> Decision | None:
     if gold.number is None:
-        return Verdict(_NAN, "the gold answer is no number")
-    unfinished = given is None or given.fraction and given.value.denominator == 1
-    return Verdict(0.0, "not a number that is written out") if unfinished else None
+        return (_NAN, "the gold answer is no number")
+    unfinished = given is None or (given.fraction and given.value.denominator == 1)
+    return (0.0, "not a number that is written out") if unfinished else None
 
 
-_known: dict[tuple[str, str, float], Verdict] = {}
+_Asked = tuple[str, str]
+_known: dict[tuple[str, str, float], tuple[float, str, tuple[str, str] | None]] = {}
 
 
-def _verified(questions: list[tuple[str, str]], seconds: float) -> dict[tuple[str, str], Verdict]:
-    """Math-Verify's verdicts. What takes too long is 0, if the gold answer alone can be read in time."""
+def _verified(questions: list[_Asked], seconds: float) -> dict[_Asked, tuple[float, str, tuple[str, str] | None]]:
+    """Math-Verify's decisions. What takes too long is 0, if the gold answer alone can be read in time."""
     if len(_known) > 65536:
         _known.clear()
     new = [question for question in questions if (*question, seconds) not in _known]
@@ -223,10 +226,10 @@ def _verified(questions: list[tuple[str, str]], seconds: float) -> dict[tuple[st
         if isinstance(reply, Unanswered):
             late.append(question)
         else:
-            score, rule, gold, given = reply
-            _known[(*question, seconds)] = Verdict(_NAN if score is None else float(score), rule, "", "", gold, given)
+            equal, rule, *values = reply
+            _known[(*question, seconds)] = (_NAN if equal is None else float(equal), rule, (values[0], values[1]))
     alone = [(gold, None) for gold, _ in late]
     for question, reply in zip(late, _verifier.ask_all(alone, seconds=seconds), strict=True):
         readable = not isinstance(reply, Unanswered) and reply[0] is not None
-        _known[(*question, seconds)] = Verdict(0.0 if readable else _NAN, f"no verdict within {seconds:g} seconds")
+        _known[(*question, seconds)] = (0.0 if readable else _NAN, f"no verdict within {seconds:g} seconds", None)
     return {question: _known[(*question, seconds)] for question in questions}

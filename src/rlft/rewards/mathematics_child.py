@@ -113,18 +113,18 @@ def _members(thing: Any) -> list[Any]:
     return list(thing.args) if isinstance(thing, sympy.Tuple | sympy.Union | sympy.And) else []
 
 
-def _multiples(gold: sympy.Eq, given: sympy.Eq) -> bool | None:
+def _multiples(gold: Any, given: Any) -> bool | None:
     """Whether two linear equations are multiples of each other; None if one is not linear."""
     sides = [side.lhs - side.rhs for side in (gold, given)]
     symbols = sorted(sides[0].free_symbols | sides[1].free_symbols, key=str)
+    if len(symbols) == 1 and len({side.lhs.is_Symbol for side in (gold, given)}) == 2:
+        return None  # x = 5 is the solution of 2x = 10, not the same answer
     try:
         forms = [sympy.Poly(side, *symbols) for side in sides]
     except Exception:
         return None
-    if len(symbols) < 1 or any(form.total_degree() != 1 or not _constants(form) for form in forms):
+    if any(form.total_degree() != 1 or not _constants(form) for form in forms):
         return None
-    if len(symbols) == 1 and len({side.lhs.is_Symbol for side in (gold, given)}) == 2:
-        return None  # x = 5 is the solution of 2x = 10, not the same answer
     a, b = ([form.coeff_monomial(m) for m in (*symbols, 1)] for form in forms)
     return all(sympy.simplify(x * v - y * u) == 0 for x, u in zip(a, b, strict=True) for y, v in zip(a, b, strict=True))
 

@@ -14,13 +14,15 @@ _SIGNS = {
     "−－﹣‐‑–": "-", "＋": "+", "×✕": r"\times ", "·⋅∙": r"\cdot ", "÷∕⁄／": "/", "＝": "=", "≈≃≅": r"\approx ",
     "≤≦⩽": r"\le ", "≥≧⩾": r"\ge ", "≠": r"\ne ", "＜": "<", "＞": ">", "±": r"\pm ", "∓": r"\mp ", "°º": r"^\circ ",
     "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅⌀": r"\emptyset ", "ℝ": r"\mathbb{R}", "π": r"\pi ",
-    "（": "(", "）": ")", "［【": "[", "］】": "]", "｛": "{", "｝": "}", "，、": ", ", "。．": ". ", "：∶": ":", "；": "; ", "！": "! ",
-    "？": "? ", "％﹪": "%", "＄": "$", "“”„": '"', "‘’′": "'", "\u00a0\u2007\u2009\u202f\u3000": " ", "٫": ".", "٬": ",",
+    "（": "(", "）": ")", "［【": "[", "］】": "]", "｛": "{", "｝": "}", "，、": ", ", "。．": ". ", "：∶": ":",
+    "；": "; ", "！": "! ", "？": "? ", "％﹪": "%", "＄": "$", "“”„": '"', "‘’′": "'", "٫": ".", "٬": ",",
+    "\u00a0\u2007\u2009\u202f\u3000": " ",
     "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "φ": r"\phi ", "λ": r"\lambda ", "∣": "|", "…": "...",
     "\u200b\u2060\ufeff": "",
 }  # fmt: skip
 _FRACTIONS = {c: unicodedata.normalize("NFKC", c).split("⁄") for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
-_DIGITS = {chr(n): str(unicodedata.decimal(chr(n))) for n in range(0x80, 0x11000) if unicodedata.decimal(chr(n), None) is not None}  # fmt: skip  # noqa: E501
+_ALL = map(chr, range(0x80, 0x11000))
+_DIGITS = {c: str(unicodedata.decimal(c)) for c in _ALL if unicodedata.decimal(c, None) is not None}
 _TABLE = str.maketrans(
     {c: sign for signs, sign in _SIGNS.items() for c in signs}
     | {c: rf"\frac{{{over}}}{{{under}}}" for c, (over, under) in _FRACTIONS.items()}
@@ -42,7 +44,9 @@ def unified(text: str) -> str:
     return text.translate(_TABLE)
 
 
-FUNCTIONS = "arcsin arccos arctan sinh cosh tanh sin cos tan cot sec csc ln log lg exp sqrt frac max min gcd lcm mod det pi".split()
+_NAMES = """arcsin arccos arctan sinh cosh tanh sin cos tan cot sec csc ln log lg exp sqrt frac max min gcd lcm mod
+            det pi"""
+FUNCTIONS = tuple(_NAMES.split())
 _NAMED = "|".join(name for name in FUNCTIONS if name not in ("frac", "mod", "pi"))
 _FONT = r"\\(?:mathrm|mathbf|mathit|mathsf|boldsymbol|bm|operatorname\*?|text(?:bf|it|rm|sf|tt|normal)?|mbox|hbox)"
 _INNER = r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}"
@@ -77,8 +81,8 @@ _STEPS = [(re.compile(pattern), by) for pattern, by in (
     (_FONT + _INNER, _text),
     (r"(?:\^\s*\{?\s*\\circ\s*\}?|\\degree|\\deg(?![a-z]))", r"^\\circ "),
     (r"\s*\\?%", "%"),
-    (r"\\(?:leqslant|leq|lt|leqq)(?![A-Za-z])", lambda m: "<" if "lt" in m.group() and "q" not in m.group() else r"\le "),
-    (r"\\(?:geqslant|geq|gt|geqq)(?![A-Za-z])", lambda m: ">" if "gt" in m.group() and "q" not in m.group() else r"\ge "),
+    (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"),
+    (r"\\leq(?:slant|q)?(?![A-Za-z])", r"\\le "), (r"\\geq(?:slant|q)?(?![A-Za-z])", r"\\ge "),
     (r"\\neq(?![A-Za-z])|!=", r"\\ne "), (r"<=", r"\\le "), (r">=", r"\\ge "), (r"\+/-", r"\\pm "),
     (r"\\(?:varnothing|empty)(?![A-Za-z])", r"\\emptyset "),
     (r"\\(?:approx|simeq|cong|doteq)(?![A-Za-z])", "="),
@@ -89,20 +93,27 @@ _STEPS = [(re.compile(pattern), by) for pattern, by in (
     (r"(?<![\\A-Za-z])(?:inf|infinity|oo)(?![A-Za-z])", r"\\infty "),
     (r"(\\(?:sin|cos|tan|cot|sec|csc)\s*[({]?\s*)(\d+(?:\.\d+)?)\s*\^\\circ", r"\1\\frac{\2\\pi}{180}"),
     (r"\.\.\.", r"\\ldots "),
-    (r"\(?\\?(?:pmod|mod)\s*(?:\{(\w+)\}|(\w+))\)?", r"\\pmod{\1\2}"),
+    (r"(?<![A-Za-z])([a-z])\s*\\equiv\s*(-?\w+)\s*\(?\\?p?mod\s*\{?(\w+)\}?\s*\)?", r"\1 = \\{\2 + \3 k\\}"),
     (r"\\begin\{(?:cases|aligned|align\*?|array)\}(?:\{[lcr|]*\})?(.*?)\\end\{(?:cases|aligned|align\*?|array)\}",
      lambda m: re.sub(r"\s*,?\s*\\\\\s*", ", ", m[1].replace("&", "")).strip(", ")),
-    (r"\\\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?\s*)?(?:\\mid|\\vert|\||:)(?=.*(?:[<>=]|\\[lg]e|\\ne))(.*?)\\\}", r"\2"),
-    (r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|\\(?:land|lor)(?![A-Za-z]))\s*", ", "),
+    (r"\\\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?\s*)?(?:\\mid|\\vert|\||:)"  # the set of all x with
+     r"(?=.*(?:[<>=]|\\[lg]e|\\ne))(.*?)\\\}", r"\2"),
+    (r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:\\l)?(?:and|or)(?![A-Za-z]))\s*", ", "),
     (r"(?<=\d)\s*[和或与及]\s*(?=[\d-])", ", "),
     (r"^\s*\]([^\[\]]*)\[\s*$", r"(\1)"), (r"^\s*\]([^\[\]]*)\]\s*$", r"(\1]"), (r"^\s*\[([^\[\]]*)\[\s*$", r"[\1)"),
     (r"[ \t\r\n]+", " "),
 )]  # fmt: skip
 
 
+LONGEST = 2000  # characters of an answer
+_PLAIN_SPAN = re.compile(r"-?\d+(?:[.,/]\d+)*")
+
+
 @lru_cache(maxsize=65536)
 def latex(span: str) -> str:
     """An answer as LaTeX: without delimiters, emphasis, spacing commands and punctuation at its end."""
+    if _PLAIN_SPAN.fullmatch(span) or len(span) > LONGEST:  # most are
+        return span
     text = _dollars(unified(span))
     for pattern, by in _STEPS:
         text = pattern.sub(by, text)
@@ -118,9 +129,12 @@ def _dollars(text: str) -> str:
     return text.replace("$", " " if paired else "\0").replace("\0", "$")
 
 
+_WORDING = re.compile(r"\\text\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+
 def flat(text: str) -> str:
     r"""`latex` text with the contents of its `\text{…}` as words."""
-    return re.sub(r"\s+", " ", re.sub(r"\\text\{((?:[^{}]|\{[^{}]*\})*)\}", r" \1 ", text)).strip() if "\\text" in text else text  # fmt: skip  # noqa: E501
+    return re.sub(r"\s+", " ", _WORDING.sub(r" \1 ", text)).strip() if "\\text" in text else text
 
 
 def words(text: str) -> list[str]:

@@ -35,7 +35,7 @@ class Number:
 
     def __str__(self) -> str:
         value = float(self.value) if self.decimal and abs(self.value) < 1e300 else self.value
-        kind = f" {self.unit[0]}" if self.unit else ""
+        kind = f" [{self.unit[0]}]" if self.unit else ""
         return f"{value}{'%' if self.percent else ''}{kind}"
 
 
@@ -68,9 +68,8 @@ def _scientific(found: re.Match[str]) -> Number | None:
 
 
 def _repeating(found: re.Match[str]) -> Number:
-    whole, fixed = found[1] or "0", found[2]
-    block = next(x for x in (found[3], found[4], found[5], None if found[6] is None else "".join(found.group(6, 7, 8)[: 3 if found[8] else 1])) if x)  # fmt: skip  # noqa: E501
-    return Number(_periodic(whole, fixed, block))
+    block = found[3] or found[4] or found[5] or found[6] + (found[7] + found[8] if found[8] else "")
+    return Number(_periodic(found[1] or "0", found[2], block))
 
 
 def _ellipsis(found: re.Match[str]) -> Number:
@@ -91,33 +90,41 @@ def _comma(found: re.Match[str]) -> Number:
     return Number(Fraction(f"{whole}.{digits}"), decimal=True, comma=re.fullmatch(r"\d+", found[1]) is not None)
 
 
+def _thousands(found: re.Match[str]) -> Number:
+    return Number(Fraction(found[1].replace(".", "")))
+
+
+def _decimal(found: re.Match[str]) -> Number:
+    return Number(_integer(found[0]), "." in found[0])
+
+
+_POWER = r"10\s*\^\s*(?:\{\s*([-+]?\d+)\s*\}|([-+]?\d+))"
 # The notations of a number without its sign and unit. The first that fits the beginning is taken.
 _Reader = Callable[["re.Match[str]"], Number | None]
 NOTATIONS: tuple[tuple[str, re.Pattern[str], _Reader], ...] = tuple(
     (name, re.compile(pattern), read)
     for name, pattern, read in (
         ("repeating decimal", rf"(\d*)\.(\d*?)(?:{_BAR})", _repeating),
-        ("decimal that goes on", r"(\d*)\.(\d+)(?:\s?\.\.\.|\s?\\l?c?dots)", _ellipsis),
+        ("decimal that goes on", r"(\d*)\.(\d+)\s?\\l?c?dots", _ellipsis),
         ("mixed number", rf"({_INTEGER})\s*{_OVER.replace('|(', '|(?<= )(', 1)}", _mixed),
-        ("scientific", rf"({_POINT}|\d,\d+)\s*(?:{_TIMES}\s*10\s*\^\s*(?:\{{\s*([-+]?\d+)\s*\}}|([-+]?\d+))|[eE]([-+]?\d+))", _scientific),  # noqa: E501
+        ("scientific", rf"({_POINT}|\d,\d+)\s*(?:{_TIMES}\s*{_POWER}|[eE]([-+]?\d+))", _scientific),
         ("fraction", _OVER, _over),
-        ("points apart thousands", r"(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])", _comma),
-        ("points apart thousands", r"(\d{1,3}(?:\.\d{3}){2,})(?![\d.,])", lambda m: Number(Fraction(m[1].replace(".", "")))),  # noqa: E501
-        ("spaces apart thousands", r"(\d{1,3}(?: \d{3})+),(\d+)(?![\d,])", _comma),
-        ("commas apart thousands", rf"(?:{_THOUSANDS})(?:\.\d+)?(?![\d,])", lambda m: Number(_integer(m[0]), "." in m[0])),
+        ("points apart thousands, decimal comma", r"(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])", _comma),
+        ("points apart thousands", r"(\d{1,3}(?:\.\d{3}){2,})(?![\d.,])", _thousands),
+        ("spaces apart thousands, decimal comma", r"(\d{1,3}(?: \d{3})+),(\d+)(?![\d,])", _comma),
+        ("commas or spaces apart thousands", rf"(?:{_THOUSANDS})(?:\.\d+)?(?![\d,])", _decimal),
         ("decimal comma", r"(\d+),(\d+)(?![\d,])", _comma),
-        ("decimal point", r"(?:\d+(?:\.\d+|\.(?![\d.]))?|\.\d+)(?![\d,.])", lambda m: Number(_integer(m[0]), "." in m[0])),
+        ("decimal point", r"(?:\d+(?:\.\d+|\.(?![\d.]))?|\.\d+)(?![\d,.])", _decimal),
     )
-)  # fmt: skip
+)
 
 _SIGN = re.compile(r"\s*([-+]?)\s*([A-Z]{0,3}\$|€|£|¥|₹|Rs\.?|USD|EUR)?\s*([-+]?)\s*")
 _PERCENT = re.compile(r"\s*(?:%|per ?cent(?:age)?\b(?: points?)?|pct\b)", re.IGNORECASE)
 # Words that make another number of the one beside them, or no number at all; others beside a number are dropped.
-CHANGING = frozenset(
-    "least most more less than greater fewer under over above below up not no non never neither minus plus negative half "
-    "third quarter twice double triple times squared cubed square cube root factorial power divided multiplied mod modulo "
-    "between from to until out or either except without remainder".split()
-)
+_CHANGING = """least most more less than greater fewer under over above below up not no non never neither minus plus
+    negative half third quarter twice double triple times squared cubed square cube root factorial power divided
+    multiplied mod modulo between from to until out or either except without remainder"""
+CHANGING = frozenset(_CHANGING.split())
 SCALES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
           "万": 10**4, "亿": 10**8}  # fmt: skip
 _WORD = r"[^\W\d_]+(?:[.'’/·-][^\W\d_]+)*\.?(?:\^\{?-?\d\}?)?(?:/[^\W\d_]+(?:\^\{?-?\d\}?)?)?"
@@ -173,8 +180,9 @@ def _finished(value: Number, rest: str, negative: bool, currency: str | None) ->
 
 
 def harmless(text: str) -> bool:
-    """Whether no word of a text changes the number beside it."""
-    found = [word.lower() for word in re.findall(r"[^\W\d_]+", text)]
+    """Whether no word of a text changes the number beside it; the square of square metres does not."""
+    text = re.sub(r"\b(?:square|cubic)\s+(?!root)", " ", text.lower())
+    found = re.findall(r"[^\W\d_]+", text)
     return not any(word in CHANGING or word in FUNCTIONS or word in SCALES for word in found)
 
 

@@ -45,7 +45,7 @@ class Reading:
     @cached_property
     def key(self) -> str:
         """The same without spaces that part nothing."""
-        return re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", self.flat)
+        return re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", self.flat) if " " in self.flat else self.flat
 
     @cached_property
     def phrase(self) -> str:
@@ -151,7 +151,8 @@ def _split(text: str) -> tuple[str, ...]:
 def _written(number: Number) -> str:
     """A number as LaTeX, whatever its notation was; nothing for one of very many digits."""
     value = number.value
-    if number.decimal and 0 < abs(value) < Fraction(1, 10**12) or abs(value) > 10**30 or value.denominator > 10**30:
+    tiny = number.decimal and 0 < abs(value) < Fraction(1, 10**12)
+    if tiny or max(abs(value), value.denominator) > 10**30:
         return ""
     if value.denominator == 1:
         text = f"{value.numerator}{'.0' if number.decimal else ''}"
