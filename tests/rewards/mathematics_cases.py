@@ -425,6 +425,34 @@ TABLE = r"""
 ! 2:3:4 ;; [[2:3:5]]
 ! 3:4 ;; [[\frac{4}{3}]]
 ! 3:4 ;; [[34]]
+# bases and congruences
+= 101_2 ;; [[101_{2}]]
+= 2516_8 ;; [[2516]]
+= x \equiv 3 \pmod 5 ;; [[x \equiv 3 \pmod{5}]]
+! 101_2 ;; [[101_3]]
+! 101_2 ;; [[110_2]]
+! x \equiv 3 \pmod 5 ;; [[3]]
+! x \equiv 3 \pmod 5 ;; [[x \equiv 3 \pmod 7]]
+# signs that Math-Verify would skip
+= x \notin A ;; [[x \notin A]]
+= 1, 2, \ldots, 10 ;; [[1, 2, \ldots, 10]]
+! x \ne 2 ;; [[x = 2]]
+! x \not= 2 ;; [[x = 2]]
+! 10 ;; [[5 5]]
+! f'(x) ;; [[f(x)]]
+! x \in A ;; [[x \notin A]]
+! 1, 2, 10 ;; [[1, 2, \ldots, 10]]
+? 1, 2, \ldots, 10 ;; [[1, 2, 10]]
+# small numbers
+! \frac{1}{10^7} ;; [[\frac{2}{10^7}]]
+! (10^{-9}, 1) ;; [[(10^{-8}, 1)]]
+! \{10^{-9}, 1\} ;; [[\{10^{-8}, 1\}]]
+! [10^{-9}, 1] ;; [[[10^{-8}, 1]]]
+! 10^{-9}x ;; [[10^{-8}x]]
+! x = 10^{-9} ;; [[x = 10^{-8}]]
+! 0 ;; [[10^{-20}]]
+! 10^{-20} ;; [[0]]
+= 10^{-9} ;; [[0.000000001]]
 # remarks beside the answer
 = 42 ;; [[42]]. Checking again, this answer is consistent.
 = 42 ;; <answer>42</answer> This answer is verified.

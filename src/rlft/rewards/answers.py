@@ -39,11 +39,12 @@ _REMARK = re.compile(
 )
 _HEADING = re.compile(r"(?:step|part|case|stage|solution|chapter)\b", re.IGNORECASE)  # Markdown's ####
 _DIGITS = re.compile(r"\d")
+_MARKS = 50  # of a completion, its last ones; one that says nothing else has no answer
 _TAIL = 1000  # characters of a completion without a mark that are looked at
 # A run: numbers, signs, formulas, symbols, and "and" between two of them. What a word is ends it.
 _ATOM = (
     rf"(?:{_FORMULA}|\\(?:[A-Za-z]+|[^A-Za-z\s])|\b(?:{'|'.join(FUNCTIONS)})\b|(?<=[\d^*/+=(-])[A-Za-z]{{1,2}}(?![^\W\d_])"
-    r"|(?<![^\W\d_])[b-zB-HJ-Z](?![^\W\d_]|')|[aA](?=[\^*/+=])|[\d.,:;!?(){}\[\]<>=+*/^_%$€£¥₹|'~&-])"
+    r"|(?<![^\W\d_])[b-zB-HJ-Z](?![^\W\d_]|['&])|[aA](?=[\^*/+=])|[\d.,:;!?(){}\[\]<>=+*/^_%$€£¥₹|'~-])"
 )
 _RUN = re.compile(rf"{_ATOM}(?:[ \t]*{_ATOM}|[ \t]+(?:and|or)[ \t]+(?={_ATOM}))*", re.DOTALL)
 _BREAK = re.compile(rf"({_FORMULA})|[.?;:]+(?:\s|$)|!\s", re.DOTALL)
@@ -100,7 +101,7 @@ def _marked(text: str, several: bool, may_be: Callable[[str], bool]) -> Span | N
             return Span(tuple(texts) if several else (texts[-1],), mark)
     if not any(word in text.lower() for word in _WEAK_WORDS):
         return None
-    for found in reversed(list(_WEAK.finditer(text))):
+    for found in reversed(list(_WEAK.finditer(text))[-_MARKS:]):
         inside = _sentence(text[found.end() :])
         if may_be(inside):
             return Span((inside,), "sentence")
@@ -108,7 +109,7 @@ def _marked(text: str, several: bool, may_be: Callable[[str], bool]) -> Span | N
 
 
 def _strong(text: str, may_be: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    for found in _STRONG.finditer(text):
+    for found in list(_STRONG.finditer(text))[-_MARKS:]:
         rest = text[found.end() :]
         if found.group().endswith("{"):
             if (inside := _braced(rest)) is not None:
@@ -172,8 +173,8 @@ def _last_expression(text: str, several: bool) -> str:
         for run in reversed(list(_RUN.finditer(text, start))):
             pieces = [p for p in _BREAK.sub(lambda m: m[1] or "\0", run.group()).split("\0") if _valued(p)]
             if pieces:
-                ends = ".,;:!?" if words(text) else ".,;:?"  # alone, 5! is a factorial
-                last = re.sub(r"^-\s+", "", pieces[-1].strip()).rstrip(ends + " ")
+                ends = " .,;:?/=+<-" + "!" * bool(words(text))  # alone, 5! is a factorial
+                last = re.sub(r"^-\s+", "", pieces[-1].strip()).rstrip(ends)
                 if not several and not re.search(r"\b(?:and|or)\b|[()\[\]{}\\$]", last):
                     last = re.split(r",\s+", last)[-1]
                 return _with_unit(last, text[run.end() :])

@@ -165,11 +165,21 @@ def times_and_ratios(gold: Reading, given: Reading) -> Decision | None:
     return (float(bool(same)), "times and ratios")
 
 
+def bases(gold: Reading, given: Reading) -> Decision | None:
+    """Digits with a base, which Math-Verify skips: 101_2 is not 101_3. A base that one side lacks is not missed."""
+    if gold.base and given.base:
+        return (float(gold.base == given.base), "bases")
+    if not (gold.base or given.base):
+        return None
+    (digits, _), other = (gold.base, given) if gold.base else (given.base or ("", ""), gold)
+    return (float(digits == other.key.lower()), "bases")
+
+
 def lists(gold: Reading, given: Reading) -> Decision | None:
     """Lists and sets of plain numbers hold the same ones, in any order. One of several is not the answer."""
     if not (gold.items or given.items) or gold.bracketed or given.bracketed:
         return None
-    wanted, found = gold.numbers(), given.numbers()
+    wanted, found = gold.numbers(len(given.items)), given.numbers(len(gold.items))
     if wanted is None or found is None:
         return None
     both = (wanted, found), (found, wanted)
@@ -194,6 +204,7 @@ RULES: tuple[Callable[[Reading, Reading], Decision | None], ...] = (
     too_long,
     plain_numbers,
     times_and_ratios,
+    bases,
     lists,
     worded,
 )

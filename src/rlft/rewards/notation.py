@@ -83,7 +83,7 @@ _STEPS = [(re.compile(pattern), by) for pattern, by in (
     (r"\s*\\?%", "%"),
     (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"),
     (r"\\leq(?:slant|q)?(?![A-Za-z])", r"\\le "), (r"\\geq(?:slant|q)?(?![A-Za-z])", r"\\ge "),
-    (r"\\neq(?![A-Za-z])|!=", r"\\ne "), (r"<=", r"\\le "), (r">=", r"\\ge "), (r"\+/-", r"\\pm "),
+    (r"\\not\s*=|\\neq(?![A-Za-z])|!=", r"\\ne "), (r"<=", r"\\le "), (r">=", r"\\ge "), (r"\+/-", r"\\pm "),
     (r"\\(?:varnothing|empty)(?![A-Za-z])", r"\\emptyset "),
     (r"\\(?:approx|simeq|cong|doteq)(?![A-Za-z])", "="),
     (r"\*\*", "^"),
@@ -92,6 +92,7 @@ _STEPS = [(re.compile(pattern), by) for pattern, by in (
     (r"(?<![\\A-Za-z])pi(?![A-Za-z])", r"\\pi "),
     (r"(?<![\\A-Za-z])(?:inf|infinity|oo)(?![A-Za-z])", r"\\infty "),
     (r"(\\(?:sin|cos|tan|cot|sec|csc)\s*[({]?\s*)(\d+(?:\.\d+)?)\s*\^\\circ", r"\1\\frac{\2\\pi}{180}"),
+    (r"(?<![A-Za-z\\])([A-Za-z])('+)(?![A-Za-z])", lambda m: m[1] + r"^{\prime}" * len(m[2])),  # f'
     (r"\.\.\.", r"\\ldots "),
     (r"(?<![A-Za-z])([a-z])\s*\\equiv\s*(-?\w+)\s*\(?\\?p?mod\s*\{?(\w+)\}?\s*\)?", r"\1 = \\{\2 + \3 k\\}"),
     (r"\\begin\{(?:cases|aligned|align\*?|array)\}(?:\{[lcr|]*\})?(.*?)\\end\{(?:cases|aligned|align\*?|array)\}",
@@ -119,7 +120,7 @@ def latex(span: str) -> str:
         text = pattern.sub(by, text)
     if ";" in text:  # 1,5; 2,5
         text = re.sub(r"(?<=\d),(?=\d)", ".", text).replace(";", ",")
-    return text.strip().rstrip(".,;: ").strip()
+    return text.strip().lstrip("=: ").rstrip(".,;: ")
 
 
 def _dollars(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
@@ -14,6 +15,12 @@ from rlft.rewards.units import unit
 
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|in|pm)(?![A-Za-z])")
 _GROUPED = re.compile(r"(?<![\d.,(\[])\d{1,3}(?:,\d{3})+(?![\d,])")
+_SKIPPED = re.compile(
+    r"\\(?:not(?:in)?|su[bp]set\w*|sup|[lc]?dots)(?![A-Za-z])|(?<!\^)\\circ(?![A-Za-z])|(?<![_^\d])\d+\s+\d"
+)
+_BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?_\{?(\d+)\}?")
+_THOUSAND = re.compile(r"\d,\d{3}(?!\d)")
+_EXACT = Context(prec=80)
 _OPEN, _CLOSE = "([{", ")]}"
 # Different words for the same answer.
 _SYNONYMS = {
@@ -50,7 +57,8 @@ class Reading:
     @cached_property
     def phrase(self) -> str:
         """The same in lower case, one of several ways to say it; nothing for what has neither words nor a name."""
-        text = re.sub(r"\s+", " ", self.flat).strip(" .!\"'").removeprefix("x = ").removeprefix("x \\in ").strip()
+        text = re.sub(r"\s+", " ", self.flat).strip(" .!\"'")
+        text = re.sub(r"^(?:x (?:=|\\in)|an?|the)\s+(?=\S)", "", text, flags=re.IGNORECASE)
         return _SYNONYMS.get(text.lower(), text.lower() if self.prose else text if text in SAME else "")
 
     @cached_property
@@ -76,6 +84,12 @@ class Reading:
         return colons(self.flat) if self.number is None else None
 
     @cached_property
+    def base(self) -> tuple[str, str] | None:
+        """Digits and base of 101_2."""
+        found = _BASE.fullmatch(self.flat)
+        return (found[1].lower(), found[2]) if found else None
+
+    @cached_property
     def bracketed(self) -> bool:
         """A pair, tuple, interval: order and kind of brackets count."""
         return self.latex[:1] in ("(", "[") and self.latex[-1:] in (")", "]")
@@ -92,14 +106,15 @@ class Reading:
         """Whether the answer is more than one value, so that more than one box may hold it."""
         return len(self.items) > 1 or "\\pm" in self.latex
 
-    def numbers(self) -> list[Number] | None:
+    def numbers(self, count: int) -> list[Number] | None:
         """The members as numbers, itself if it is one; None if one of them is something else.
 
-        A number whose commas may part thousands or members (100,200) is its members if they are plain.
+        A number whose commas may part thousands or members (100,200) is its members if these are as many as asked for.
         """
-        if not self.items:
+        members = self.flat.split(",") if not self.items and 1 < count == self.flat.count(",") + 1 else self.items
+        if not members:
             return [self.number] if self.number else None
-        found = [number(item) for item in self.items]
+        found = [number(item.strip()) for item in members]
         return [n for n in found if n] if all(found) else None
 
     @cached_property
@@ -110,10 +125,15 @@ class Reading:
 
     @cached_property
     def expression(self) -> str:
-        """What Math-Verify is given: LaTeX without units, words around it, money and thousands' commas."""
+        """What Math-Verify is given: LaTeX without units, words around it, money and thousands' commas.
+
+        Nothing where it would skip a sign that matters and read x in A for x not in A, or 10 for 5 5.
+        """
         if self.number and not self.number.letter and (plain := _written(self.number)):
             return plain
         text = _bare(self.latex).replace("$", "")
+        if _SKIPPED.search(text):
+            return ""
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
         return text.replace("%", r"\%")
 
@@ -140,7 +160,8 @@ def _split(text: str) -> tuple[str, ...]:
     depth, pieces, spaced = 0, [""], ", " in text
     for place, character in enumerate(text):
         depth += (character in _OPEN) - (character in _CLOSE)
-        if character == "," and depth == 0 and not (spaced and text[place + 1 : place + 2] != " "):
+        apart = text[place + 1 : place + 2] == " " if spaced else not _THOUSAND.match(text, max(place - 1, 0))
+        if character == "," and depth == 0 and apart:
             pieces.append("")
         else:
             pieces[-1] += character
@@ -157,7 +178,7 @@ def _written(number: Number) -> str:
     if value.denominator == 1:
         text = f"{value.numerator}{'.0' if number.decimal else ''}"
     elif number.decimal and not number.fraction:
-        text = f"{float(value):.17g}" if abs(value) > 1e-4 else f"{float(value):.25f}".rstrip("0")
+        text = f"{_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)):f}"
     else:
         text = rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
     return text + (r"\%" if number.percent else "")
