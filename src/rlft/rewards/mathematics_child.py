@@ -6,7 +6,6 @@ what it calls equal must also be equal to a relative error of 1e-6, since it rou
 
 from __future__ import annotations
 
-import logging
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,6 @@ from latex2sympy2_extended.antlr_parser import PSParser
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy.parsing import sympy_parser
 
-logging.disable(logging.CRITICAL)
 # Units are dropped before; here every letter is a symbol, so that 3t is not 3.
 _AS_IT_IS = NormalizationConfig(
     basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
@@ -52,8 +50,6 @@ def _judged(gold: Any, given: Any) -> tuple[bool, str]:
     equal = verify([gold], [given], timeout_seconds=None, allow_set_relation_comp=True)
     if equal and _apart(gold, given):
         return False, "relative error"
-    if not equal and _rounded(gold, given):
-        return True, "rounded"
     return equal, "Math-Verify"
 
 
@@ -82,16 +78,6 @@ def _far(gold: Any, given: Any) -> bool:
         return any(None not in pair and _differ(*pair) for pair in pairs)
     except Exception:
         return False
-
-
-def _rounded(gold: Any, given: Any) -> bool:
-    """Whether both are numbers, one of them a decimal, and equal but for rounding: sympy says that 0 is not 0.0."""
-    if not (isinstance(gold, sympy.Expr) and isinstance(given, sympy.Expr)) or gold.free_symbols | given.free_symbols:
-        return False
-    if not (_plain(gold, given) and (gold.has(sympy.Float) or given.has(sympy.Float))):
-        return False
-    (a,), (b,) = _values(gold, []), _values(given, [])
-    return None not in (a, b) and bool(abs(a - b) <= _TOLERANCE * min(1, max(abs(a), abs(b))))
 
 
 def _differ(a: Any, b: Any) -> bool:
