@@ -42,7 +42,9 @@ def answer(gold: str, given: str | None) -> _Verdict:
 
 
 def _judged(gold: Any, given: Any) -> tuple[bool, str]:
-    gold, given = _complex(gold, given)
+    gold, given = _complex(*_right_sides(gold, given))
+    if _of_other_kinds(gold, given) or _of_other_kinds(given, gold):
+        return False, "different kinds of answers"
     if isinstance(gold, sympy.Expr) and isinstance(given, sympy.Expr) and _plain(gold, given) and _far(gold, given):
         return False, "other values"
     if isinstance(gold, sympy.Eq) and isinstance(given, sympy.Eq) and (line := _multiples(gold, given)) is not None:
@@ -51,6 +53,29 @@ def _judged(gold: Any, given: Any) -> tuple[bool, str]:
     if equal and _apart(gold, given):
         return False, "relative error"
     return equal, "Math-Verify"
+
+
+def _right_sides(gold: Any, given: Any) -> tuple[Any, Any]:
+    """Of `x = a` and `x = b`, and of `x = a` and `b`, a and b; `x \\in A` is parsed as `x = A`."""
+    equations = [isinstance(side, sympy.Eq) for side in (gold, given)]
+    named = [equation and side.lhs.is_Symbol for equation, side in zip(equations, (gold, given), strict=True)]
+    alike = all(named) and gold.lhs == given.lhs
+    alone = any(named) and not all(equations) and any(isinstance(side, sympy.Expr) for side in (gold, given))
+    if alike or alone:
+        gold, given = (side.rhs if isinstance(side, sympy.Eq) else side for side in (gold, given))
+    return gold, given
+
+
+def _of_other_kinds(one: Any, other: Any) -> bool:
+    """What Math-Verify would compare and should not: `2 < x < 3` and `2, 3`, an equation and the 0 that it ends in."""
+    if isinstance(one, sympy.Eq) and isinstance(other, sympy.Eq):  # the names differ, and one is a set
+        return isinstance(one.rhs, sympy.Set)
+    listed = isinstance(other, sympy.Eq) and isinstance(other.rhs, sympy.FiniteSet)
+    if listed or isinstance(other, sympy.FiniteSet | sympy.Tuple):
+        inequality = isinstance(one, sympy.Rel | sympy.And) and not isinstance(one, sympy.Eq | sympy.Ne)
+        return inequality or (isinstance(one, sympy.Eq) and isinstance(one.rhs, sympy.Interval))
+    equation = isinstance(one, sympy.Eq) and not isinstance(other, sympy.Rel | sympy.And)
+    return equation and one.rhs == 0 and bool(one.lhs.free_symbols) and not (one.lhs.is_Symbol or one.lhs.is_Function)
 
 
 def _plain(*expressions: Any) -> bool:

@@ -18,6 +18,7 @@ _GROUPED = re.compile(r"(?<![\d.,(\[])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SKIPPED = re.compile(
     r"\\(?:not(?:in)?|su[bp]set\w*|sup|[lc]?dots)(?![A-Za-z])|(?<!\^)\\circ(?![A-Za-z])|(?<![_^\d])\d+\s+\d"
 )
+_NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([^()]*\))?|[^A-Za-z]*|(?:[A-Za-z]{3,}\s*)+")
 _BASE = re.compile(r"\(?([0-9A-Fa-f]+)\)?_\{?(\d+)\}?")
 _THOUSAND = re.compile(r"\d,\d{3}(?!\d)")
 _EXACT = Context(prec=80)
@@ -76,7 +77,10 @@ class Reading:
         """The number behind the last equals sign of what is no inequality and no list."""
         if "=" not in self.flat or self.items or _RELATION.search(self.flat):
             return None
-        return number(self.flat.rpartition("=")[2].strip())
+        left, _, right = self.flat.rpartition("=")
+        found = number(right.strip())
+        equation = found and found.value == 0 and not _NAME.fullmatch(left.strip())  # 2x + 1 = 0 is no value
+        return None if equation else found
 
     @cached_property
     def colons(self) -> Colons | None:
@@ -181,6 +185,8 @@ def _written(number: Number) -> str:
         text = f"{_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)):f}"
     else:
         text = rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    if number.percent and "frac" in text:
+        return _written(Number(value / 100))
     return text + (r"\%" if number.percent else "")
 
 
