@@ -30,7 +30,7 @@ _WEAK = re.compile(
 )
 _WEAK_WORDS = ("answer", "antwort", "respuesta", "resposta", "réponse", "reponse", "risposta", "ответ", "答")
 _FORMULA = r"\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)|\$(?=\S)[^$\n]*?\S\$(?![\d$])"
-_SENTENCE = re.compile(rf"(?:{_FORMULA}|(?!\n|</?\w+>|[.!?](?=[\s*]|$)).)*", re.DOTALL)
+_SENTENCE = re.compile(rf"(?:{_FORMULA}|(?!\n|</?\w+>|<\||[.!?](?=[\s*<]|$)).)*", re.DOTALL)
 _REMARK = re.compile(
     r"(?:\s*[,;(—–]\s*|\s+)(?:because|since|as|so|which|where|but|not|and not|rather|instead|weil|porque)\b"
     r"|\s+[-–]\s+[a-z]{3,}\b"
@@ -48,7 +48,7 @@ _ATOM = (
 )
 _RUN = re.compile(rf"{_ATOM}(?:[ \t]*{_ATOM}|[ \t]+(?:and|or)[ \t]+(?={_ATOM}))*", re.DOTALL)
 _BREAK = re.compile(rf"({_FORMULA})|[.?;:]+(?:\s|$)|!\s", re.DOTALL)
-_ASIDE = re.compile(r"<<[^<>\n]*>>|</?[a-z]\w*/?>|\*\*|`", re.IGNORECASE)
+_ASIDE = re.compile(r"<<[^<>\n]*>>|<\|\w+\|>|</?[a-z]\w*/?>|\*\*|`", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _last_expression(text: str, several: bool) -> str:
             pieces = [p for p in _BREAK.sub(lambda m: m[1] or "\0", run.group()).split("\0") if _valued(p)]
             if pieces:
                 ends = " .,;:?/=+<-" + "!" * bool(words(text))  # alone, 5! is a factorial
-                last = re.sub(r"^-\s+", "", pieces[-1].strip()).rstrip(ends)
+                last = re.sub(r"^[-*]\s+", "", pieces[-1].strip()).rstrip(ends)
                 if not several and not re.search(r"\b(?:and|or)\b|[()\[\]{}\\$]", last):
                     last = re.split(r",\s+", last)[-1]
                 return _with_unit(last, text[run.end() :])

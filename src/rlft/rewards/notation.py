@@ -80,6 +80,8 @@ _STEPS = [(re.compile(pattern), by) for pattern, by in (
     (r"\\sqrt (\d)", r"\\sqrt{\1}"),
     (_FONT + _INNER, _text),
     (r"(?:\^\s*\{?\s*\\circ\s*\}?|\\degree|\\deg(?![a-z]))", r"^\\circ "),
+    (r"(?<=\d)(?:\s?\^?\{?\\text\{(?:st|nd|rd|th)\}\}?|(?:st|nd|rd|th)(?![A-Za-z]))", ""),  # ordinals
+    (r"\{:\}", ":"),
     (r"\s*\\?%", "%"),
     (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"),
     (r"\\leq(?:slant|q)?(?![A-Za-z])", r"\\le "), (r"\\geq(?:slant|q)?(?![A-Za-z])", r"\\ge "),

@@ -160,6 +160,9 @@ def _inside(text: str) -> str:
 
 def _finished(value: Number, rest: str, negative: bool, currency: str | None) -> Number | None:
     """The number with what stands before and behind it, unless that makes something else of it."""
+    if "\\" in rest:
+        rest = re.sub(r"\s*\\cdot\s*(?=[A-Za-z])", "·", rest)
+        rest = re.sub(r"\\mu\s*(?=[A-Za-z])", "µ", rest).replace("\\Omega", "ohm")
     parts = {**vars(value), "value": -value.value if negative else value.value}
     if percent := _PERCENT.match(rest):
         rest, parts["percent"] = rest[percent.end() :], True

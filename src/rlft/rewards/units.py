@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 
 # kind: names, each with its size in the kind's first unit.
 _KINDS: dict[str, dict[str, str]] = {
     "length": {"m meter metre": "1", "km kilometer kilometre": "1000", "cm centimeter centimetre": "1/100",
-               "mm millimeter millimetre": "1/1000", "inch inches": "254/10000", "ft foot feet": "3048/10000",
+               "mm millimeter millimetre": "1/1000", "in inch inches": "254/10000", "ft foot feet": "3048/10000",
                "yd yard": "9144/10000", "mile mi": "1609344/1000"},
     "mass": {"kg kilogram kilo": "1", "g gram": "1/1000", "mg milligram": "1/1000000", "tonne": "1000",
              "lb lbs": "45359237/100000000", "oz ounce": "45359237/1600000000"},
@@ -48,6 +49,9 @@ def unit(text: str) -> tuple[str, Fraction] | None:
     if len(sides := re.split(r"\s*/\s*|\s+per\s+", text)) == 2:
         over, under = unit(sides[0]), unit(sides[1])
         return (f"{over[0]} / {under[0]}", over[1] / under[1]) if over and under else None
+    if len(factors := text.split("·")) > 1:
+        named = [found for factor in factors if (found := unit(factor))]
+        return (" x ".join(k for k, _ in named), prod(s for _, s in named)) if len(named) == len(factors) else None
     if text in ("mph", "kmh", "kph"):
         return unit("miles per hour" if text == "mph" else "km per hour")
     first, _, rest = text.partition(" ")
