@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 import sympy
 from antlr4.atn.PredictionMode import PredictionMode
+from math_verify import parse, verify
 
 from rlft.rewards import mathematics_child
+from rlft.rewards.mathematics import judged
 from rlft.rewards.reading import read
 from tests.rewards.mathematics_cases import cases
 
@@ -38,3 +40,15 @@ def test_two_stage_parsing_gives_the_same_trees(monkeypatch):
 )
 def test_rules_around_the_judge(gold, given, verdict):
     assert mathematics_child.answer(gold, given) == verdict
+
+
+def test_plain_numbers_are_judged_as_math_verify_judges_them():
+    """Nothing about numbers in English notation is decided otherwise by the rule that spares asking."""
+    numbers = ["0", "-3", "3", "7", "50", "1000", "1,000", "0.5", "0.50", "2.5", "0.333333", "0.33", "1/2", "5/2"]
+    numbers += [r"\frac{1}{2}", r"\frac{1}{3}", r"\frac{-6}{2}", r"50\%", r"5\%", r"2\frac{1}{2}", "0.05", "1/7"]
+    pairs = [(gold, given) for gold in numbers for given in numbers]
+    verdicts = judged([(gold, rf"\boxed{{{given}}}") for gold, given in pairs], 5.0)
+    assert {verdict.rule for verdict in verdicts} == {"plain numbers", "same text"}
+    parsed = {number: parse(f"${number}$", parsing_timeout=None) for number in numbers}
+    by_judge = [verify(parsed[gold], parsed[given], timeout_seconds=None) for gold, given in pairs]
+    assert [pair for pair, v, judge in zip(pairs, verdicts, by_judge, strict=True) if bool(v.score) != judge] == []

@@ -51,7 +51,11 @@ def unit(text: str) -> tuple[str, Fraction] | None:
         return (f"{over[0]} / {under[0]}", over[1] / under[1]) if over and under else None
     if len(factors := text.split("·")) > 1:
         named = [found for factor in factors if (found := unit(factor))]
-        return (" x ".join(k for k, _ in named), prod(s for _, s in named)) if len(named) == len(factors) else None
+        return (
+            (" x ".join(k for k, _ in named), prod((s for _, s in named), start=Fraction(1)))
+            if len(named) == len(factors)
+            else None
+        )
     if text in ("mph", "kmh", "kph"):
         return unit("miles per hour" if text == "mph" else "km per hour")
     first, _, rest = text.partition(" ")
