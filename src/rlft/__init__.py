@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rlft.training.evaluate import evaluate
     from rlft.training.trainer import Trainer
 
-__version__ = "0.1.0"
+from rlft.version import __version__
+
 __all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "train"]
 
 _HOMES = {

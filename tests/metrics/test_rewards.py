@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rlft.metrics import ids, mteval_13a, sentence_bleu, wer, whitespace
-from rlft.options.reward import load, load_reward
+from rlft.options.reward import load_reward
 from rlft.rewards import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.sequence import bleu_per_token, for_trl, for_verl
 from rlft.training.score import score

@@ -44,6 +44,17 @@ def test_it_answers_and_stays(child):
     assert first[2] == second[2] != os.getpid()
 
 
+def test_many_questions_at_once(child):
+    """Each has its own time; one that ends the process or raises costs its place alone."""
+    replies = child.ask_all([[1], ["spin"], [2], ["shell"], [3], ["die"]], seconds=0.2)
+    failed = [str(reply) for reply in replies if isinstance(reply, Unanswered)]
+    assert [reply[0] for reply in replies if not isinstance(reply, Unanswered)] == [1, 2, 3]
+    assert [isinstance(reply, Unanswered) for reply in replies] == [False, True, False, True, False, True]
+    assert "no answer within" in failed[0] and "Permission" in failed[1]
+    assert child.ask_all([], seconds=0.2) == []
+    assert len(child.ask_all([["x" * 1000]] * 300, seconds=5.0)) == 300  # more than a pipe holds, both ways
+
+
 @pytest.mark.parametrize("question", ["spin", "power", "die"])
 def test_it_is_ended_and_begins_anew(child, question):
     before = child.ask(0, seconds=5.0)[2]

@@ -31,13 +31,21 @@ def test_exact():
     "output",
     ["B", "b", "(b)", "B. Paris", "**B**", "B) Paris, because", r"\boxed{B}", r"A? No: \boxed{\text{B}}", "#### B",
      "I doubt A. The answer is (B).", "Answer: B", "<answer> b </answer>", "It is not (A), it is (B) after all",
-     "A train leaves. So I choose B.", "Between A and C lies\nB", "answer: **b**"],
+     "A train leaves. So I choose B.", "Between A and C lies\nB", "answer: **b**",
+     "B。不是 A", "选B", "答案是B。", "（B）", "Ｂ", "B、巴黎", "B：巴黎", "因此选 B。", "我选择B，因为A不对",
+     "B是对的", "答案是B，不是A。", "I choose B because A is worse.", "The answer is B. This answer is verified.",
+     "*B*", "So it is B. It fits.", "Answer: B, not A", "Answer: (B) because (A) is wrong", "The answer is option B.",
+     r"\boxed{\textbf{(B)}\ 12}"],
 )  # fmt: skip
 def test_choice_is_found(output):
     assert scores(choice(), [("B", output), ("(B)", output), ("B. Paris", output), ("C", output)]) == [1, 1, 1, 0]
 
 
-@pytest.mark.parametrize("output", ["", "A train leaves at noon", "Because", "I would say", "The answer is Paris"])
+@pytest.mark.parametrize(
+    "output",
+    ["", "A train leaves at noon", "Because", "I would say", "The answer is Paris", "The answer is a train.",
+     r"\boxed{A or B}", r"\boxed{A, B}", "<answer>A and B</answer>", "答案是A或B"],
+)  # fmt: skip
 def test_no_choice(output):
     assert scores(choice(), [(letter, output) for letter in "ABCD"]) == [0, 0, 0, 0]
 
@@ -56,6 +64,21 @@ def test_format_is_of_all_and_regex_of_a_part():
     assert scores(regex("1.2.*so$"), pairs) == [0, 0, 0, 1]
     with pytest.raises(UserError, match="not a regular expression"):
         regex("(")
+
+
+def test_format_counts_what_the_prompt_has_opened():
+    rest = " because</think><answer>3</answer>"
+    chat = [{"role": "user", "content": "how many?"}, {"role": "assistant", "content": "<think>\n"}]
+    prompts = ["how many? <think>", "how many? <think>\n", chat, "how many?", "a <think> within", 3]
+    problems = [Problem(index=0, input=prompt) for prompt in prompts]
+    assert format()(problems, [Text(rest)] * 6).tolist() == [1, 1, 1, 0, 0, 0]
+    assert format()(problems, [Text("<think>" + rest)] * 6).tolist() == [1] * 6  # written again
+    assert format(opened="<think>\n")(problems, [Text(rest)] * 6).tolist() == [1] * 6
+
+
+def test_choice_explains():
+    said = choice().explain(Problem(index=0, input="?", answer="B"), Text("(A)"))
+    assert said == "chooses A, the answer is B"
 
 
 def test_similarity():

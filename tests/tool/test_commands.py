@@ -117,6 +117,20 @@ def test_check_reward(place, capsys):
     assert "gold answer" in said and "another's" in said and "the model's" in said
 
 
+def test_check_reward_explains(tmp_path, capsys):
+    rows = [{"prompt": "3 + 4?", "answer": "7"}, {"prompt": "half of 9?", "answer": r"\frac{9}{2}"}]
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["check-reward", "--data", tmp_path / "sums.jsonl", "--explain", "--reward", "math"]
+    assert tool(*words) == 0
+    said = capsys.readouterr().out
+    assert "gold answer: '7' (text) is 7, gold '7' is 7: same text" in said
+    assert r"another's answer: '\frac{9}{2}' (text) is 9/2, gold '7' is 7: plain numbers" in said
+    assert "nothing: nothing, gold '7' is 7: no answer" in said
+    assert tool(*words, "exact") == 0
+    said = capsys.readouterr().out
+    assert "exact: this reward gives no reasons" in said and "plain numbers" in said
+
+
 def test_imitation_then_reinforcement(place, capsys):
     """The answers' own column for the reward, another for what is imitated, and both stages in one run."""
     rows = [{"prompt": f"say {c}", "answer": c, "solution": f"{c} {c}"} for c in "abcd"]

@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,7 @@ def each(f: Callable[[Problem, Any], float | None]) -> Reward:
     """Lift a function of one problem and one output to the batch. None means that it could not be scored."""
 
     def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
-        return _column([f(problem, outputs[row]) for row, problem in enumerate(problems)])
+        return column([f(problem, outputs[row]) for row, problem in enumerate(problems)])
 
     return reward
 
@@ -61,7 +61,7 @@ def trl(f: Callable[..., Any]) -> Reward:
             raise UserError(
                 f"{name} returned {shown(scores)} for {len(problems)} completions; expected as many numbers"
             )
-        return Parts({name: _column(scores)}, watch) if watch else _column(scores)
+        return Parts({name: column(scores)}, watch) if watch else column(scores)
 
     return reward
 
@@ -93,7 +93,7 @@ def verl(f: Callable[..., Any]) -> Reward:
             raise UserError(
                 f"{name} returned a dict without `score`: {shown(next(d for d in dicts if 'score' not in d))}"
             )
-        scores = _column([one["score"] for one in dicts])
+        scores = column([one["score"] for one in dicts])
         extras = dict.fromkeys(key for one in dicts for key in one if key != "score")
         watch = {
             key: values for extra in extras for key, values in _numeric(extra, [d.get(extra) for d in dicts]).items()
@@ -121,8 +121,11 @@ class _Combined:
             weight, result = self.weights.get(name, 1.0), reward(problems, outputs)
             named, watched = under(name, result)
             watch |= watched
-            parts |= {key: weight * (v if isinstance(v, Tensor) else _column(v)) for key, v in named.items()}
+            parts |= {key: weight * (v if isinstance(v, Tensor) else column(v)) for key, v in named.items()}
         return Parts(parts, watch)
+
+    def explain(self, problem: Problem, output: Any) -> str:
+        return "; ".join(f"{name}: {explained(reward, problem, output)}" for name, reward in self.rewards.items())
 
     def state_dict(self) -> dict[str, Any]:
         return {name: reward.state_dict() for name, reward in self.rewards.items() if isinstance(reward, Stateful)}
@@ -131,6 +134,20 @@ class _Combined:
         for name, reward in self.rewards.items():
             if isinstance(reward, Stateful):
                 reward.load_state_dict(state[name])
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A reward that can say how it came to what it gives."""
+
+    def explain(self, problem: Problem, output: Any) -> str:
+        """One line about one row."""
+        ...
+
+
+def explained(reward: Reward, problem: Problem, output: Any) -> str:
+    """How a reward came to what it gives one row, if it can say."""
+    return reward.explain(problem, output) if isinstance(reward, Explains) else "this reward gives no reasons"
 
 
 def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None = None) -> Reward:
@@ -219,10 +236,10 @@ def _awaited(results: list[Any]) -> list[Any]:
 
 def _numeric(name: str, values: Sequence[Any]) -> dict[str, Tensor]:
     """The values as a column of this name if they are numbers, else nothing."""
-    return {name: _column(values)} if all(isinstance(v, int | float | None) for v in values) else {}
+    return {name: column(values)} if all(isinstance(v, int | float | None) for v in values) else {}
 
 
-def _column(values: Any) -> Float[Tensor, "N"]:
+def column(values: Any) -> Float[Tensor, "N"]:
     """Numbers as float32; None is NaN."""
     if isinstance(values, Tensor):
         return values.detach().float()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
-from rlft.rewards.adapt import each
-from rlft.rewards.mathematics import marked_answer
+from jaxtyping import Float
+from torch import Tensor
+
+from rlft.rewards.adapt import column, each
+from rlft.rewards.answers import marked_answer
+from rlft.rewards.notation import unified
 from rlft.types import Problem, Reward, UserError
 
 _NAN = float("nan")
@@ -31,36 +36,88 @@ def exact(*, strip: bool = True, case: bool = True) -> Reward:
 def choice(letters: str = "ABCD") -> Reward:
     """1 where the completion chooses the letter of the answer, else 0; NaN if the answer is none of the letters.
 
-    The choice is, in this order: the letter behind the last `\\boxed{`, `####`, `<answer>` or "answer is"; the letter a
-    completion opens with ("B", "(b)", "B. Paris"); the last one in brackets; the last capital that ends a line or a
-    sentence. So "A train leaves" chooses nothing. The answer may be "B", "(B)" or "B. Paris".
+    The choice is, in this order: the letter behind the last `\\boxed{`, `####` or `<answer>`; behind the last "answer
+    is" that has one; the letter a completion opens with ("B", "(b)", "B. Paris"); the last one that is said to be
+    chosen ("I choose B"); the last one in brackets; the last capital that ends a line or a sentence. So "A train
+    leaves" chooses nothing, and neither does "A or B" behind a mark. Punctuation and letters of any script are read
+    alike. The answer may be "B", "(B)" or "B. Paris".
     """
     if not letters.isalpha() or len(set(letters.upper())) != len(letters):
         raise UserError(f"choice needs different letters, such as choice('ABCDE'); got {letters!r}")
-    some = f"[{letters.upper()}]"
-    alone = re.compile(rf"(?<!\w){some}(?![\w'’])", re.IGNORECASE)
-    opening = re.compile(rf"\s*[(\[*]*({some})[)\]*]*(?:\s*$|[).:,\]*]+(?:\s|$))", re.IGNORECASE)
-    inner = [re.compile(rf"[(\[]({some})[)\]]"), re.compile(rf"(?<!\w)({some})(?=[.,;!?*]*(?:\s*\n|\s*$))")]
-
-    def chosen(text: str) -> str | None:
-        if (marked := marked_answer(text)) is not None:
-            found = opening.match(marked) or alone.search(marked)
-            return found.group().strip(" ()[]*.:,").upper()[:1] if found else None
-        if found := opening.match(text):
-            return found.group(1).upper()
-        return next((found[-1] for pattern in inner if (found := pattern.findall(text))), None)
-
-    def right(problem: Problem, output: str) -> float:
-        wanted = None if problem.answer is None else chosen(str(problem.answer))
-        return _NAN if wanted is None else float(chosen(output) == wanted)
-
-    return each(right)
+    return _Choice(letters.upper())
 
 
-def format(pattern: str = r"<think>.*?</think>\s*<answer>.*?</answer>") -> Reward:
-    """1 where the whole completion, white space around it aside, matches the pattern; `.` is any character."""
+class _Choice:
+    """The reward; `explain` says what was chosen."""
+
+    def __init__(self, letters: str):
+        one, end = f"([{letters}])", r"(?![A-Za-z0-9_'])"  # a letter and what shows that it is no word's first
+        over, foreign = r"[*_]*[)\]}]*[*_]*", r"(?=[^\x00-\x7f])"
+        after = rf"(?:\s*$|[).:,*\]]+(?:\s|$|{foreign})|{foreign})"
+        self._opening = re.compile(rf"\s*[(\[*_]*{one}{over}{after}", re.IGNORECASE)
+        self._alone = re.compile(rf"(?<![A-Za-z0-9_]){one}{end}(?!(?<=A)\s+[a-z])")  # "A train": an article
+        self._hedged = re.compile(rf"[(\[*]*{one}{over}\s*(?:,|/|&|\bor\b|\band\b|或|和)\s*[(\[*]*{one}{end}")
+        self._inner = (
+            re.compile(
+                rf"(?<!not )(?<!n't )\b(?:choose|chose|select|pick)\s+(?:option\s+|answer\s+)?[(\[*]*{one}{end}"
+            ),
+            re.compile(rf"(?<!不)选(?:择|擇)?(?:项|項)?\s*[:(\[*]*{one}{end}"),
+            re.compile(rf"[(\[]{one}[)\]]"),
+            re.compile(rf"(?<![A-Za-z0-9_]){one}(?=[*_)]*(?:[.!?,;]*\s*(?:\n|$)|[.!?]+\s))"),
+        )
+
+    def __call__(self, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
+        return column([self._score(problem, str(outputs[row])) for row, problem in enumerate(problems)])
+
+    def explain(self, problem: Problem, output: Any) -> str:
+        wanted = None if problem.answer is None else self.chosen(str(problem.answer))
+        return f"chooses {self.chosen(str(output)) or 'nothing'}, the answer is {wanted or 'none of the letters'}"
+
+    def _score(self, problem: Problem, output: str) -> float:
+        wanted = None if problem.answer is None else self.chosen(str(problem.answer))
+        return _NAN if wanted is None else float(self.chosen(output) == wanted)
+
+    def chosen(self, text: str) -> str | None:
+        """The letter that a text chooses, as a capital."""
+        text = unified(text)
+        marked = marked_answer(text, lambda inside: bool(self._in_mark(inside) or self._hedged.match(inside)))
+        if marked is not None:
+            return self._in_mark(marked)
+        if found := self._opening.match(text):
+            return found[1].upper()
+        return next((found[-1] for pattern in self._inner if (found := pattern.findall(text))), None)
+
+    def _in_mark(self, text: str) -> str | None:
+        text = re.sub(r"\\[A-Za-z]+\s*|[{}$]", "", text).strip()
+        if (hedged := self._hedged.match(text)) and hedged[1].upper() != hedged[2].upper():
+            return None
+        if found := self._opening.match(text):
+            return found[1].upper()
+        found = self._inner[2].findall(text) or [one.group() for one in self._alone.finditer(text)]
+        return found[-1] if len(set(found)) == 1 else None
+
+
+def format(pattern: str = r"<think>.*?</think>\s*<answer>.*?</answer>", *, opened: str = "") -> Reward:
+    """1 where the whole completion, white space around it aside, matches the pattern; `.` is any character.
+
+    Tags that the prompt ends with (`<think>`) belong to what is matched, so a model need not write them again. What a
+    chat template adds after the messages is not seen by a reward: say it with `opened="<think>"`.
+    """
     compiled = _compiled(pattern)
-    return each(lambda problem, output: float(compiled.fullmatch(output.strip()) is not None))
+
+    def formed(problem: Problem, output: str) -> float:
+        begun = opened or _opened(problem.input)
+        return float(any(compiled.fullmatch(text.strip()) is not None for text in {output, begun + output}))
+
+    return each(formed)
+
+
+def _opened(prompt: Any) -> str:
+    """The tags at the end of a prompt: text, or chat messages, of which the last one counts."""
+    if isinstance(prompt, Sequence) and not isinstance(prompt, str) and prompt and isinstance(prompt[-1], Mapping):
+        prompt = prompt[-1].get("content")
+    found = re.search(r"(?:<[A-Za-z]\w*>\s*)+$", prompt) if isinstance(prompt, str) else None
+    return found.group() if found else ""
 
 
 def regex(pattern: str) -> Reward:

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlft import __version__
 from rlft.noise import hashed
 from rlft.runs.log import write_facts
 from rlft.types import Problem, Task, UserError
+from rlft.version import __version__
 
 
 @dataclass

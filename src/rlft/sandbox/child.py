@@ -4,8 +4,8 @@ Scorers that evaluate what a model wrote may never return, ask for all the memor
 they run in; here they cannot take the run with them, on any thread. It is NOT a sandbox: it keeps accidents away from
 files, processes and the network, not an attacker.
 
-The file is also that process's program: `python child.py SCRIPT` serves the script's function `answer`, one JSON line
-in and one out. So it imports the standard library only.
+The file is also that process's program: `python child.py SCRIPT` serves the script's function `answer`, a JSON line of
+questions in and a line for each answer out. So it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -48,17 +48,22 @@ class Child:
 
     def ask(self, *question: Any, seconds: float) -> Any:
         """The answer, as JSON has it; `Unanswered` after this much processor time, or when the script raised."""
+        if isinstance(reply := self.ask_all([question], seconds=seconds)[0], Unanswered):
+            raise reply
+        return reply
+
+    def ask_all(self, questions: Sequence[Sequence[Any]], *, seconds: float) -> list[Any]:
+        """The answers in their order, asked for at once; `seconds` are for each. One that fails is an `Unanswered`."""
+        replies: list[Any] = []
         with self._lock:
-            process = self._running()
-            reply = _exchange(process, json.dumps([seconds, question]), _WALL * seconds)
-            if not reply:
-                process.kill()
-                process.wait()
-                raise Unanswered(f"no answer within {seconds:g} seconds")
-        verdict, value = json.loads(reply)
-        if verdict == "raised":
-            raise Unanswered(value)
-        return value
+            while len(replies) < len(questions):
+                process, rest = self._running(), questions[len(replies) :]
+                replies += _answers(_exchange(process, json.dumps([seconds, rest]), len(rest), _WALL * seconds))
+                if len(replies) < len(questions):  # this one ended the process
+                    process.kill()
+                    process.wait()
+                    replies.append(Unanswered(f"no answer within {seconds:g} seconds"))
+        return replies
 
     def _running(self) -> subprocess.Popen[str]:
         alive = self._process is not None and self._owner == os.getpid() and self._process.poll() is None
@@ -72,30 +77,44 @@ class Child:
             encoding="utf-8",
             env={**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
-        if not (hello := _exchange(process, "", _START)):
+        if not (hello := _exchange(process, "", 1, _START)):
             process.kill()
             raise RuntimeError(f"{self.script.name} did not start (exit code {process.wait()})")
-        if problem := json.loads(hello):
+        if problem := json.loads(hello[0]):
             raise RuntimeError(f"{self.script.name} did not start: {problem}")
         self._process, self._owner = process, os.getpid()
         weakref.finalize(self, _end, process, self._owner)
         return process
 
 
-def _exchange(process: subprocess.Popen[str], line: str, seconds: float) -> str:
-    """Write a line and read one; empty if the process ended or had to be ended."""
+def _exchange(process: subprocess.Popen[str], line: str, replies: int, seconds: float) -> list[str]:
+    """Write a line and read so many, `seconds` for each; fewer if the process ended or had to be ended.
+
+    The child reads a line to its end before it answers, so neither side waits for the other with a full pipe.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
-    timer = threading.Timer(seconds, process.kill)
-    timer.start()
-    try:
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return process.stdout.readline()
-    except BrokenPipeError:
-        return ""
-    finally:
-        timer.cancel()
+    lines: list[str] = []
+    while len(lines) < replies:
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            if not lines:
+                process.stdin.write(line + "\n")
+                process.stdin.flush()
+            if not (reply := process.stdout.readline()):
+                break
+            lines.append(reply)
+        except BrokenPipeError:
+            break
+        finally:
+            timer.cancel()
+    return lines
+
+
+def _answers(lines: Sequence[str]) -> list[Any]:
+    said = [json.loads(line) for line in lines]
+    return [Unanswered(value) if verdict == "raised" else value for verdict, value in said]
 
 
 def _end(process: subprocess.Popen[str], owner: int) -> None:
@@ -119,15 +138,16 @@ def _serve(script: str) -> None:
     budget = _limited()
     sys.addaudithook(_keep_out)
     for line in sys.stdin:
-        seconds, question = json.loads(line)
-        budget(seconds)
-        try:
-            reply = json.dumps(["answer", answer(*question)])
-        except BaseException as error:
-            reply = json.dumps(["raised", f"{type(error).__name__}: {str(error)[:300]}"])
-        budget(0)
-        replies.write(reply + "\n")
-        replies.flush()
+        seconds, questions = json.loads(line)
+        for question in questions:
+            budget(seconds)
+            try:
+                reply = json.dumps(["answer", answer(*question)])
+            except BaseException as error:
+                reply = json.dumps(["raised", f"{type(error).__name__}: {str(error)[:300]}"])
+            budget(0)
+            replies.write(reply + "\n")
+            replies.flush()
 
 
 def _say(replies: TextIO, value: Any) -> None:

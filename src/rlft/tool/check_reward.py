@@ -11,6 +11,7 @@ from rich.table import Table
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.language.policy import Language
+from rlft.rewards.adapt import explained
 from rlft.runs.folder import model_folder
 from rlft.training.score import score
 from rlft.types import Problem, Reward, Task, Text
@@ -23,6 +24,7 @@ def check_reward(
     rows: int = 4,
     max_new_tokens: int = 64,
     fields: Fields = Fields(),
+    explain: bool = False,
     seed: int = 0,
 ) -> int:
     """Run a reward on a few rows before training, and show what it saw and said.
@@ -36,6 +38,7 @@ def check_reward(
         model: a model to draw completions from.
         rows: problems.
         max_new_tokens: tokens in a completion at most.
+        explain: say for each row how its reward came about: the answer, what was read in it, the rule that decided.
         seed: of the sampling noise.
     """
     task = load_task(data, fields)
@@ -49,6 +52,9 @@ def check_reward(
             prompt = "" if place else _short(problem.input)
             table.add_row(prompt, kind, _short(outputs[row]), said[kind][row], end_section=place == len(columns) - 1)
     Console().print(table)
+    for row, problem in enumerate(problems if explain else []):
+        print(f"── {_short(problem.input)}")
+        print("\n".join(f"{kind}: {explained(scored, problem, outputs[row])}" for kind, outputs in columns.items()))
     return 0
 
 

@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rlft import __version__
 from rlft.errors import UserError
+from rlft.version import __version__
 
 USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any generative policy
 
