@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from rlft.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from rlft.api import train
     from rlft.policies.control.policy import Control
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from rlft.policies.stepwise.diffusion import Diffusion
     from rlft.training.evaluate import evaluate
     from rlft.training.trainer import Trainer
-
-from rlft.version import __version__
 
 __all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "train"]
 
@@ -38,3 +38,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'rlft' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
