@@ -15,6 +15,7 @@ from rlft.methods.loop import loop
 from rlft.reproduce import results
 from rlft.reproduce.arms import claim
 from rlft.reproduce.cells import Cell, measured, run_cell, with_settings
+from rlft.reproduce.checking import checked
 from rlft.reproduce.page import markdown
 from rlft.reproduce.reproduce import concluded, grid, reproduce
 from rlft.tool import claims as commands
@@ -110,15 +111,55 @@ def test_a_recipe_without_a_claim_is_told_from_those_with_one():
         claim("arithmetic")
 
 
-def test_committed_numbers_are_compared(done, monkeypatch, tmp_path, capsys):
+def test_the_machine_of_a_result_must_give_its_numbers(done, monkeypatch, tmp_path, capsys):
     _, result = done
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     results.write(tmp_path / "reach.json", result)
-    assert commands._differs(result) is False
+    assert commands._contradicts(result) is False
+    assert "4 of 4 runs" in capsys.readouterr().out
     other = json.loads(json.dumps(result))
     other["arms"]["rloo"]["runs"]["1"]["reward"] += 1e-9
-    assert commands._differs(other) is True
+    assert commands._contradicts(other) is True
     assert "rloo, seed 1: reward is" in capsys.readouterr().out
+
+
+def test_elsewhere_what_was_concluded_is_compared(done):
+    """Another processor, another library, other seeds: numbers may differ, a statement that held must not fail."""
+    _, result = done
+    metric = result["claim"]["metric"]
+    for change in ("model", "torch", "seeds", "unknown"):
+        other = json.loads(json.dumps(result))
+        for arm in other["arms"].values():
+            for run in arm["runs"].values():
+                run["reward"] += 1e-9
+            arm["runs"] = {str(int(seed) + 5 * (change == "seeds")): run for seed, run in arm["runs"].items()}
+        committed = json.loads(json.dumps(result))
+        if change == "model":
+            other["machine"]["model"] = "another processor"
+        elif change == "torch":
+            other["versions"]["torch"] = "1.0"
+        elif change == "unknown":
+            del committed["machine"]["model"]
+        lines, contradicted = checked(other, committed)
+        assert not contradicted
+        assert any("what was concluded is compared" in line for line in lines), lines
+        assert any("2 of 2 statements came out as committed" in line for line in lines)
+        other["means"]["rloo"][metric]["mean"] += 1e6
+        lines, contradicted = checked(other, committed)
+        assert not contradicted and any(line.startswith(f"rloo: {metric} is 1") for line in lines)
+        held = next(s for s in other["statements"] if s["outcome"] == "holds")
+        held["outcome"] = "open"
+        assert not checked(other, committed)[1]
+        held["outcome"] = "fails"
+        lines, contradicted = checked(other, committed)
+        assert contradicted and f"“{held['text']}”: fails, committed holds" in lines
+
+
+def test_other_seeds_can_be_asked_for(tmp_path):
+    result = reproduce(REACH, tmp_path, smoke=True, workers=0, first_seed=7)
+    assert set(result["arms"]["rloo"]["runs"]) == {"7"}
+    with pytest.raises(UserError, match="seed 1000 is for tuning"):
+        reproduce(REACH, tmp_path, seeds=2, first_seed=999, workers=0)
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ def reproduce(
     root: Path,
     *,
     seeds: int | None = None,
+    first_seed: int = 0,
     workers: int = 2,
     smoke: bool = False,
     data: Data = MappingProxyType({}),
@@ -43,23 +44,25 @@ def reproduce(
 
     `data` has, for the names that arms want data by (`Arm.data`), options of the recipe's command line.
 
+    The seeds are `seeds` from `first_seed` on: others than the committed ones test a verdict on what nobody has seen.
+
     Raises `Stopped` on Ctrl-C; the same call goes on. `UserError` if a run failed or a statement's number is not
     measured.
     """
     claim = arms.claim(name)
     words = _given(claim, data, said)
-    count = 1 if smoke else seeds or claim.seeds
-    if count > min(claim.tuning_seeds, default=count):
-        raise UserError(f"at most {min(claim.tuning_seeds)} seeds can be reported; the next ones are for tuning")
+    wanted = range(first_seed, first_seed + (1 if smoke else seeds or claim.seeds))
+    if both := sorted(set(wanted) & set(claim.tuning_seeds)):
+        raise UserError(f"seed {both[0]} is for tuning and cannot be reported: choose others with --first-seed")
     chosen, tuning = ({arm: _first(claim, arm) for arm in words}, {})
     if not smoke:
         chosen, tuning = tuned(name, claim, words, root, workers, said)
     cells = [
         Cell(name, arm, seed, {**chosen[arm], **(claim.smoke if smoke else {})}, words[arm])
-        for seed in range(count)
+        for seed in wanted
         for arm in words
     ]
-    said(f"{len(words)} arms, {count} seed{'s' * (count > 1)}")
+    said(f"{len(words)} arms, {len(wanted)} seed{'s' * (len(wanted) > 1)}")
     numbers = run_cells(cells, root / "runs", workers)
     found: dict[str, dict[int, dict[str, float]]] = {arm: {} for arm in words}
     for cell, measured in zip(cells, numbers, strict=True):
@@ -68,7 +71,7 @@ def reproduce(
     digest = claim.digest(recipes.named(name))
     result = {"key": Path(name).stem, "smoke": smoke, "digest": digest, **concluded(claim, found)}
     seconds = sum(run["cost/seconds"] for arm in found.values() for run in arm.values())
-    result |= {"seeds": count, "tuning": tuning, "cpu_seconds": round(seconds + sum(_tuning_seconds(tuning)), 1)}
+    result |= {"seeds": len(wanted), "tuning": tuning, "cpu_seconds": round(seconds + sum(_tuning_seconds(tuning)), 1)}
     result |= _circumstances(list(folders.values()))
     result["arms"] = {
         arm: {

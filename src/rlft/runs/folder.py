@@ -75,9 +75,19 @@ def circumstances() -> dict[str, Any]:
     versions = {"rlft": __version__, "python": platform.python_version(), "torch": torch.__version__}
     versions |= {"numpy": numpy.__version__, "transformers": transformers.__version__}
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    machine |= {"model": _processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
     return {"versions": versions, "revision": revision(), "machine": machine}
+
+
+def _processor() -> str:
+    """The processor's model: sums of float32 round otherwise on another."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 def revision() -> str | None:

@@ -19,6 +19,7 @@ Positional = tyro.conf.Positional
 def reproduce(
     recipe: Positional[tuple[str, ...]] = (),
     seeds: int | None = None,
+    first_seed: int = 0,
     smoke: bool = False,
     check: bool = False,
     publish: bool = False,
@@ -31,9 +32,11 @@ def reproduce(
 
     Args:
         recipe: one or more recipes with a claim, or files of your own; with --smoke none is all of them.
-        seeds: reported seeds, those of the claim by default.
+        seeds: how many seeds, those of the claim by default.
+        first_seed: the first of them: with another, a verdict is tested on seeds that nobody has reported.
         smoke: the same code at seconds' size; its verdict means nothing.
-        check: compare every number with the committed result; exit code 1 if one differs.
+        check: compare with the committed result: every number on the machine that made it, elsewhere and with other
+            seeds what was concluded; exit code 1 if it is contradicted.
         publish: make the result the committed one (of this checkout).
         workers: processes of one torch thread each; 0 runs everything in this one.
         out: folder of the runs, runs/reproduce/RECIPE by default.
@@ -47,10 +50,10 @@ def reproduce(
     names = recipe or (tuple(filter(declared.declares, recipes.names())) if smoke else ())
     if not names:
         raise UserError("rlft reproduce needs a recipe: rlft reproduce loop; rlft papers lists them")
-    if publish and (smoke or seeds is not None):
-        raise UserError("only a whole run is published: leave out --smoke and --seeds")
+    if publish and (smoke or seeds is not None or first_seed):
+        raise UserError("only a whole run is published: leave out --smoke, --seeds and --first-seed")
     data = _data(set)
-    differ = False
+    contradicted = False
     for name in names:
         root = _root(name, out if len(names) == 1 else None, smoke)
         try:
@@ -58,6 +61,7 @@ def reproduce(
                 name,
                 root,
                 seeds=seeds,
+                first_seed=first_seed,
                 workers=0 if smoke else workers,
                 smoke=smoke,
                 data=data,
@@ -71,8 +75,8 @@ def reproduce(
         _keep(result, root, publish)
         print(as_json.dumps(result)) if json else _show(result, root)
         if check:
-            differ |= _differs(result)
-    return int(differ)
+            contradicted |= _contradicts(result)
+    return int(contradicted)
 
 
 def compare(
@@ -172,19 +176,14 @@ def _show(result: dict[str, Any], root: Path) -> None:
     console.print(f"page: {root / 'README.md'}", highlight=False)
 
 
-def _differs(result: dict[str, Any]) -> bool:
-    """Compare with the committed numbers, but for times, and say what differs."""
+def _contradicts(result: dict[str, Any]) -> bool:
+    """Compare with the committed result and say what came of it."""
     from rlft.reproduce import results
+    from rlft.reproduce.checking import checked
 
     committed = results.load(result["key"])
     if committed is None:
         raise UserError(f"there is no committed result of {result['key']} to compare with")
-    same, other = 0, []
-    for arm, data in result["arms"].items():
-        for seed, run in data["runs"].items():
-            there = committed["arms"].get(arm, {"runs": {}})["runs"].get(seed, {})
-            names = [n for n in {**run, **there} if n != "cost/seconds" and run.get(n) != there.get(n)]
-            same += not names
-            other += [f"{arm}, seed {seed}: {n} is {run.get(n)}, committed {there.get(n)}" for n in names[:3]]
-    print(f"{same} runs have the committed numbers, all of them" if not other else "\n".join(other))
-    return bool(other)
+    lines, contradicted = checked(result, committed)
+    print("\n".join(lines))
+    return contradicted
