@@ -1,0 +1,137 @@
+"""A run folder before anything runs: made, refused, described, recognised. Runs nothing."""
+
+from __future__ import annotations
+import hashlib
+import math
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+import torch
+from rich.console import Console
+from torch import Tensor
+from rlft import __version__, report
+from rlft.runs import checkpoint
+from rlft.training.evaluate import Evaluation, evaluate
+from rlft.training.ledger import Metrics
+from rlft.noise import hashed
+from rlft.offpolicy.learner import Learner
+from rlft.report.live import LiveBar
+from rlft.types import Problem, Rollouts
+from rlft.runs.log import Log, facts_of, write_facts
+from rlft.training.trainer import Trainer
+from rlft.types import Measure, Reward, Sampler, Savable, Showable, Task, UserError
+
+
+@dataclass
+class Cadence:
+    """How often a run writes.
+
+    save     steps between checkpoints (one is also written at the end, and on Ctrl-C)
+    samples  steps between samples
+    """
+
+    save: int = 20
+    samples: int = 10
+
+
+class Stopped(Exception):
+    """The run was asked to stop, has saved its state, and can be resumed."""
+
+
+def refuse_existing(folder: Path) -> None:
+    """A run folder that is there already is never touched."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            f"{folder} exists already and nothing in it will be overwritten; choose another --out, or go on with "
+            f"`rlft train --resume {folder}`"
+        )
+
+
+def begin(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Make a new run folder and say in it how the run was started."""
+    refuse_existing(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
+    except OSError as error:
+        raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
+
+
+def model_folder(model: str) -> str:
+    """The trained model of a run folder, of two that learned together the one that was evaluated; or what was given."""
+    path = Path(model)
+    if not (path / "run.json").is_file():
+        return model
+    if not (path / "model").is_dir():
+        raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
+    first = path / "model" / "one"
+    return str(first if first.is_dir() else path / "model")
+
+
+def circumstances() -> dict[str, Any]:
+    """Versions, revision and machine: what a number may depend on besides the arguments."""
+    import numpy
+    import transformers
+
+    versions = {"rlft": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    versions |= {"numpy": numpy.__version__, "transformers": transformers.__version__}
+    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return {"versions": versions, "revision": revision(), "machine": machine}
+
+
+def revision() -> str | None:
+    """The git revision of this library's checkout, with `+` if it has been changed; None when installed otherwise.
+
+    Committed results do not count as changes: they decide no number.
+    """
+    here = Path(__file__).parents[1]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=5, check=True)
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "runs/folder.py")  # not a package inside somebody else's repository
+        changed = git("status", "--porcelain", "--", ".", ":!reproduce/results")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def fingerprint(weights: Mapping[str, Any]) -> str:
+    """A hash of a state dict's tensors."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        if isinstance(value, Tensor):
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(name.encode())
+            digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_of_task(task: Task, most: int = 4096) -> str:
+    """A hash of a task's problems, or of `most` of them spread evenly over a larger one."""
+    size = task.size or most
+    indices = sorted({place * size // min(most, size) for place in range(min(most, size))})
+    problems = (task.at(index) for index in (indices if task.size else range(64)))
+    return f"{hashed(task.name, size, *(_told(p) for p in problems)):x}"
+
+
+def _told(problem: Problem) -> tuple[Any, ...]:
+    """What a run depends on of a problem; without a demonstration as it was before there were any."""
+    shown = () if problem.demonstration is None else (problem.demonstration,)
+    return problem.index, problem.input, problem.answer, *shown
+
+
