@@ -67,15 +67,16 @@ def _arms(setting: str) -> dict[str, Arm]:
         "static": ("DAPO without its dynamic sampling", _tricks(std="group", high=0.28)),
         "more": ("Lite PPO with as many rows as DAPO draws", _tricks()),
     }
-    told, more = {"setting": setting}, {"more": {"steps": ROWS_OF_DAPO[setting] // 64}}
+    more = {"more": {"steps": ROWS_OF_DAPO[setting] // 64}}.get
     return {
-        f"{setting}-{name}": Arm(f"{setting} sums, {text}", {**told, "method": method, **more.get(name, {})})
+        f"{setting}-{name}": Arm(f"{setting} sums, {text}", {"setting": setting, "method": method, **more(name, {})})
         for name, (text, method) in arms.items()
     }
 
 
 def _of_setting(s: str) -> list[Statement]:
-    lite, none, near = f"{s}-hybrid-token", f"{s}-none-token", {"least": -0.02, "most": 0.02}
+    near: dict[str, Any] = {"least": -0.02, "most": 0.02}
+    lite, none = f"{s}-hybrid-token", f"{s}-none-token"
     return [
         above(f"Lite PPO beats GRPO, {s}", lite, f"{s}-group-sequence", least=0.01),
         above(f"Lite PPO beats DAPO, {s}", lite, f"{s}-dapo", least=0.01),

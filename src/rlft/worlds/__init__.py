@@ -1,7 +1,8 @@
 """Worlds: all of a small experiment but the method and its numbers. Who answers what, what is earned, what is measured.
 
-A world is a function of its own settings that returns a `World`; `rlft.recipes.recipe` makes a run of it. Worlds know
-policies, tasks, rewards and measures; they know no method, no Trainer and no claim.
+A world is a function of its own settings that returns a `World`, or a `Ground` where a policy acts step by step and
+learns from a buffer; `rlft.recipes` makes a run of it. Worlds know policies, tasks, rewards and measures; they know no
+method, no Trainer and no claim.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlft.environments.protocol import Environment, Episode
 from rlft.types import Measure, Method, Reward, Sampler, Task
 
 
@@ -50,3 +52,21 @@ class World:
     samples: int = 1
     adapted: Callable[[Method], Method] = unchanged
     sharing: int = 1
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the run of a Learner is made of besides its method and its phases; held-out starts are the environment's.
+
+    policy       what is trained
+    environment  where it acts, and what pays it
+    data         episodes that are given
+    measures     what the reward cannot see, at evaluations
+    probes       numbers read off the policy itself at every evaluation
+    """
+
+    policy: Any
+    environment: Environment
+    data: Sequence[Episode] = ()
+    measures: Sequence[Measure] = ()
+    probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
