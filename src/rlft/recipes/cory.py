@@ -41,6 +41,17 @@ CLAIM = Claim(
     sentence="Two learners, one of which sees the other's answer, with a common reward and exchanged roles, earn what "
     "PPO earns at a lower KL, nearer to the frontier of the two, and do not collapse where PPO does.",
     source="Ma et al. 2024, arXiv:2410.06101",
+    budget="3840 answers of 8 letters: one learner has all of them, each of two has 1920; 120 optimiser steps for each",
+    scaled_down="60 thousand parameters for GPT-2 and Llama-2, letters for sentiment; a constant KL coefficient, where "
+    "the paper's is steered. The paper matches the samples of each learner, as here the arm `independent` does",
+    real="rlft train --model ONE --observer TWO --data TRAIN.jsonl --reward REWARD.py:score --method cory --lora 16",
+    metric="objective",
+    table=("reward", "kl", "excess", "entropy", "distinct", "roles/kl", "observer/reward", "observer/kl", "train/kl"),
+    shared=("answers",),
+    grid={"lr": (3e-4, 1e-3)},
+    more=answers,
+    curve="objective",
+    smoke={"steps": 1, "imitation": 2, "problems": 4, "samples": 4, "prior": 512, "prompts": 2, "group": 4, "every": 1},
     arms={
         "base": Arm("the base model, untrained", {"steps": 0}, grid={}),
         "ppo": Arm("one learner, coefficient 0.03", {"method": one(beta=PRICE)}),
@@ -61,7 +72,6 @@ CLAIM = Claim(
         "ppo_deaf": Arm("one learner, lines without connection", {"method": one(beta=PRICE), **_DEAF}, grid={}),
         "cory_deaf": Arm("CORY, lines without connection", {"method": two(beta=PRICE), **_DEAF}, grid={}),
     },
-    metric="objective",
     statements=[
         above("CORY earns as much as PPO with as many answers in all", "cory", "ppo", least=-0.02, of="reward"),
         below("and wastes less KL on it", "cory", "ppo", most=-0.1, of="excess"),
@@ -100,14 +110,4 @@ CLAIM = Claim(
             ),
         ),
     ],
-    budget="3840 answers of 8 letters: one learner has all of them, each of two has 1920; 120 optimiser steps for each",
-    scaled_down="60 thousand parameters for GPT-2 and Llama-2, letters for sentiment; a constant KL coefficient, where "
-    "the paper's is steered. The paper matches the samples of each learner, as here the arm `independent` does",
-    real="rlft train --model ONE --observer TWO --data TRAIN.jsonl --reward REWARD.py:score --method cory --lora 16",
-    table=("reward", "kl", "excess", "entropy", "distinct", "roles/kl", "observer/reward", "observer/kl", "train/kl"),
-    shared=("answers",),
-    grid={"lr": (3e-4, 1e-3)},
-    smoke={"steps": 1, "imitation": 2, "problems": 4, "samples": 4, "prior": 512, "prompts": 2, "group": 4, "every": 1},
-    more=answers,
-    curve="objective",
 )

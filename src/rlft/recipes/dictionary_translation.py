@@ -43,12 +43,31 @@ CLAIM = Claim(
         "its reward, translates better into a low-resource language than a supervised one without the dictionary."
     ),
     source="Dictionary-guided fine-tuning and RL, AAAI 2026, arXiv:2508.19481",
+    budget=(
+        "The sentences of a pair, seen equally often by all supervised models of it; with the tool also drills without "
+        "sense. Then equally many translations in RL."
+    ),
+    scaled_down=(
+        "A decoder of 0.4 M weights that starts from nothing, and is shared by the seeds, instead of Qwen2.5-0.5B: "
+        "corpus BLEU is a few tenths of a per cent, so chrF carries the claim, and the dictionary word for word "
+        "(words/chrf) is better than any arm. The reward is the mean of BLEU and chrF. Sentences of up to 40 letters, "
+        "without capitals and marks, decoded greedily; no test set of a shared task. Spanish–Quechua are the files "
+        "dict.es and dict.quy of the AmericasNLP shared task (southern Quechua, MINEDU and Huarcaya): pairs of one "
+        "Spanish word are the dictionary, the others the sentences. Spanish–Wayuunaiki are train.es and train.guc of "
+        "Prieto et al. 2024; pairs of up to two words stand in for the dictionary that the paper had."
+    ),
+    real=(
+        "rlft run dictionary_translation --source FILE --target FILE --dictionary FILE.tsv --model CHECKPOINT "
+        "--drills 0 starts from any causal model."
+    ),
+    metric="chrf",
+    table=("bleu", "chrf/new", "letters", "queries", "found", "new", "new_asked", "valid", "copy/chrf", "words/chrf"),
+    smoke={"steps": 1, "prompts": 2, "group": 2, "drills": 1, "imitation": 2, "problems": 8},
     arms={
         **_arms("made", "made-up pair", {"held_out": 0.25, "vocabulary": 500, "drills": 800}, None),
         **_arms("quechua", "Spanish–Quechua", {}, "quechua"),
         **_arms("wayuunaiki", "Spanish–Wayuunaiki", {"held_out": 0.2, "entry_words": 2}, "wayuunaiki"),
     },
-    metric="chrf",
     statements=[
         above("RL with the dictionary beats SFT without", "quechua_grpo_tool", "quechua_sft", least=0.01),
         above("RL improves what consults it", "quechua_grpo_tool", "quechua_sft_tool", least=0.01),
@@ -72,23 +91,4 @@ CLAIM = Claim(
             above("The answers stay in their tags", "quechua_grpo_tool", least=0.95, of="valid"),
         ),
     ],
-    budget=(
-        "The sentences of a pair, seen equally often by all supervised models of it; with the tool also drills without "
-        "sense. Then equally many translations in RL."
-    ),
-    scaled_down=(
-        "A decoder of 0.4 M weights that starts from nothing, and is shared by the seeds, instead of Qwen2.5-0.5B: "
-        "corpus BLEU is a few tenths of a per cent, so chrF carries the claim, and the dictionary word for word "
-        "(words/chrf) is better than any arm. The reward is the mean of BLEU and chrF. Sentences of up to 40 letters, "
-        "without capitals and marks, decoded greedily; no test set of a shared task. Spanish–Quechua are the files "
-        "dict.es and dict.quy of the AmericasNLP shared task (southern Quechua, MINEDU and Huarcaya): pairs of one "
-        "Spanish word are the dictionary, the others the sentences. Spanish–Wayuunaiki are train.es and train.guc of "
-        "Prieto et al. 2024; pairs of up to two words stand in for the dictionary that the paper had."
-    ),
-    real=(
-        "rlft run dictionary_translation --source FILE --target FILE --dictionary FILE.tsv --model CHECKPOINT "
-        "--drills 0 starts from any causal model."
-    ),
-    table=("bleu", "chrf/new", "letters", "queries", "found", "new", "new_asked", "valid", "copy/chrf", "words/chrf"),
-    smoke={"steps": 1, "prompts": 2, "group": 2, "drills": 1, "imitation": 2, "problems": 8},
 )

@@ -27,6 +27,19 @@ CLAIM = Claim(
     sentence="Starting rows from states of the offline data makes PPO better than PPO from the prompts, than DPO and "
     "than supervised fine-tuning.",
     source="Chang et al. 2024, arXiv:2404.08495",
+    budget="70 steps of 32 words with 4 rows each, two passes over them; imitation sees as many demonstrations. Every "
+    "arm chooses its learning rate from the same three.",
+    scaled_down="a character model of 0.06 million parameters for Pythia 2.8B, words backwards for summaries, an exact "
+    "reward of 0 or 1 for a reward model, demonstrations with random slips for written references; DPO on the "
+    "preferences is left out. Held-out success is that of 512 words, four rows each, drawn at temperature 1.",
+    real="rlft train --model EleutherAI/pythia-2.8b --data TRAIN.jsonl --reward REWARD.py:score --method dr_po "
+    "--method.share 1.0 --lora 8",
+    metric="reward",
+    table=("kl_start", "pass@4", "train/reward", "cost/rows/demonstrated", "cost/decisions/drawn"),
+    shared=(),
+    grid={"lr": (5e-4, 1e-3, 2e-3)},
+    curve="reward",
+    smoke={"steps": 2, "imitation": 25, "prompts": 4, "group": 4},
     arms={
         "base": Arm("no training", {"steps": 0}, grid={}),
         "sft": Arm("imitation of the demonstrations", {"method": sft(), "prompts": 128, "group": 1}),
@@ -38,7 +51,6 @@ CLAIM = Claim(
         "short_ppo": Arm("words of three letters, PPO", {"method": PLAIN, "length": 3}),
         "short_dr_po": Arm("words of three letters, half of the groups reset", {"method": HALF, "length": 3}),
     },
-    metric="reward",
     statements=[
         above("with all groups reset it succeeds more often than PPO", "dr_po", "ppo", least=0.1),
         above("with half of them reset too", "dr_po_50", "ppo", least=0.1),
@@ -57,16 +69,4 @@ CLAIM = Claim(
             ),
         ),
     ],
-    budget="70 steps of 32 words with 4 rows each, two passes over them; imitation sees as many demonstrations. Every "
-    "arm chooses its learning rate from the same three.",
-    scaled_down="a character model of 0.06 million parameters for Pythia 2.8B, words backwards for summaries, an exact "
-    "reward of 0 or 1 for a reward model, demonstrations with random slips for written references; DPO on the "
-    "preferences is left out. Held-out success is that of 512 words, four rows each, drawn at temperature 1.",
-    real="rlft train --model EleutherAI/pythia-2.8b --data TRAIN.jsonl --reward REWARD.py:score --method dr_po "
-    "--method.share 1.0 --lora 8",
-    table=("kl_start", "pass@4", "train/reward", "cost/rows/demonstrated", "cost/decisions/drawn"),
-    shared=(),
-    grid={"lr": (5e-4, 1e-3, 2e-3)},
-    smoke={"steps": 2, "imitation": 25, "prompts": 4, "group": 4},
-    curve="reward",
 )

@@ -26,6 +26,19 @@ CLAIM = Claim(
         "behaviours be weighed when sampling."
     ),
     source="Mitchell et al. 2023, arXiv:2310.12962",
+    budget="Nothing is trained by an arm itself. All models of one size have read the same, all tunes were as long.",
+    scaled_down=(
+        "Models of 15 000 and 230 000 weights instead of 7 and 70 billion, made-up facts of one digit instead of the "
+        "world's, supervised tuning to a manner instead of chat models, and counting instead of GPT-4's judgement."
+    ),
+    real=(
+        "rlft sample --model LARGE --mix SMALL-CHAT:SMALL:1 for checkpoints of one tokenizer, or "
+        "mixed(emulated(large, tuned, small)) of three Language policies, drawn through Speculative."
+    ),
+    metric="reward",
+    table=("terse", "chatty", "calls", "kept"),
+    shared=(),
+    smoke={"imitation": 2, "tuning": 1, "problems": 8},
     arms={
         "small_tuned": Arm("the small model, tuned", {"base": "small", "tune": "small"}),
         "large_base": Arm("the large model, not tuned", {"base": "large", "tune": "none"}),
@@ -39,8 +52,6 @@ CLAIM = Claim(
         "terse_0": Arm("emulated, chatty", {"terse": 0.0}),
         "speculative": Arm("emulated, drafted by the small tuned model", {"ahead": 3}),
     },
-    metric="reward",
-    table=("terse", "chatty", "calls", "kept"),
     statements=[
         above("more factual than the small tuned model", "emulated", "small_tuned", least=0.1),
         above("in the tuned manner, as the large base is not", "emulated", "large_base", least=0.3, of="terse"),
@@ -58,15 +69,4 @@ CLAIM = Claim(
             below("and saves calls of the large model", "speculative", most=0.95, of="calls"),
         ),
     ],
-    budget="Nothing is trained by an arm itself. All models of one size have read the same, all tunes were as long.",
-    shared=(),
-    scaled_down=(
-        "Models of 15 000 and 230 000 weights instead of 7 and 70 billion, made-up facts of one digit instead of the "
-        "world's, supervised tuning to a manner instead of chat models, and counting instead of GPT-4's judgement."
-    ),
-    real=(
-        "rlft sample --model LARGE --mix SMALL-CHAT:SMALL:1 for checkpoints of one tokenizer, or "
-        "mixed(emulated(large, tuned, small)) of three Language policies, drawn through Speculative."
-    ),
-    smoke={"imitation": 2, "tuning": 1, "problems": 8},
 )

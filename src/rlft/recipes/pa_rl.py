@@ -97,6 +97,18 @@ CLAIM = Claim(
     "that a search by value has found; it does as well as, or better than, methods made for the class.",
     source="Mark et al. 2024, Policy Agnostic RL: Offline RL and Online RL Fine-Tuning of Any Class and Backbone, "
     "arXiv:2412.06685",
+    budget="100 episodes of data and 1600 updates on them, then 3200 environment steps and 800 updates.",
+    scaled_down="A point mass and networks of two layers of 64 in place of AntMaze, FrankaKitchen, CALVIN and a real "
+    "robot; 8 proposals, 2 critics and a scalar value instead of 32, 10 and a distribution; an autoregressive policy "
+    "of 8 tokens in place of a transformer and OpenVLA; targets of 8 steps.",
+    real="rlft.methods.pa_rl.pa_rl() has the paper's sizes; any rlft.environments.gym.Gymnasium, MuJoCo's among them, "
+    "and any policy that acts, proposes and imitates, go into a Learner as in this recipe.",
+    metric="reward",
+    table=("alone", "steps", "effort", "final_distance"),
+    shared=("decisions/drawn",),
+    grid={"method.temperature": (3.0, 10.0, 30.0)},
+    curve="reward",
+    smoke={"data": 4, "offline": 4, "online": 32, "batch": 8, "width": 8, "problems": 2},
     arms={
         **{f"pa_rl/{kind}": Arm(f"{kind}, PA-RL", {"policy": kind}, grid={}) for kind in _CLASSES},
         **{f"own/{kind}": _OWN[kind] for kind in _CLASSES},
@@ -105,7 +117,6 @@ CLAIM = Claim(
         "steady/bc": Arm("flow, imitation of a steady expert", {**_STEADY, **_BC}, grid={}),
         "steady/pa_rl": Arm("flow, PA-RL after a steady expert", _STEADY, grid={}),
     },
-    metric="reward",
     statements=[
         above("gaussian: PA-RL arrives more often than imitation", "pa_rl/gaussian", "bc/gaussian", least=0.2),
         above("flow: PA-RL arrives more often than imitation", "pa_rl/flow", "bc/flow", least=0.2),
@@ -132,15 +143,4 @@ CLAIM = Claim(
             ),
         ),
     ],
-    budget="100 episodes of data and 1600 updates on them, then 3200 environment steps and 800 updates.",
-    scaled_down="A point mass and networks of two layers of 64 in place of AntMaze, FrankaKitchen, CALVIN and a real "
-    "robot; 8 proposals, 2 critics and a scalar value instead of 32, 10 and a distribution; an autoregressive policy "
-    "of 8 tokens in place of a transformer and OpenVLA; targets of 8 steps.",
-    real="rlft.methods.pa_rl.pa_rl() has the paper's sizes; any rlft.environments.gym.Gymnasium, MuJoCo's among them, "
-    "and any policy that acts, proposes and imitates, go into a Learner as in this recipe.",
-    table=("alone", "steps", "effort", "final_distance"),
-    shared=("decisions/drawn",),
-    grid={"method.temperature": (3.0, 10.0, 30.0)},
-    smoke={"data": 4, "offline": 4, "online": 32, "batch": 8, "width": 8, "problems": 2},
-    curve="reward",
 )

@@ -61,6 +61,18 @@ CLAIM = Claim(
     sentence="Rewarding sets of attempts for being varied keeps the success rate and finds more ways to succeed, so "
     "that many attempts solve more.",
     source="Polychromic Objectives for Reinforcement Learning, ICLR 2026, arXiv:2509.25424",
+    budget="paths: 10,240 rows and 320 updates an arm; rooms: environment steps, vines counted from their branch",
+    scaled_down="A Llama of 0.1 million parameters and nine rooms of nine cells with 24 steps instead of BabyAI, "
+    "MiniGrid and Algorithmic Creativity; a window of 2 decisions where episodes have 24, not 5 where they have 100; "
+    "all 70 sets of 4 of 8 instead of a few drawn; a problem's own start is one of the 2 points.",
+    real="rlft train --method polychromic --method.n 4 --group 8; poly_ppo for any policy that can resume and has a "
+    "critic, with `key` a function of your own that says what counts as the same behaviour",
+    metric="pass@1",
+    table=("pass@16", "pass@32", "coverage", "behaviours", "perturbed", "train/entropy"),
+    shared=(),
+    grid={"lr": (2.5e-4, 5e-4, 1e-3)},
+    curve="entropy",
+    smoke={"steps": 1, "imitation": 2, "prompts": 2, "problems": 4, "samples": 16},
     arms={
         "base": Arm("the model of paths before any reward", {"method": loop(), "steps": 0}, grid={}),
         "loop": Arm("each row against the others", {"method": loop(epochs=2, minibatches=1)}),
@@ -86,8 +98,6 @@ CLAIM = Claim(
             grid={},
         ),
     },
-    metric="pass@1",
-    grid={"lr": (2.5e-4, 5e-4, 1e-3)},
     statements=[
         above("rooms: succeeds as often as PPO", "rooms-poly", "rooms-ppo", least=-0.03),
         above("rooms: 16 attempts solve more than PPO's", "rooms-poly", "rooms-ppo", least=0.05, of="pass@16"),
@@ -127,14 +137,4 @@ CLAIM = Claim(
             below("one answer: and gains nothing in 16 attempts", "one-sets", "one-loop", most=0.05, of="pass@16"),
         ),
     ],
-    budget="paths: 10,240 rows and 320 updates an arm; rooms: environment steps, vines counted from their branch",
-    shared=(),
-    scaled_down="A Llama of 0.1 million parameters and nine rooms of nine cells with 24 steps instead of BabyAI, "
-    "MiniGrid and Algorithmic Creativity; a window of 2 decisions where episodes have 24, not 5 where they have 100; "
-    "all 70 sets of 4 of 8 instead of a few drawn; a problem's own start is one of the 2 points.",
-    real="rlft train --method polychromic --method.n 4 --group 8; poly_ppo for any policy that can resume and has a "
-    "critic, with `key` a function of your own that says what counts as the same behaviour",
-    table=("pass@16", "pass@32", "coverage", "behaviours", "perturbed", "train/entropy"),
-    curve="entropy",
-    smoke={"steps": 1, "imitation": 2, "prompts": 2, "problems": 4, "samples": 16},
 )

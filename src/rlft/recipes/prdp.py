@@ -70,6 +70,15 @@ CLAIM = Claim(
     "the KL-regularised objective as its own; with proximal updates it matches DDPO on few prompts, and stays stable "
     "on many, where DDPO fails.",
     source="Deng et al. 2024, arXiv:2402.08714",
+    budget="8192 points of 20 denoising steps in the plane, 2048 digits of 10 elsewhere",
+    scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 1.4, thousands of prompts for 100 "
+    "thousand, ten for 45; prompts differ in a constant of the reward, and not in what they ask for.",
+    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.prdp`",
+    metric="score",
+    table=("total_variation", "excess", "judge/accuracy", "frechet", "train/kl", "reward"),
+    shared=(),
+    grid={"lr": (3e-4, 1e-3, 3e-3)},
+    smoke={"steps": 1, "pretraining": 20, "prompts": 8, "problems": 32, "samples": 1},
     arms={
         "plane-base": Arm("the base of the plane, untrained", {**_PLANE_ARM, "steps": 0}, grid={}),
         "plane-exact": Arm("draws from the optimum", {**_PLANE_ARM, "steps": 0, "measured": "target"}, grid={}),
@@ -88,7 +97,6 @@ CLAIM = Claim(
         "loop": Arm("LOOP, no prompt twice", {"method": loop(clip=0.5, epochs=2, minibatches=4)}),
         "even-ddpo": Arm("DDPO, no prompt twice, no constants", {"method": _DDPO, "spread": 0.0}),
     },
-    metric="score",
     statements=[
         below("PRDP ends near the optimum", "plane-prdp", "plane-exact", most=0.08, of=_TV),
         above("DDPO does not", "plane-ddpo", "plane-prdp", least=0.2, of=_TV),
@@ -111,12 +119,4 @@ CLAIM = Claim(
             above("Without the clip digits decay", "prdp-open", "prdp", of="frechet"),
         ),
     ],
-    budget="8192 points of 20 denoising steps in the plane, 2048 digits of 10 elsewhere",
-    scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 1.4, thousands of prompts for 100 "
-    "thousand, ten for 45; prompts differ in a constant of the reward, and not in what they ask for.",
-    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.prdp`",
-    table=("total_variation", "excess", "judge/accuracy", "frechet", "train/kl", "reward"),
-    shared=(),
-    grid={"lr": (3e-4, 1e-3, 3e-3)},
-    smoke={"steps": 1, "pretraining": 20, "prompts": 8, "problems": 32, "samples": 1},
 )

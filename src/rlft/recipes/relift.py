@@ -39,6 +39,20 @@ CLAIM = Claim(
     sentence="Reinforcement learning interleaved with fine-tuning on demonstrations of the questions that no rollout "
     "solves is better than either alone, with a fraction of the demonstrations, and goes beyond what the base can do.",
     source="Ma et al. 2025, arXiv:2506.07527",
+    budget="128 steps of 32 questions with 8 answers each for every arm that draws; imitation of all answers takes as "
+    "many steps of as many demonstrations, the arms with few take 144 of 8, as ReLIFT has 8 at a time. Every arm "
+    "chooses from four settings: one of four learning rates, or where there are two, one of four pairs.",
+    scaled_down="a character model of 0.1 million parameters for Qwen2.5-Math-7B, chains of digits for mathematics, a "
+    "sign with a wrong meaning for what a base lacks, answers in the base's own manner for the traces of a stronger "
+    "model. GRPO with the group's deviation and the clip, no entropy bonus. Held-out accuracy is that of 256 "
+    "questions, eight answers each, drawn at temperature 1.",
+    real="rlft train --model Qwen/Qwen2.5-Math-7B --data TRAIN.jsonl --demonstration-field solution --reward math "
+    "--method relift --prompts 128 --group 8 --lr 1e-6",
+    metric="reward",
+    table=("pass@8", "easy", "medium", "hard", "hardest", "hardest/any", "cost/rows/demonstrated", "cost/updates"),
+    shared=(),
+    grid={"lr": (2e-4, 4e-4), "method.demonstration_lr": (1.0, 3.0)},
+    smoke={"steps": 2, "imitation": 25, "prompts": 4, "problems": 8},
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "rl": Arm("reinforcement learning alone: GRPO", {"method": grpo(beta=0.0)}, _ONE),
@@ -53,7 +67,6 @@ CLAIM = Claim(
         "rl_known": Arm("sums alone, GRPO", {"method": grpo(beta=0.0), **_KNOWN}, _ONE),
         "relift_known": Arm("sums alone, ReLIFT", {"method": interleaved(size=8), **_KNOWN}),
     },
-    metric="reward",
     statements=[
         above("it is right more often than reinforcement learning", "relift", "rl", least=0.05),
         above("than imitation of all answers", "relift", "sft", least=0.02),
@@ -75,17 +88,4 @@ CLAIM = Claim(
             below("and demonstrates little", "relift_known", most=0.1 * STEPS * PROMPTS, of=_SHOWN),
         ),
     ],
-    budget="128 steps of 32 questions with 8 answers each for every arm that draws; imitation of all answers takes as "
-    "many steps of as many demonstrations, the arms with few take 144 of 8, as ReLIFT has 8 at a time. Every arm "
-    "chooses from four settings: one of four learning rates, or where there are two, one of four pairs.",
-    scaled_down="a character model of 0.1 million parameters for Qwen2.5-Math-7B, chains of digits for mathematics, a "
-    "sign with a wrong meaning for what a base lacks, answers in the base's own manner for the traces of a stronger "
-    "model. GRPO with the group's deviation and the clip, no entropy bonus. Held-out accuracy is that of 256 "
-    "questions, eight answers each, drawn at temperature 1.",
-    real="rlft train --model Qwen/Qwen2.5-Math-7B --data TRAIN.jsonl --demonstration-field solution --reward math "
-    "--method relift --prompts 128 --group 8 --lr 1e-6",
-    table=("pass@8", "easy", "medium", "hard", "hardest", "hardest/any", "cost/rows/demonstrated", "cost/updates"),
-    shared=(),
-    grid={"lr": (2e-4, 4e-4), "method.demonstration_lr": (1.0, 3.0)},
-    smoke={"steps": 2, "imitation": 25, "prompts": 4, "problems": 8},
 )

@@ -59,6 +59,22 @@ CLAIM = Claim(
         "down after training, and w stands for training at KL coefficient β/w."
     ),
     source="RLG, 2025, arXiv:2508.21016",
+    budget=(
+        "Nothing is trained by an arm itself. The tunes have had the same number of policy gradient steps on as many "
+        "points; guiding asks two networks where a tune of its own asks one."
+    ),
+    scaled_down=(
+        "Points in the plane and networks of 30 000 weights instead of Stable Diffusion 3.5; the distance along an "
+        "axis instead of models of preference; policy gradient with a KL penalty instead of Flow-GRPO."
+    ),
+    real=(
+        "mixed(guided(base, tuned, 1.6), alone=Early(0.9)) of two Diffusion policies around a large denoiser; the "
+        "authors' code advises weights from 1 to 3."
+    ),
+    metric="reward",
+    table=("kl", "regret", "off", "calls/network 0", "calls/network 1"),
+    shared=(),
+    smoke={"imitation": 2, "tuning": 1, "problems": 1},
     arms={
         "base": Arm("w = 0", {"weight": 0.0}),
         "half": Arm("w = 0.5", {"weight": 0.5}),
@@ -76,8 +92,6 @@ CLAIM = Claim(
         "rare_guided": Arm("a ring whose right half is rare, closed forms, w = 2", _exact("rare", 1.0, 2.0)),
         "rare_optimum": Arm("its optimum at β/2", _exact("rare", 0.5, 1.0)),
     },
-    metric="reward",
-    table=("kl", "regret", "off", "calls/network 0", "calls/network 1"),
     statements=[
         above("above 1 it earns more than the tuned model", "guided", "tuned", least=0.1),
         above("at w = 3 still more", "guided_3", "guided", least=0.05),
@@ -102,18 +116,4 @@ CLAIM = Claim(
             between("the price: two networks are asked", "guided", least=15, most=17, of="calls/network 1"),
         ),
     ],
-    budget=(
-        "Nothing is trained by an arm itself. The tunes have had the same number of policy gradient steps on as many "
-        "points; guiding asks two networks where a tune of its own asks one."
-    ),
-    shared=(),
-    scaled_down=(
-        "Points in the plane and networks of 30 000 weights instead of Stable Diffusion 3.5; the distance along an "
-        "axis instead of models of preference; policy gradient with a KL penalty instead of Flow-GRPO."
-    ),
-    real=(
-        "mixed(guided(base, tuned, 1.6), alone=Early(0.9)) of two Diffusion policies around a large denoiser; the "
-        "authors' code advises weights from 1 to 3."
-    ),
-    smoke={"imitation": 2, "tuning": 1, "problems": 1},
 )

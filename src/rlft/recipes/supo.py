@@ -29,6 +29,18 @@ CLAIM = Claim(
     "segments of an episode, succeed more often than GRPO in the same window and in one that holds the episode, and "
     "more summaries at test time than in training help further.",
     source="Lu et al. 2025, arXiv:2510.06727",
+    budget="60 steps of 8 episodes with 8 rows each. What else is spent differs, and is part of the claim: GRPO in the "
+    "small window writes less, SUPO writes summaries. Every arm chooses its learning rate from the same two.",
+    scaled_down="a character model of 0.06 million parameters for models of 32 and 36 billion, a list read page by "
+    "page for CodeGym and BrowseComp-Plus, windows of 44 and 320 tokens for 4 and 32 thousand, 3 summaries for "
+    "up to 8. Held-out success is that of 192 episodes, one row each, drawn at temperature 1; of longer ones 64.",
+    real="rlft train --model Qwen/Qwen3-8B --data TRAIN.jsonl --reward math --method supo --tools TOOLS.py:search "
+    "--turns 60 --window 4096 --summaries 7 --max-new-tokens 512 --group 8",
+    metric="reward",
+    table=("kept", "summaries", "turns", "truncated", "longer/same", "longer/more", "cost/decisions/drawn"),
+    grid={"lr": (5e-4, 1e-3)},
+    curve="reward",
+    smoke={"steps": 2, "imitation": 2, "prompts": 4, "group": 4, "problems": 8},
     arms={
         "base": Arm("no training, the small window with summaries", {"steps": 0}, grid={}),
         "truncated": Arm("GRPO, an episode ends where the small window is full", _TRUNCATED),
@@ -39,7 +51,6 @@ CLAIM = Claim(
         "few": Arm("episodes that fit in the window, SUPO", {"pages": "few"}, grid={}),
         "few_truncated": Arm("episodes that fit in the window, GRPO", {**_TRUNCATED, "pages": "few"}, grid={}),
     },
-    metric="reward",
     statements=[
         above("SUPO beats GRPO in the same window", "supo", "truncated", least=0.2),
         above("it beats GRPO with a context that holds the episode", "supo", "long"),
@@ -57,15 +68,4 @@ CLAIM = Claim(
             between("where the window holds the episode SUPO is GRPO", "few", "few_truncated", least=-0.05, most=0.05),
         ),
     ],
-    budget="60 steps of 8 episodes with 8 rows each. What else is spent differs, and is part of the claim: GRPO in the "
-    "small window writes less, SUPO writes summaries. Every arm chooses its learning rate from the same two.",
-    scaled_down="a character model of 0.06 million parameters for models of 32 and 36 billion, a list read page by "
-    "page for CodeGym and BrowseComp-Plus, windows of 44 and 320 tokens for 4 and 32 thousand, 3 summaries for "
-    "up to 8. Held-out success is that of 192 episodes, one row each, drawn at temperature 1; of longer ones 64.",
-    real="rlft train --model Qwen/Qwen3-8B --data TRAIN.jsonl --reward math --method supo --tools TOOLS.py:search "
-    "--turns 60 --window 4096 --summaries 7 --max-new-tokens 512 --group 8",
-    table=("kept", "summaries", "turns", "truncated", "longer/same", "longer/more", "cost/decisions/drawn"),
-    grid={"lr": (5e-4, 1e-3)},
-    smoke={"steps": 2, "imitation": 2, "prompts": 4, "group": 4, "problems": 8},
-    curve="reward",
 )

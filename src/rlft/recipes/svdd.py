@@ -34,6 +34,15 @@ CLAIM = Claim(
     sentence="Without training and without gradients of the reward, choosing among candidates of each step by soft "
     "values earns more than best-of-N and SMC, in continuous and discrete diffusion, and global resampling more.",
     source="Li et al. 2024, arXiv:2408.08252",
+    budget="About as many calls of networks for each row as 9 or 8 rows of the base cost (base and plain SMC: one). "
+    "Regressed values also take 2048 rollouts of the base once, which are not counted.",
+    scaled_down="Images of 8x8 pixels and strings of 16 letters instead of Stable Diffusion, DNA and molecules; some "
+    "groups of 16 rows. α is 0.06 of the reward's deviation, which is nearly the best candidate, as in the paper.",
+    real="rlft.guidance.svdd(policy, Predicted(reward), alpha=0.01, candidates=20) on any step-wise policy.",
+    metric="reward",
+    table=("calls", "calls/reward", "frechet", "diversity", "judge/accuracy", "source/log_prob", "distinct"),
+    shared=(),
+    smoke={"problems": 1, "samples": 2, "width": 2, "iterations": 2, "fitting": 2, "rollouts": 16},
     arms={
         "digits_base": _arm("digits: the base model", "digits", "base", 1),
         "digits_best": _arm("digits: best of 9", "digits", "best_of", 9),
@@ -58,7 +67,6 @@ CLAIM = Claim(
         "hash_svdd": _arm("a hash: SVDD, predicted values", "hash", "svdd", 8),
         "hash_mc": _arm("a hash: SVDD, regressed values", "hash", "svdd_mc", 7),
     },
-    metric="reward",
     statements=[
         above("digits: best-of-N earns more than the base", "digits_best", "digits_base", least=0.03),
         above("digits: SVDD earns more than best-of-N", "digits_svdd", "digits_best", least=0.06),
@@ -123,12 +131,4 @@ CLAIM = Claim(
             between("with which it does about as well", "hash_svdd", "hash_best", least=-0.05, most=0.07),
         ),
     ],
-    budget="About as many calls of networks for each row as 9 or 8 rows of the base cost (base and plain SMC: one). "
-    "Regressed values also take 2048 rollouts of the base once, which are not counted.",
-    scaled_down="Images of 8x8 pixels and strings of 16 letters instead of Stable Diffusion, DNA and molecules; some "
-    "groups of 16 rows. α is 0.06 of the reward's deviation, which is nearly the best candidate, as in the paper.",
-    real="rlft.guidance.svdd(policy, Predicted(reward), alpha=0.01, candidates=20) on any step-wise policy.",
-    table=("calls", "calls/reward", "frechet", "diversity", "judge/accuracy", "source/log_prob", "distinct"),
-    shared=(),
-    smoke={"problems": 1, "samples": 2, "width": 2, "iterations": 2, "fitting": 2, "rollouts": 16},
 )
