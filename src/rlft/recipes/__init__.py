@@ -171,6 +171,18 @@ def named(name: str) -> Callable[..., Any]:
     return recipe
 
 
+def smallest(name: str) -> Mapping[str, Any]:
+    """Arguments with which a step of the recipe takes about a second, and has something to learn from.
+
+    They are its claim's `smoke`, and over it what its module says in `SMOKE`; a recipe without a claim has only that.
+    """
+    held = module(name)
+    claim, own = getattr(held, "CLAIM", None), getattr(held, "SMOKE", None)
+    if claim is None and own is None:
+        raise UserError(f"recipe {name!r} does not say how small it can be: give it a claim's smoke, or SMOKE = {{…}}")
+    return {**(claim.smoke if claim is not None else {}), **(own or {})}
+
+
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"there is no recipe file {path}")

@@ -89,3 +89,5 @@ CLAIM = Claim(
         ),
     ],
 )
+# A base that has hardly been trained earns nothing.
+SMOKE = {"imitation": 250, "prompts": 32}
