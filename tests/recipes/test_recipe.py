@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from rlft.errors import UserError
 from rlft.evidence.claim import defaults_of
 from rlft.methods.cory import cory
 from rlft.methods.grpo import grpo
 from rlft.methods.ppo import ppo
 from rlft.options.arguments import parse
-from rlft.recipes import recipe
+from rlft.recipes import named, recipe
 from rlft.types import Exchanging, Method, Runtime
 from rlft.worlds import World
 from tests.fakes import Cards, Table, agreement, share
@@ -121,3 +122,14 @@ def test_two_that_learn_together_share_the_group():
 def test_what_is_no_option_is_refused():
     with pytest.raises(TypeError, match="critic"):
         DEALT(critic=True)
+
+
+def test_a_file_of_ones_own_may_make_its_recipe_by_recipe(tmp_path):
+    """What makes recipes is imported there under the name that a recipe may have, and is none."""
+    path, world = tmp_path / "mine.py", "from tests.recipes.test_recipe import cards\n"
+    made = "from rlft.methods.grpo import grpo\nfrom rlft.recipes import recipe\n" + world
+    path.write_text(f"{made}mine = recipe(cards, grpo(), steps=1)\n")
+    assert named(str(path))(size=7).trainer.task.size == 7
+    path.write_text(f"{made}other = recipe(cards, grpo(), steps=1)\n")
+    with pytest.raises(UserError, match="neither a function 'mine' nor one called 'recipe'"):
+        named(str(path))

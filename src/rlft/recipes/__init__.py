@@ -165,10 +165,11 @@ def module(name: str) -> ModuleType:
 def named(name: str) -> Callable[..., Any]:
     """The recipe of this name, or of a file of your own: the function called as the file, or `recipe`."""
     held, stem = module(name), Path(name).stem
-    recipe = getattr(held, stem, None) or getattr(held, "recipe", None)
-    if recipe is None:
+    found = [function for own in (stem, "recipe") if callable(function := getattr(held, own, None))]
+    found = [function for function in found if function is not recipe]  # which makes one, and is imported for that
+    if not found:
         raise UserError(f"{name} has neither a function {stem!r} nor one called 'recipe' that returns a Run")
-    return recipe
+    return found[0]
 
 
 def smallest(name: str) -> Mapping[str, Any]:
