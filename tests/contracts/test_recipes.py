@@ -3,62 +3,56 @@
 A recipe that learns from a buffer has steps of the world instead of prompts and groups, and a contract of its own.
 """
 
+import dataclasses
 import inspect
+import typing
 
 import pytest
 
 from rlft import recipes
+from rlft.errors import UserError
 from rlft.offpolicy.learner import Learner
+from rlft.offpolicy.method import OffPolicy
 from rlft.runs.drive import Run
 from rlft.training.evaluate import evaluate
 
-# What makes a recipe small enough for a test; a base that has hardly been trained will do.
-SMOKE = {
-    "arithmetic": {"imitation": 40, "prompts": 32, "group": 16},
-    "tensorbleu": {"imitation": 2},
-    "digits": {"denoising_steps": 3},
-    "point_mass": {},
-    "eft": {"imitation": 2, "tuning": 1, "problems": 8},
-    "rlg": {"imitation": 2, "tuning": 1, "problems": 1},
-    "loop": {"pretraining": 20, "problems": 8},
-    "lite_ppo": {"imitation": 25},
-    "dr_po": {"imitation": 100, "length": 2, "prompts": 32, "group": 16},
-    "deepvideo_r1": {"imitation": 25},
-    "polychromic": {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8},
-    "prdp": {"pretraining": 20, "problems": 8},
-    "kl_bayes": {"imitation": 10, "every": 0},
-    "svdd": {"setting": "strings", "iterations": 20, "width": 2},
-    "dictionary_translation": {"drills": 2, "imitation": 30},
-    "cory": {"imitation": 2, "problems": 4, "samples": 4, "prior": 512},
-    "relift": {"imitation": 250, "problems": 8, "prompts": 32},
-    "supo": {"pages": "few", "imitation": 40, "prompts": 32, "group": 16},
-}
-BUFFERED: dict[str, dict[str, object]] = {
-    "wsrl": {"pretraining": 4, "steps": 3, "interval": 30, "updates": 1.0, "warmup": 40, "episodes": 3, "batch": 8},
-    "pa_rl": {"data": 4, "offline": 8, "online": 32, "batch": 8, "width": 8, "problems": 4},
-}
+# `train` is the user's own run and has tests of its own in tests/tool.
+NAMES = [name for name in recipes.names() if name != "train"]
+BUFFERED = [n for n in NAMES if isinstance(inspect.signature(recipes.named(n)).parameters["method"].default, OffPolicy)]
+STEPPING = [name for name in NAMES if name not in BUFFERED]
 
 
-def test_every_recipe_is_here():
-    """`train` is the user's own run and has tests of its own in tests/tool."""
-    assert set(recipes.names()) == {*SMOKE, *BUFFERED, "train"}
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_says_how_small_it_can_be(name):
+    assert set(recipes.smallest(name)) <= set(inspect.signature(recipes.named(name)).parameters)
+
+
+def test_one_that_does_not_is_told(monkeypatch):
+    monkeypatch.delattr(recipes.module("point_mass"), "SMOKE")
+    with pytest.raises(UserError, match="recipe 'point_mass' does not say how small it can be"):
+        recipes.smallest("point_mass")
 
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_option_is_documented(name):
+    """Its own in the function, those of a group of options in the group's class."""
     function = recipes.named(name)
+    hints = typing.get_type_hints(function)
     options = set(inspect.signature(function).parameters) - {"method", "runtime"}
     assert options
     for option in options:
-        assert f"        {option}: " in function.__doc__, f"{name} does not document {option}"
+        group = hints[option] if dataclasses.is_dataclass(hints[option]) else None
+        named = [option] if group is None else [field.name for field in dataclasses.fields(group)]
+        page = inspect.cleandoc((group or function).__doc__)
+        assert all(f"    {word}: " in page for word in named), f"{name} does not document {option}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", STEPPING)
 def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
     if name != "digits":  # its base takes twenty seconds, and is shared with the tests of images
         monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
-    run = recipes.named(name)(**{"steps": 1, "prompts": 4, "group": 4, **SMOKE[name]})
+    run = recipes.named(name)(**{"steps": 1, "prompts": 4, "group": 4, **recipes.smallest(name)})
     assert isinstance(run, Run)
     before = [p.detach().clone() for p in run.trainer.policy.parameters()]
     metrics = run.trainer.step()
@@ -74,7 +68,7 @@ def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
 def test_steps_of_a_world_and_an_evaluation(name, tmp_path, monkeypatch):
     """To the end of a short run: the policy and its critics have moved, what was spent is counted."""
     monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
-    run = recipes.named(name)(**BUFFERED[name])
+    run = recipes.named(name)(**recipes.smallest(name))
     assert isinstance(run, Run) and isinstance(run.trainer, Learner)
     before = [p.detach().clone() for p in (*run.trainer.policy.parameters(), *run.trainer.agent.q.parameters())]
     log = list(run.trainer.run(run.steps))

@@ -116,7 +116,7 @@ def test_the_machine_of_a_result_must_give_its_numbers(done, monkeypatch, tmp_pa
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     results.write(tmp_path / "reach.json", result)
     assert commands._contradicts(result) is False
-    assert "4 of 4 runs" in capsys.readouterr().out
+    assert "6 of 6 runs" in capsys.readouterr().out
     other = json.loads(json.dumps(result))
     other["arms"]["rloo"]["runs"]["1"]["reward"] += 1e-9
     assert commands._contradicts(other) is True

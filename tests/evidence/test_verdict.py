@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rlft.errors import UserError
-from rlft.evidence.claim import Arm, Claim, Statement
+from rlft.evidence.claim import Arm, Claim, Statement, above, below, between, checks
 from rlft.evidence.verdict import judged, uneven, verdict
 from rlft.methods.grpo import grpo
 
@@ -71,6 +71,23 @@ def claim(**changed):
         "real": "",
     }
     return Claim(**{**usual, **changed})
+
+
+def test_statements_in_one_notation():
+    """Of the claim's metric unless one is named; what is checked besides has no part in the verdict."""
+    said = claim(
+        statements=[
+            above("p", "a", "b"),
+            above("q", "a", least=0.5, of="speed"),
+            *checks(below("r", "a", "b", most=-0.1), between("s", "b", least=1, most=2, of="speed")),
+        ]
+    ).statements
+    assert said == (
+        Statement("p", "score", "a", "b", least=0.0),
+        Statement("q", "speed", "a", None, least=0.5),
+        Statement("r", "score", "a", "b", most=-0.1, claimed=False),
+        Statement("s", "speed", "b", None, 1, 2, claimed=False),
+    )
 
 
 @pytest.mark.parametrize(

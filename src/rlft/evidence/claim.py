@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -50,7 +50,7 @@ class Statement:
     It holds if the whole 95 % interval lies there, fails if the whole interval lies outside, and is open otherwise.
 
     text     what it says, in words
-    metric   which of the measured numbers
+    metric   which of the measured numbers; of a claim's statement "" is the claim's own
     arm      whose
     over     the arm it is compared with; None judges the number itself
     claimed  part of the paper's claim, and so of the verdict; otherwise a check of ours (a control, an ablation)
@@ -63,6 +63,28 @@ class Statement:
     least: float | int = -math.inf
     most: float | int = math.inf
     claimed: bool = True
+
+
+def above(text: str, arm: str, over: str | None = None, least: float | int = 0.0, of: str = "") -> Statement:
+    """The number `of` an arm, or its difference to another's, is at least `least`; "" is the claim's metric."""
+    return Statement(text, of, arm, over, least=least)
+
+
+def below(text: str, arm: str, over: str | None = None, most: float | int = 0.0, of: str = "") -> Statement:
+    """It is at most `most`."""
+    return Statement(text, of, arm, over, most=most)
+
+
+def between(
+    text: str, arm: str, over: str | None = None, *, least: float | int, most: float | int, of: str = ""
+) -> Statement:
+    """It lies there."""
+    return Statement(text, of, arm, over, least, most)
+
+
+def checks(*statements: Statement) -> list[Statement]:
+    """Ours and not the paper's: controls, ablations, costs. They have no part in the verdict."""
+    return [replace(statement, claimed=False) for statement in statements]
 
 
 @dataclass(frozen=True)
@@ -106,6 +128,8 @@ class Claim:
     curve: str | None = None
 
     def __post_init__(self) -> None:
+        meant = tuple(replace(statement, metric=statement.metric or self.metric) for statement in self.statements)
+        object.__setattr__(self, "statements", meant)
         for statement in self.statements:
             for arm in (statement.arm, statement.over):
                 if arm is not None and arm not in self.arms:

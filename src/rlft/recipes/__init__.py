@@ -1,20 +1,151 @@
-"""Recipes: one run each, policy + method + task + reward + numbers. A recipe's signature is its command line.
+"""Recipes: one run each, world + method + numbers. A recipe's signature is its command line.
 
-A recipe is a function that returns a `rlft.runs.Run`; the file's name is its name. `train` is the user's own run. A
-recipe that tests a paper's claim has a `CLAIM` beside it, whose arms are arguments of the function.
+A recipe is a function that returns a `rlft.runs.drive.Run`; the file's name is its name. `recipe` makes one of a world.
+`train` is the user's own run. A recipe that tests a paper's claim has a `CLAIM` beside it, whose arms are arguments of
+the function; one without may have `SMOKE`, the arguments that make it small, as `Claim.smoke` does.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlft.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from rlft.offpolicy.learner import Learner, Phase
+    from rlft.offpolicy.method import OffPolicy
+    from rlft.runs.drive import Run
+    from rlft.types import Method
+    from rlft.worlds import Ground, World
+
+# The numbers of a run: their types, and what they mean in every recipe that is made of a world.
+NUMBERS: Mapping[str, tuple[Any, str]] = {
+    "steps": (int, "steps in all; 0 evaluates what there is before any."),
+    "prompts": (int, "problems in a step."),
+    "group": (int, "rollouts of each."),
+    "lr": (float, "learning rate."),
+    "rows": (int | None, "rows in one forward pass of an update."),
+    "batch": (int, "windows in an update from a buffer."),
+    "problems": (int | None, "held-out problems; none is all of them."),
+    "samples": (int, "rollouts of each held-out problem."),
+    "every": (int, "steps between evaluations; 0 is before and after only."),
+}
+_OF_THE_TRAINER = ("prompts", "group", "lr", "rows")
+# What a function may ask for and no option gives it of its own: the method and what it needs, and the run's seed.
+_HIDDEN = ("method", "critic", "needs", "seed")
+
+
+def recipe(world: Callable[..., World], method: Method, watch_kl: bool = True, **numbers: Any) -> Callable[..., Run]:
+    """The run of a world by a method: a function whose options are the world's, the method's and these numbers.
+
+    world     a function of settings that returns a `World`; see `optioned`
+    method    the default one
+    watch_kl  measure the KL to the start at every step, also where the method does not need it
+    numbers   those of `NUMBERS` that the recipe has, with their defaults
+    """
+
+    @optioned(method, world, **numbers)
+    def run(chosen: Mapping[str, Any]) -> Run:
+        from rlft.runs.drive import Run
+        from rlft.training.trainer import Trainer
+
+        made = asked(world, chosen)
+        sizes = {name: chosen[name] for name in numbers if name in _OF_THE_TRAINER}
+        if "group" in sizes:
+            sizes["group"] //= made.sharing
+        told = {"seed": chosen["seed"], "runtime": chosen["runtime"], "watch_kl": watch_kl, "measures": made.watched}
+        trainer = Trainer(made.policy, made.adapted(chosen["method"]), made.train, made.reward, **sizes, **told)
+        counts = {"problems": made.problems, "samples": made.samples}
+        counts |= {name: chosen[name] for name in numbers if name not in _OF_THE_TRAINER}
+        seen = {"reward": made.judged, "deploy": made.deploy, "measures": made.measures, "probes": made.probes}
+        return Run(trainer, held_out=made.test, **counts, **seen)
+
+    return run
+
+
+def learner(
+    ground: Ground, phases: Sequence[Phase], chosen: Mapping[str, Any], interval: int, capacity: int
+) -> Learner:
+    """What learns in these phases there: of the chosen numbers `width` (of two hidden layers), `batch` and `lr`."""
+    from rlft.offpolicy.learner import Learner
+    from rlft.rewards.environment import environment_reward
+
+    return Learner(
+        ground.policy,
+        ground.environment,
+        phases,
+        data=ground.data,
+        reward=environment_reward,
+        capacity=max(capacity, 1),
+        batch=chosen["batch"],
+        interval=interval,
+        lr=chosen["lr"],
+        hidden=(chosen["width"], chosen["width"]),
+        seed=chosen["seed"],
+        runtime=chosen["runtime"],
+    )
+
+
+def asked(function: Callable[..., Any], chosen: Mapping[str, Any]) -> Any:
+    """What a function of settings returns for those that were chosen."""
+    return function(**{name: chosen[name] for name in inspect.signature(function).parameters})
+
+
+def optioned(method: Method | OffPolicy, *functions: Callable[..., Any], **numbers: Any) -> Callable[..., Any]:
+    """Makes a recipe of a function of all that was chosen: its options are those of these functions and the numbers.
+
+    Each option has a default and stands in the `Args` of its function's docstring, the first of which says what the run
+    is. A setting called `method`, `critic` or `needs` is no option and is given the method, or what is known of it;
+    `seed` is the run's own.
+    """
+
+    def wrapped(make: Callable[[Mapping[str, Any]], Run]) -> Callable[..., Run]:
+        def run(**given: Any) -> Run:
+            told = inspect.signature(run).bind(**given)
+            told.apply_defaults()
+            known = told.arguments["method"]
+            return make({"critic": getattr(known, "critic", None), "needs": known.needs, **told.arguments})
+
+        kinds = _kinds(method, functions, numbers)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        options = [inspect.Parameter(name, keyword, default=d, annotation=kind) for name, (kind, d) in kinds.items()]
+        run.__name__, run.__doc__ = functions[0].__name__, _documented(functions, numbers)
+        run.__annotations__ = {name: kind for name, (kind, _) in kinds.items()}
+        vars(run)["__signature__"] = inspect.Signature(options)
+        return run
+
+    return wrapped
+
+
+def _kinds(method: Any, functions: Any, numbers: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The type and the default of every option."""
+    from rlft.types import Runtime
+
+    kinds = {"method": (type(method), method)}
+    for function in functions:
+        hints = typing.get_type_hints(function, include_extras=True)
+        own = inspect.signature(function).parameters
+        kinds |= {name: (hints[name], p.default) for name, p in own.items() if name not in _HIDDEN}
+    kinds |= {name: (NUMBERS[name][0], value) for name, value in numbers.items()}
+    return {**kinds, "seed": (int, 0), "runtime": (Runtime | None, None)}
+
+
+def _documented(functions: Any, numbers: Mapping[str, Any]) -> str:
+    """What the run is, and every option."""
+    parts = [inspect.cleandoc(function.__doc__ or "").partition("\nArgs:\n") for function in functions]
+    lines = [line for _, _, options in parts for line in options.splitlines()]
+    lines += [f"    {name}: {NUMBERS[name][1]}" for name in numbers]
+    if not any(line.startswith("    seed: ") for line in lines):
+        lines.append("    seed: of everything random but the base.")
+    return "\n    ".join([*parts[0][0].splitlines(), "", "Args:", *lines])
 
 
 def names() -> list[str]:
@@ -34,10 +165,23 @@ def module(name: str) -> ModuleType:
 def named(name: str) -> Callable[..., Any]:
     """The recipe of this name, or of a file of your own: the function called as the file, or `recipe`."""
     held, stem = module(name), Path(name).stem
-    recipe = getattr(held, stem, None) or getattr(held, "recipe", None)
-    if recipe is None:
+    found = [function for own in (stem, "recipe") if callable(function := getattr(held, own, None))]
+    found = [function for function in found if function is not recipe]  # which makes one, and is imported for that
+    if not found:
         raise UserError(f"{name} has neither a function {stem!r} nor one called 'recipe' that returns a Run")
-    return recipe
+    return found[0]
+
+
+def smallest(name: str) -> Mapping[str, Any]:
+    """Arguments with which a step of the recipe takes about a second, and has something to learn from.
+
+    They are its claim's `smoke`, and over it what its module says in `SMOKE`; a recipe without a claim has only that.
+    """
+    held = module(name)
+    claim, own = getattr(held, "CLAIM", None), getattr(held, "SMOKE", None)
+    if claim is None and own is None:
+        raise UserError(f"recipe {name!r} does not say how small it can be: give it a claim's smoke, or SMOKE = {{…}}")
+    return {**(claim.smoke if claim is not None else {}), **(own or {})}
 
 
 def _from_file(path: Path) -> ModuleType:

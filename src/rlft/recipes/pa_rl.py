@@ -18,108 +18,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from rlft.environments.acted import Acted
-from rlft.environments.experts import demonstrations
-from rlft.environments.point_mass import PointMass
-from rlft.environments.protocol import Environment
-from rlft.evidence.claim import Arm, Claim, Statement
-from rlft.measure.control import control
+from rlft.evidence.claim import Arm, Claim, above, below, between, checks
 from rlft.methods.cal_ql import cal_ql
 from rlft.methods.iql import iql
 from rlft.methods.pa_rl import pa_rl as searched
 from rlft.offpolicy.critics import layer_norm
-from rlft.offpolicy.learner import Learner, Phase
+from rlft.offpolicy.learner import Phase
 from rlft.offpolicy.method import OffPolicy
-from rlft.policies.control.flow import Flow
-from rlft.policies.control.policy import Binned, Control, StateTanhGaussian
-from rlft.rewards.environment import environment_reward
+from rlft.recipes import asked, learner, optioned
 from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
-from rlft.training.evaluate import evaluate
-from rlft.types import Runtime
+from rlft.worlds.trembling import trembling
 
-Kind = Literal["gaussian", "flow", "tokens"]
-WORLD = PointMass(shaping=0.0)
-_CHUNK, _GAMMA = 4, 0.97
-_COMMON: dict[str, Any] = {"gamma": _GAMMA, "tau": 0.02, "critics": 2, "steps": 8}
+_COMMON: dict[str, Any] = {"gamma": 0.97, "tau": 0.02, "critics": 2, "steps": 8}
 _SEARCH: dict[str, Any] = {"n": 8, "keep": 4, "climb": 2, "rate": 0.1, "temperature": 0.03, "weight": 0.01, **_COMMON}
 
 
-def pa_rl(
-    policy: Kind = "gaussian",
-    method: OffPolicy = searched(**_SEARCH),
-    frozen: bool = False,
-    clumsy: float = 1.2,
-    data: int = 100,
-    offline: int = 1600,
-    online: int = 3200,
-    utd: float = 0.25,
-    batch: int = 64,
-    width: int = 64,
-    lr: float = 1e-3,
-    problems: int = 128,
-    seed: int = 0,
-    runtime: Runtime | None = None,
-) -> Run:
-    """A class of policy, from data to worlds.
+def phases(
+    method: OffPolicy, frozen: bool = False, offline: int = 1600, online: int = 3200, utd: float = 0.25
+) -> list[Phase]:
+    """Data alone, and then worlds beside it.
 
     Args:
-        policy: the class: gaussian, flow or tokens.
         frozen: online the policy stays as the data made it, and only what judges it learns.
-        clumsy: how much the expert of the data trembles, in half-ranges of an action.
-        data: his episodes.
         offline: updates on data alone.
         online: environment steps after them.
         utd: updates for each of those.
-        batch: windows of an update, online half of them from the data.
-        width: of the two layers of all networks.
-        lr: learning rate.
-        problems: held-out starts.
-        seed: of everything random.
     """
-    actor = made(policy, WORLD, width, seed)
-    interval = max(offline // 2, 1)
-    phases = [
-        Phase(imitating(method), steps=offline // interval, worlds=0, offline=1.0),
-        Phase(without_actor(method) if frozen else method, worlds=8, utd=utd, offline=0.5),
+    going_on = without_actor(method) if frozen else method
+    return [
+        Phase(imitating(method), steps=offline // max(offline // 2, 1), worlds=0, offline=1.0),
+        Phase(going_on, worlds=8, utd=utd, offline=0.5),
     ]
-    learner = Learner(
-        actor,
-        WORLD,
-        phases,
-        data=demonstrations(WORLD, data, seed=seed, clumsy=clumsy),
-        reward=environment_reward,
-        capacity=max(online, 1),
-        batch=batch,
-        interval=interval,
-        lr=lr,
-        hidden=(width, width),
-        seed=seed,
-        runtime=runtime,
-    )
-    return Run(
-        learner,
-        offline // interval + -(-online // interval),
-        held_out=Starts(WORLD, split="test"),
-        problems=problems,
-        deploy=Acted(method.acting(learner.agent), WORLD),
-        measures=[control(WORLD)],
-        probes=[alone(problems, seed)],
-    )
 
 
-def made(policy: Kind, world: Environment, width: int, seed: int) -> Control | Flow:
-    """A policy of this class."""
-    sizes: dict[str, Any] = {"width": width, "seed": seed, "chunk": _CHUNK, "activation": torch.relu}
-    if policy == "flow":
-        return Flow(world, steps=5, **sizes)
-    heads = {"gaussian": StateTanhGaussian, "tokens": partial(Binned, bins=11, width=32, seed=seed)}
-    return Control(world, head=heads[policy], **sizes)
+@optioned(searched(**_SEARCH), trembling, phases, batch=64, lr=1e-3)
+def pa_rl(chosen: Mapping[str, Any]) -> Run:
+    """Steps are half of the offline phase long, online too."""
+    ground, both, online = asked(trembling, chosen), asked(phases, chosen), chosen["online"]
+    interval = max(chosen["offline"] // 2, 1)
+    made = learner(ground, both, chosen, interval=interval, capacity=online)
+    steps, starts = both[0].steps + -(-online // interval), Starts(ground.environment, split="test")
+    deploy = Acted(chosen["method"].acting(made.agent), ground.environment)
+    seen = {"deploy": deploy, "measures": ground.measures, "probes": ground.probes}
+    return Run(made, steps, starts, problems=chosen["problems"], **seen)
 
 
 def imitating(method: OffPolicy) -> OffPolicy:
@@ -132,17 +77,7 @@ def without_actor(method: OffPolicy) -> OffPolicy:
     return replace(method, descents=tuple(descent for descent in method.descents if descent.name != "policy"))
 
 
-def alone(problems: int, seed: int) -> Any:
-    """A probe: the success of what the policy itself draws."""
-
-    def probe(policy: Control | Flow) -> Mapping[str, float]:
-        sampler, starts = Acted(policy, WORLD), Starts(WORLD, split="test")
-        return {"alone": evaluate(sampler, starts, environment_reward, problems=problems, seed=seed).mean}
-
-    return probe
-
-
-_CLASSES: tuple[Kind, ...] = ("gaussian", "flow", "tokens")
+_CLASSES: tuple[str, ...] = ("gaussian", "flow", "tokens")
 _BC: dict[str, Any] = {"method": iql(temperature=0.0, **_COMMON), "frozen": True}
 _OWN: dict[str, Arm] = {
     "gaussian": Arm(
@@ -155,12 +90,25 @@ _OWN: dict[str, Arm] = {
 }
 _BEST = {"method": searched(**{**_SEARCH, "climb": 0}), "frozen": True}
 _STEADY = {"policy": "flow", "clumsy": 0.1}
+_DISTILLED = "distilled, what the policy draws alone arrives more often than imitation"
 
 CLAIM = Claim(
     sentence="One actor-critic method fine-tunes policies of any class, offline and then online, by imitating actions "
     "that a search by value has found; it does as well as, or better than, methods made for the class.",
     source="Mark et al. 2024, Policy Agnostic RL: Offline RL and Online RL Fine-Tuning of Any Class and Backbone, "
     "arXiv:2412.06685",
+    budget="100 episodes of data and 1600 updates on them, then 3200 environment steps and 800 updates.",
+    scaled_down="A point mass and networks of two layers of 64 in place of AntMaze, FrankaKitchen, CALVIN and a real "
+    "robot; 8 proposals, 2 critics and a scalar value instead of 32, 10 and a distribution; an autoregressive policy "
+    "of 8 tokens in place of a transformer and OpenVLA; targets of 8 steps.",
+    real="rlft.methods.pa_rl.pa_rl() has the paper's sizes; any rlft.environments.gym.Gymnasium, MuJoCo's among them, "
+    "and any policy that acts, proposes and imitates, go into a Learner as in this recipe.",
+    metric="reward",
+    table=("alone", "steps", "effort", "final_distance"),
+    shared=("decisions/drawn",),
+    grid={"method.temperature": (3.0, 10.0, 30.0)},
+    curve="reward",
+    smoke={"data": 4, "offline": 4, "online": 32, "batch": 8, "width": 8, "problems": 2},
     arms={
         **{f"pa_rl/{kind}": Arm(f"{kind}, PA-RL", {"policy": kind}, grid={}) for kind in _CLASSES},
         **{f"own/{kind}": _OWN[kind] for kind in _CLASSES},
@@ -169,51 +117,30 @@ CLAIM = Claim(
         "steady/bc": Arm("flow, imitation of a steady expert", {**_STEADY, **_BC}, grid={}),
         "steady/pa_rl": Arm("flow, PA-RL after a steady expert", _STEADY, grid={}),
     },
-    metric="reward",
-    statements=(
-        *(
-            Statement(f"{kind}: PA-RL arrives more often than imitation", "reward", f"pa_rl/{kind}", f"bc/{kind}", 0.2)
-            for kind in _CLASSES
+    statements=[
+        above("gaussian: PA-RL arrives more often than imitation", "pa_rl/gaussian", "bc/gaussian", least=0.2),
+        above("flow: PA-RL arrives more often than imitation", "pa_rl/flow", "bc/flow", least=0.2),
+        above("tokens: PA-RL arrives more often than imitation", "pa_rl/tokens", "bc/tokens", least=0.2),
+        between("PA-RL: gaussian is as good as flow", "pa_rl/gaussian", "pa_rl/flow", least=-0.1, most=0.1),
+        between("PA-RL: flow is as good as tokens", "pa_rl/flow", "pa_rl/tokens", least=-0.1, most=0.1),
+        between("PA-RL: tokens is as good as gaussian", "pa_rl/tokens", "pa_rl/gaussian", least=-0.1, most=0.1),
+        above("Gaussian: PA-RL is no worse than Cal-QL", "pa_rl/gaussian", "own/gaussian", least=-0.1),
+        above("flow: PA-RL arrives more often than IQL", "pa_rl/flow", "own/flow", least=0.1),
+        above("tokens: PA-RL arrives more often than IQL", "pa_rl/tokens", "own/tokens", least=0.1),
+        *checks(
+            *(
+                above(f"{kind}: {_DISTILLED}", f"pa_rl/{kind}", f"bc/{kind}", least=0.1, of="alone")
+                for kind in _CLASSES
+            ),
+            above("flow: best of n helps by itself", "best/flow", "bc/flow", least=0.1),
+            below("flow: PA-RL is faster than best of n", "pa_rl/flow", "best/flow", most=-3.0, of="steps"),
+            between(
+                "after a steady expert nothing is left to gain in success",
+                "steady/pa_rl",
+                "steady/bc",
+                least=-0.1,
+                most=0.1,
+            ),
         ),
-        *(
-            Statement(f"PA-RL: {one} is as good as {other}", "reward", f"pa_rl/{one}", f"pa_rl/{other}", -0.1, 0.1)
-            for one, other in (("gaussian", "flow"), ("flow", "tokens"), ("tokens", "gaussian"))
-        ),
-        Statement("Gaussian: PA-RL is no worse than Cal-QL", "reward", "pa_rl/gaussian", "own/gaussian", -0.1),
-        Statement("flow: PA-RL arrives more often than IQL", "reward", "pa_rl/flow", "own/flow", 0.1),
-        Statement("tokens: PA-RL arrives more often than IQL", "reward", "pa_rl/tokens", "own/tokens", 0.1),
-        *(
-            Statement(
-                f"{kind}: distilled, what the policy draws alone arrives more often than imitation",
-                "alone",
-                f"pa_rl/{kind}",
-                f"bc/{kind}",
-                0.1,
-                claimed=False,
-            )
-            for kind in _CLASSES
-        ),
-        Statement("flow: best of n helps by itself", "reward", "best/flow", "bc/flow", 0.1, claimed=False),
-        Statement("flow: PA-RL is faster than best of n", "steps", "pa_rl/flow", "best/flow", most=-3.0, claimed=False),
-        Statement(
-            "after a steady expert nothing is left to gain in success",
-            "reward",
-            "steady/pa_rl",
-            "steady/bc",
-            -0.1,
-            0.1,
-            claimed=False,
-        ),
-    ),
-    budget="100 episodes of data and 1600 updates on them, then 3200 environment steps and 800 updates.",
-    scaled_down="A point mass and networks of two layers of 64 in place of AntMaze, FrankaKitchen, CALVIN and a real "
-    "robot; 8 proposals, 2 critics and a scalar value instead of 32, 10 and a distribution; an autoregressive policy "
-    "of 8 tokens in place of a transformer and OpenVLA; targets of 8 steps.",
-    real="rlft.methods.pa_rl.pa_rl() has the paper's sizes; any rlft.environments.gym.Gymnasium, MuJoCo's among them, "
-    "and any policy that acts, proposes and imitates, go into a Learner as in this recipe.",
-    table=("alone", "steps", "effort", "final_distance"),
-    shared=("decisions/drawn",),
-    grid={"method.temperature": (3.0, 10.0, 30.0)},
-    smoke={"data": 4, "offline": 4, "online": 32, "batch": 8, "width": 8, "problems": 2},
-    curve="reward",
+    ],
 )

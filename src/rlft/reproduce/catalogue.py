@@ -176,9 +176,19 @@ def title(key: str) -> str:
     return next((found.name for found in _read() if found.key == key), key)
 
 
+def others() -> list[str]:
+    """The keys of claims about what is not in the catalogue: a newcomer's own, say. They are called by their keys."""
+    known = {found.key for found in _read()}
+    return [key for key in declared.claims() if key not in known]
+
+
 def state(key: str) -> State:
-    """How far the evidence for a system has come. Only a system with a result has its recipe imported, at most."""
-    system(key)
+    """How far the evidence for a system, or for a recipe that is none, has come. Another key raises.
+
+    Only one with a result has its recipe imported, at most.
+    """
+    if not declared.has_recipe(key):
+        system(key)
     result, claims = results.load(key), declared.declares(key)
     if result is None:
         return State("recipe" if declared.has_recipe(key) else "none", claims)

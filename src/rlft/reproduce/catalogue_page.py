@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rlft.reproduce.catalogue import VOCABULARY, State, System, count_line, coverage, state, systems
+from rlft.reproduce.catalogue import VOCABULARY, State, System, count_line, coverage, others, state, systems
 
 _START = (
     "`rlft` fine-tunes any generative policy with reinforcement learning, on one engine, and carries published systems "
@@ -23,7 +23,7 @@ def markdown() -> str:
     """The page, the same for the same catalogue, recipes and results."""
     states = {one.key: state(one.key) for one in systems()}
     lines = ["# The systems and their evidence", "", _START, "", f"**{count_line(list(states.values()))}.**", ""]
-    lines += [*_systems(states), "", "## What the systems cover", "", _COVERAGE, "", *_coverage(states), ""]
+    lines += [*_systems(states), "", *_others(), "## What the systems cover", "", _COVERAGE, "", *_coverage(states), ""]
     lines += ["## The tags", "", "`rlft papers --tag WORD` lists the systems that carry one.", "", *_tags(), ""]
     return "\n".join(lines)
 
@@ -35,6 +35,13 @@ def _systems(states: Mapping[str, State]) -> list[str]:
         for one in systems()
     ]
     return rows
+
+
+def _others() -> list[str]:
+    """A list of the claims besides; nothing while there are none."""
+    states = {key: state(key) for key in others()}
+    rows = [f"- {_key(key, states)}: {its}" for key, its in states.items()]
+    return ["## Claims about what is not in the list", "", *rows, ""] if rows else []
 
 
 def _key(key: str, states: Mapping[str, State]) -> str:

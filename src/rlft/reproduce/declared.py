@@ -35,6 +35,11 @@ def declares(key: str) -> bool:
     return any(isinstance(target, ast.Name) and target.id == "CLAIM" for target in assigned)
 
 
+def claims() -> list[str]:
+    """The recipes that declare a claim."""
+    return [path.stem for path in sorted(RECIPES.glob("*.py")) if declares(path.stem)]
+
+
 def digest(key: str) -> str | None:
     """The digest of the recipe's claim as it is now; None without one."""
     if not declares(key):

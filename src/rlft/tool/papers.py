@@ -61,6 +61,9 @@ def _list(chosen: Sequence[System], states: Sequence[State], tag: str | None) ->
     console = _console()
     console.print(table)
     of = f" (of {len(catalogue.systems())}, those tagged {tag})" if tag else ""
+    if not tag and (others := catalogue.others()):
+        said = (f"{key} ({catalogue.state(key)})" for key in others)
+        console.print(f"claims besides: {', '.join(said)}", highlight=False, markup=False)
     console.print(f"{catalogue.count_line(states)}{of}", highlight=False, markup=False)
 
 

@@ -1,12 +1,15 @@
-"""What is counted of translations: a corpus as sacrebleu scores it, queries by hand, and baselines without a model."""
+"""Translations: a corpus as sacrebleu scores it, queries by hand, baselines without a model, and the reward."""
 
 import pytest
 import sacrebleu
+import torch
 
 from rlft.environments.lookup import Dictionary
-from rlft.measure.translation import baselines, corpus_scores, translation_measures, word_for_word
+from rlft.errors import UserError
 from rlft.metrics import corpus_chrf
+from rlft.training.score import score
 from rlft.types import Message, Problem, Text, Transcript
+from rlft.worlds.translated import baselines, corpus_scores, translation, translation_measures, word_for_word
 
 TEXTS = ["the cat sat on the mat today", "wasita rikuni, ari.", "", "one two"]
 ANSWERS = ["the cat sat on a mat today", "wasitam rikuni, ari.", "nothing here", "three four five"]
@@ -62,3 +65,27 @@ def test_baselines_need_no_model():
     found = baselines([Problem(0, " un perro\n", "un allqu")], dictionary)
     assert found["words/chrf"] == 1.0
     assert 0 < found["copy/chrf"] < 1
+
+
+def test_shares_of_sentence_bleu_and_chrf_of_what_stands_in_the_tags():
+    answer, said = "the cat sat on the mat", "the cat sat on a mat"
+    problems = [Problem(i, "x", answer) for i in range(4)]
+    texts = [f"<answer> {said}</answer> more", said, f"<answer>{said}", f"<answer> {answer}"]
+    outputs = [Text(text, truncated=i == 2) for i, text in enumerate(texts)]
+    parts = translation(bleu_share=0.3)(problems, outputs)
+    bleu = sacrebleu.sentence_bleu(said, [answer]).score / 100
+    chrf = sacrebleu.sentence_chrf(said, [answer]).score / 100
+    assert parts["bleu"].tolist() == pytest.approx([0.3 * bleu, 0, 0, 0.3], abs=1e-6)
+    assert parts["chrf"].tolist() == pytest.approx([0.7 * chrf, 0, 0, 0.7], abs=1e-6)
+    assert parts.watch["valid"].tolist() == [1, 0, 0, 1]
+    assert 0 < bleu < chrf < 1
+    total = score(translation(bleu_share=0.3), problems, outputs, 1).total
+    assert torch.allclose(total, parts["bleu"] + parts["chrf"])
+
+
+def test_one_of_the_two_alone():
+    problems, outputs = [Problem(0, "x", "uno dos tres cuatro")], [Text("<answer> uno dos tres")]
+    assert set(translation(bleu_share=1.0)(problems, outputs)) == {"bleu"}
+    assert set(translation(bleu_share=0.0)(problems, outputs)) == {"chrf"}
+    with pytest.raises(UserError, match="bleu_share"):
+        translation(bleu_share=1.1)

@@ -1,4 +1,4 @@
-"""The parts of the PRDP recipe: its prompts, its target, and what its arms spend."""
+"""The target of the plane, the distance to it, and noise in every step."""
 
 import math
 
@@ -7,11 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.schedules import Cosine
-from rlft.recipes import prdp as recipe
-from rlft.reproduce import arms
 from rlft.rewards.images import near
-from rlft.training.stream import Stream
 from rlft.types import Problem, Rollouts
+from rlft.worlds import plane
 
 POINTS = torch.tensor([[0.1, 0.1], [1.7, 0.1], [1.7, 1.7], [-3.9, 3.9]])
 
@@ -35,7 +33,7 @@ class Fixed(torch.nn.Module):
 @pytest.fixture
 def target(tmp_path, monkeypatch):
     monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
-    return recipe.Target(Fixed(), near((0.1, 0.1)), 2.0, "four")
+    return plane.Target(Fixed(), near((0.1, 0.1)), 2.0, "four")
 
 
 # -|x - mark|²/2 over beta 2: 0, -.64, -1.28, -(16 + 14.44)/4
@@ -76,7 +74,7 @@ def test_excess_is_the_divergence_of_the_base_from_its_target(target):
 def test_every_step_in_the_plane_has_noise():
     schedule = Cosine(last=0.01)
     times = schedule.times(20)
-    w0, w1, s = recipe.noisy(schedule, times[:-1], times[1:])
+    w0, w1, s = plane.noisy(schedule, times[:-1], times[1:])
     alpha, sigma = schedule.weights(times[1:])
     assert s.min() == 0.1
     assert (s[:-1] > 0.1).any()
@@ -85,46 +83,3 @@ def test_every_step_in_the_plane_has_noise():
     assert_close((w1.square() + s.square())[room], sigma.square()[room])
     assert room.sum() == 18
     assert w1[~room].tolist() == [0, 0]
-
-
-def test_many_prompts_never_come_back_and_few_do():
-    def inputs(setting, split, count):
-        return [problem.input for problem in Stream(recipe.Worded(setting, split), seed=0).take(count)]
-
-    many, held_out = inputs("many", "train", 2**14), inputs("many", "test", 1024)
-    assert len(set(many)) == 2**14
-    assert not set(many) & set(held_out)
-    assert max(many + held_out) < 10 * 2 * 2**14
-    assert sorted(set(inputs("few", "train", 300))) == list(range(10)) == sorted(set(inputs("few", "test", 300)))
-    counts = torch.tensor(many).remainder(10).bincount()
-    assert counts.min() > 0.9 * 2**14 / 10
-
-
-def test_constants_belong_to_the_prompt():
-    problems = [recipe.Worded("many").at(index) for index in range(4096)]
-    found = recipe.constants(problems)
-    assert float(found.mean()) == pytest.approx(0, abs=0.05)
-    assert float(found.std()) == pytest.approx(1, abs=0.05)
-    assert torch.equal(found[7:9], recipe.constants(problems[7:9]))
-    assert recipe.plain(problems[:1])[0].input == problems[0].input % 10
-
-
-def test_a_deaf_denoiser_hears_the_digit():
-    class Echo(torch.nn.Module):
-        def forward(self, x, t, label):
-            return x + label[:, None, None]
-
-    found = recipe.Deaf(Echo())(torch.zeros(2, 8, 8), torch.ones(2), torch.tensor([37, 120]))
-    assert found[:, 0, 0].tolist() == [7.0, 0.0]
-
-
-def test_arms_of_a_setting_spend_alike():
-    """`shared` counts would have to be equal over both settings."""
-    spent: dict[bool, set[tuple[int, int]]] = {True: set(), False: set()}
-    for arm in arms.claim("prdp").arms.values():
-        given = {"steps": 8, "prompts": 64, "group": 4, **arm.arguments}
-        if given["steps"] and "method" in arm.arguments:
-            method = given["method"]
-            rows = given["steps"] * given["prompts"] * given["group"]
-            spent[given.get("setting") == "plane"].add((rows, given["steps"] * method.epochs * method.minibatches))
-    assert spent == {True: {(8192, 256)}, False: {(2048, 64)}}

@@ -8,10 +8,10 @@ from torch.testing import assert_close
 
 from rlft.environments.play import play
 from rlft.environments.protocol import Environment, Episode
-from rlft.environments.rooms import Rooms, demonstrations, reached
 from rlft.policies.control.policy import Control
 from rlft.tasks.starts import Starts
 from rlft.types import UserError
+from rlft.worlds.rooms import Rooms, demonstrations, reached
 
 EAST, SOUTH, WEST, NORTH = range(4)
 KEYS = torch.arange(200)

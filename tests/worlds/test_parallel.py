@@ -4,8 +4,8 @@ import pytest
 
 from rlft.environments.lookup import Dictionary, words_of
 from rlft.errors import UserError
-from rlft.tasks.made_language import made_entries, made_pairs
-from rlft.tasks.parallel import Parallel, aligned, parted, tabbed
+from rlft.worlds.made_language import made_entries, made_pairs
+from rlft.worlds.parallel import Parallel, aligned, parted, tabbed
 
 
 def test_lines_are_pairs_and_the_short_ones_entries(tmp_path):

@@ -1,24 +1,36 @@
 """Rooms in a grid with a door between neighbours, and a goal that is seen only from its room. Not MiniGrid's code.
 
 After MiniGrid's FourRooms (arXiv:2306.13831), batched: states are tensors, layouts come from keys. The player steps in
-four directions and does not turn.
+four directions and does not turn. The policy that searches them has imitated clumsy episodes of one who knows the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rlft.cache import cached
 from rlft.environments.play import play
 from rlft.environments.protocol import Discrete, Episode, Step
+from rlft.measure.coverage import coverage
 from rlft.noise import ACTION, ENVIRONMENT, hashed, uniform
-from rlft.types import Problem, UserError
+from rlft.policies.control.policy import Control
+from rlft.rewards.environment import environment_reward
+from rlft.tasks.starts import Starts
+from rlft.training.evaluate import evaluate
+from rlft.training.trainer import Trainer
+from rlft.types import Method, Problem, UserError
+from rlft.worlds import World
 
+# Raised when the base would come out otherwise.
+VERSION = 1
 # East, south, west, north; y grows to the south.
 MOVES = ((1, 0), (0, 1), (-1, 0), (0, -1))
 # x, y, last step (2), goal (2); then the doors to the east and to the south of each room.
@@ -169,6 +181,9 @@ def reached(problems: Sequence[Problem], outputs: Sequence[Episode]) -> list[flo
     return [float(episode.terminated) for episode in outputs]
 
 
+WORLD = Rooms(starts=(4,))
+
+
 class _Open:
     """The same world with nothing hidden: an observation is the state."""
 
@@ -195,3 +210,58 @@ def demonstrations(world: Rooms, count: int, seed: int, clumsy: float = 0.0) -> 
 
     episodes = play(_Open(world), keys, keys, act).episodes()
     return [replace(episode, observations=world.observe(episode.observations)) for episode in episodes]
+
+
+def searching(imitation: int, teaching: Method, problems: int, critic: bool = False) -> World:
+    """Nine rooms to search, from the middle one; the reward falls with time, and who finds the goal late succeeds."""
+    return World(
+        searcher(imitation, teaching, critic),
+        Starts(WORLD),
+        Starts(WORLD, split="test"),
+        environment_reward,
+        judged=reached,
+        measures=[coverage(reached, WORLD.visited)],
+        probes=[perturbed(problems)],
+    )
+
+
+def searcher(imitation: int, teaching: Method, critic: bool = False) -> Control:
+    """The cached policy after `imitation` batches of 32 clumsy episodes of one who knows the way, imitated by sft."""
+
+    def build() -> dict[str, Tensor]:
+        policy = Control(WORLD, seed=0)
+        shown = Shown(demonstrations(WORLD, 256, seed=0, clumsy=0.3))
+        list(Trainer(policy, teaching, shown, prompts=32, group=1, lr=1e-3).run(imitation))
+        return policy.state_dict()
+
+    weights = cached(f"polychromic-rooms-{VERSION}-{imitation}.safetensors", build, save_file, load_file)
+    policy = Control(WORLD, critic=critic, seed=0)
+    policy.load_state_dict(weights, strict=not critic)
+    return policy
+
+
+class Shown:
+    """Episodes to imitate, as a task."""
+
+    name, split = "shown", "train"
+
+    def __init__(self, episodes: Sequence[Episode]):
+        self.episodes, self.size = episodes, len(episodes)
+
+    def at(self, index: int) -> Problem:
+        """Whoever imitates looks at the answer alone."""
+        return Problem(index, 0, self.episodes[index], task=self.name)
+
+
+def perturbed(problems: int, samples: int = 4) -> Callable[[Any], Mapping[str, float]]:
+    """A probe: the share of episodes that find the goal from rooms in which training never begins."""
+    rooms = range(WORLD.down * WORLD.across)
+    world = replace(WORLD, starts=tuple(room for room in rooms if room not in (WORLD.starts or ())))
+
+    def probe(policy: Control) -> Mapping[str, float]:
+        moved = copy.copy(policy)  # the same weights in another world
+        moved.environment = world
+        task = Starts(world, split="perturbed")
+        return {"perturbed": evaluate(moved, task, reached, problems=problems, samples=samples).mean}
+
+    return probe
