@@ -22,7 +22,7 @@ from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.ledger import Ledger, Metrics, check_finite
-from rlft.training.pending import packed, unpacked
+from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
 from rlft.training.stream import Stream
 from rlft.types import (
@@ -299,7 +299,7 @@ class Trainer:
             "steps_done": self.steps_done,
             "updates_done": self.updates_done,
         }
-        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": packed(self.pending)}}
+        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": as_state(self.pending)}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of a Trainer that was built in the same way."""
@@ -315,7 +315,7 @@ class Trainer:
         self.stream.load_state_dict(shared["stream"])
         self.steps_done, self.updates_done = shared["steps_done"], shared["updates_done"]
         self.ledger.load_state_dict(own["ledger"])
-        self.pending = unpacked(own["pending"], self.task)
+        self.pending = from_state(own["pending"], self.task)
 
     def parts(self) -> dict[str, Stateful]:
         """The parts that remember something from step to step."""
