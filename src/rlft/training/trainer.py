@@ -231,6 +231,7 @@ class Trainer:
         parts = [column(batch) for batch in self.passes(rollouts, cuts)]
         if not parts:
             return torch.zeros_like(rollouts.logp_old)
+        # Passes may take rows in any order, that of their lengths for instance; columns stand in the rollouts' own.
         order = torch.tensor([row for cut in cuts for row in cut], dtype=torch.long).argsort()
         return torch.cat(parts)[order.to(parts[0].device)]
 
@@ -239,6 +240,8 @@ class Trainer:
         epoch, part = divmod(self.updates_done, self.method.minibatches)
         if self.method.minibatches == 1:
             return rollouts
+        # Hashed from the place in the run, not drawn from a generator: a resumed step shuffles as the straight one did,
+        # and every process the same.
         generator = torch.Generator().manual_seed(hashed("minibatches", self.seed, self.steps_done, epoch))
         order = torch.randperm(self.prompts, generator=generator)
         chosen = order.tensor_split(self.method.minibatches)[part]
@@ -270,13 +273,17 @@ class Trainer:
         """One optimiser step. How the batch is cut into passes and processes does not change the gradient."""
         optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
         optimizer.zero_grad(set_to_none=True)
+        # float64, so that how many passes there were cannot be seen in the sums that are logged.
         loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
         for rows in self.passes(batch, self.cuts(batch)):
             total = update.loss(self.policy, rows)
+            # Sums and not means: gradients add up over passes, and over processes below, and are divided once. A mean
+            # of means would make the size of a pass a hyper-parameter.
             total.sum.backward()
             loss, weight = loss + total.sum.detach(), weight + total.weight.detach()
             self.ledger.watch(total, first=self.updates_done == 0)
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+        # A process whose rows had nothing for a parameter adds zeros: all must take part in the sum.
         self.runtime.sum_([*gradients, loss, weight])
         if weight == 0:  # nothing to learn from: momentum alone would still move the weights
             return

@@ -31,10 +31,12 @@ class LeanDecoder:
         width, device = tokens.shape[1], tokens.device
         length = torch.tensor(lengths, device=device)
         none = torch.zeros(0, dtype=torch.long, device=device)
+        # Prompts alone: what follows them is drawn token by token, with the same code that scores them.
         layout = Layout(tokens, length, tokens[:0], none, none)
         keys: Keys = []
         hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
         self.position, self.cache = length, None
+        # All positions that may come, at once: a rotary module called at every step costs as much as a small product.
         self.angles = self.trunk.angles(torch.arange(width + room, device=device))
         gap = None
         if min(lengths) < width:
@@ -66,6 +68,7 @@ class LeanDecoder:
         x = trunk.trunk.embed_tokens(tokens)
         for layer, block in enumerate(trunk.blocks):
             queries, keys, values = trunk.projected(block, x, angles)
+            # Before attention, since a token attends to itself.
             cache.slots.write(layer, keys, values)
             x = trunk.after(block, x, cache.attended(layer, queries * trunk.scaling))
         return self._logits(trunk.normed(x))

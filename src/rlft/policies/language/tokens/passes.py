@@ -35,6 +35,7 @@ def passes(
     group is split, and a whole one may cost more. Rows that are padded one by one go by their own length alone.
     """
     groups = [list(part) for _, part in groupby(sorted(rows, key=lambda row: row.group), lambda row: row.group)]
+    # Neighbours in length waste least where rows are padded, and make passes of like cost where they are not.
     groups.sort(key=lambda part: max(row.prompt + row.own for row in part))
     units = groups if together else [[row] for part in groups for row in part]
     if cost is padded_cost and not together:
