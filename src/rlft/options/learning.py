@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlft.runs.drive import Run
-from rlft.training.trainer import Optimizing, Trainer
+from rlft.training.optimizing import Optimizing
+from rlft.training.trainer import Trainer
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task
 
 

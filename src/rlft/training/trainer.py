@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -22,6 +22,7 @@ from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.ledger import Ledger, Metrics, check_finite
+from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
 from rlft.training.stream import Stream
@@ -43,25 +44,6 @@ from rlft.types import (
     UserError,
 )
 from rlft.types.values import overlaid
-
-
-def adamw(parameters: Sequence[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """AdamW without weight decay, which would pull a fine-tuned model towards zero and not towards its start."""
-    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
-
-
-@dataclass(frozen=True)
-class Optimizing:
-    """How gradients become steps.
-
-    schedule       what the learning rate is multiplied by at each step
-    optimizer      makes one of parameters and a learning rate
-    max_grad_norm  bound on the norm of all gradients of an update
-    """
-
-    schedule: Callable[[int], float] = lambda step: 1.0
-    optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw
-    max_grad_norm: float = 1.0
 
 
 class Trainer:
@@ -107,8 +89,9 @@ class Trainer:
         self.runtime: Runtime = runtime or Local()
         _check(self)
         self.reference = reference or (frozen(policy) if method.reference or watch_kl else None)
-        made = self.optimizing.optimizer
-        self.optimizers = {u.name: made(u.parameters(policy), lr * u.lr) for u in method.updates}
+        self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
+        made, of = self.optimizing.optimizer, self.masters.of
+        self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -271,7 +254,8 @@ class Trainer:
 
     def minimise(self, update: Update, batch: Rollouts) -> None:
         """One optimiser step. How the batch is cut into passes and processes does not change the gradient."""
-        optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
+        optimizer = self.optimizers[update.name]
+        parameters = self.masters.of(update.parameters(self.policy))
         optimizer.zero_grad(set_to_none=True)
         # float64, so that how many passes there were cannot be seen in the sums that are logged.
         loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
@@ -280,6 +264,7 @@ class Trainer:
             # Sums and not means: gradients add up over passes, and over processes below, and are divided once. A mean
             # of means would make the size of a pass a hyper-parameter.
             total.sum.backward()
+            self.masters.gather()
             loss, weight = loss + total.sum.detach(), weight + total.weight.detach()
             self.ledger.watch(total, first=self.updates_done == 0)
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
@@ -294,6 +279,7 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = self.lr * update.lr * self.optimizing.schedule(self.steps_done)
         optimizer.step()
+        self.masters.write()
         self.ledger.update(update.name, loss, weight, norm)
 
     def state_dict(self) -> dict[str, Any]:
@@ -302,6 +288,7 @@ class Trainer:
             "policy": self.runtime.whole(self.policy.state_dict()),
             "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
             "parts": {name: part.state_dict() for name, part in self.parts().items()},
+            "masters": self.runtime.whole(self.masters.state_dict()),
             "stream": self.stream.state_dict(),
             "steps_done": self.steps_done,
             "updates_done": self.updates_done,
@@ -312,6 +299,8 @@ class Trainer:
         """Go on from a state of a Trainer that was built in the same way."""
         shared, own = state["shared"], state["own"]
         self.policy.load_state_dict(self.runtime.spread(shared["policy"], self.policy.state_dict()))
+        kept = shared.get("masters", {})  # checkpoints from before there were any have none
+        self.masters.load_state_dict(self.runtime.spread(kept, self.masters.state_dict() if kept else {}))
         for name, optimizer in self.optimizers.items():
             # a copy: an optimiser takes the very tensors it is given
             optimizer.load_state_dict(copy.deepcopy(shared["optimizers"][name]))
