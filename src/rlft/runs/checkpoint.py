@@ -37,10 +37,10 @@ _KEYS = {"steps_done", "updates_done"}
 def there(folder: Path) -> list[Path]:
     """The checkpoints of a folder, whole or not, the newest last."""
     found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=_place)
+    return sorted(found, key=place)
 
 
-def _place(path: Path) -> tuple[int, int]:
+def place(path: Path) -> tuple[int, int]:
     """Step and updates done within the next, from a checkpoint's name."""
     found = _NAME.fullmatch(path.name)
     assert found is not None

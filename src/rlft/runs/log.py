@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from rlft.errors import UserError
@@ -34,7 +38,7 @@ def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write `run.json` in one rename."""
     beside = folder / ".run.json"
     with beside.open("w") as file:
-        file.write(json.dumps(finite(facts), indent=1, default=str) + "\n")
+        file.write(json.dumps(finite(facts), indent=1, default=named) + "\n")
         file.flush()
         os.fsync(file.fileno())
     beside.replace(folder / "run.json")
@@ -52,7 +56,7 @@ class Log:
             self._refuse_a_fork()
             try:
                 with (self.folder / f"{name}.jsonl").open("a") as file:
-                    file.write(json.dumps(finite(values), default=str) + "\n")
+                    file.write(json.dumps(finite(values), default=named) + "\n")
             except OSError as error:
                 raise UserError(
                     f"could not write {self.folder / name}.jsonl: {error.strerror}; free some space, then go on with "
@@ -127,6 +131,18 @@ def step_of(line: str | bytes) -> float | int:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):  # a torn last line
         return math.inf
+
+
+def named(value: Any) -> Any:
+    """What is no JSON, in words that are equal for equal things, also in another process: functions by their names."""
+    if isinstance(value, functools.partial):
+        return {"function": named(value.func), "arguments": [*value.args], **value.keywords}
+    if isinstance(value, type | FunctionType | MethodType | BuiltinFunctionType):
+        module = re.sub(r"^rlft_user_(.*)_[0-9a-f]+$", r"\1.py", value.__module__ or "")
+        return f"{module}:{value.__qualname__}" if module.endswith(".py") else f"{module}.{value.__qualname__}"
+    if dataclasses.is_dataclass(value):
+        return {"kind": type(value).__name__, **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)}}
+    return str(value) if isinstance(value, Path) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def finite(value: Any) -> Any:

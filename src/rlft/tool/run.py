@@ -16,7 +16,7 @@ from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
-from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, launched, with_runtime
+from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, extended, launched, with_runtime
 
 
 def train(words: list[str]) -> int:
@@ -39,9 +39,10 @@ def _run(name: str, words: list[str], program: str) -> int:
     """A recipe in its run folder, new or resumed."""
     resume = take_option(words, "--resume")
     if resume is not None:
+        steps = take_option(words, "--steps")
         if words:
-            raise UserError(f"--resume takes every setting from the run folder; remove {' '.join(words)}")
-        return _resume(Path(resume))
+            raise UserError(f"--resume takes every setting but --steps from the run folder; remove {' '.join(words)}")
+        return _resume(Path(resume), None if steps is None else _count(steps, "--steps"))
     out = take_option(words, "--out")
     cadence = Cadence(
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
@@ -76,10 +77,15 @@ def _new(
     return run
 
 
-def _resume(folder: Path) -> int:
+def _resume(folder: Path, steps: int | None = None) -> int:
+    """A run that goes on, to its end or to another number of steps."""
     facts, runtime, folder = facts_of(folder), launched(), folder.resolve()
-    with held(folder, runtime is None or runtime.rank == 0):
-        return _drive(built(folder), folder, Cadence(**facts["cadence"]))
+    first = runtime is None or runtime.rank == 0
+    with held(folder, first):
+        run = built(folder, steps)
+        if steps is not None:
+            extended(run, folder, steps, first)
+        return _drive(run, folder, Cadence(**facts.get("cadence", {})))
 
 
 def _drive(run: Any, folder: Path, cadence: Any) -> int:
