@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -118,3 +120,76 @@ def test_a_read_only_run(place, tmp_path, capsys):
     assert tool("report", folder) == 2
     assert "say with --out where it goes" in said(capsys)
     assert tool("report", folder, "--out", tmp_path / "page.html") == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--dtype", "float16", "--dtype float16 is for GPUs"),
+        ("--device", "nonsense", "--device nonsense is not there"),
+        ("--device", "cuda:77", "--device cuda:77 is not there"),
+    ],
+)
+def test_devices_that_are_not_there(place, tmp_path, capsys, option, value, message):
+    assert tool("train", *words(place), "--device", "cpu", option, value, "--out", tmp_path / "run") == 2
+    assert message in said(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_not_read(place, tmp_path, capsys):
+    """An adapter without its base, without its weights, and pickled weights: no network is asked, nothing unpickled."""
+    adapter = shutil.copytree(place / "run" / "model", tmp_path / "adapter")
+    told = ["--data", place / "data.jsonl", "--reward", "exact"]
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    away = {**config, "base_model_name_or_path": str(tmp_path / "gone")}
+    (adapter / "adapter_config.json").write_text(json.dumps(away))
+    assert tool("eval", "--model", adapter, *told) == 2
+    assert f"needs the model it was trained on, {tmp_path / 'gone'}: put it there" in said(capsys)
+    (adapter / "adapter_model.safetensors").unlink()
+    assert tool("eval", "--model", adapter, *told) == 2
+    assert "has no adapter_model.safetensors" in said(capsys)
+    (adapter / "adapter_model.bin").write_bytes(b"")
+    assert tool("eval", "--model", adapter, *told) == 2
+    assert "are pickled, which may run code when they are read" in said(capsys)
+    whole = shutil.copytree(place / "model", tmp_path / "whole")
+    (whole / "model.safetensors").rename(whole / "pytorch_model.bin")
+    assert tool("eval", "--model", whole, *told) == 2
+    assert 'convert them: python -c "from transformers import AutoModelForCausalLM as A;' in said(capsys)
+
+
+def test_what_was_not_foreseen_is_said_to_be_ours(monkeypatch, capsys):
+    from rlft.tool import main
+
+    def broken(words):
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(main, "_dispatch", broken)
+    assert tool("papers") == 1
+    found = said(capsys)
+    assert "Traceback" in found
+    assert found.endswith(
+        "rlft: error: ZeroDivisionError: by nothing This was not foreseen and may be a fault of rlft's."
+    )
+
+
+def test_a_reader_that_leaves():
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run([sys.executable, "-m", "rlft", "papers", "--json"], stdout=writes, stderr=subprocess.PIPE)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_ends_of_the_process_in_a_reward(place, tmp_path, capsys):
+    exits = reward_file(tmp_path, "import sys; sys.exit(0)")
+    told = [*words(place)[:4], "--max-new-tokens", 4, "--prompts", 2, "--group", 2, "--steps", 2]
+    assert tool("train", *told, "--reward", exits, "--out", tmp_path / "run") == 1
+    assert "the reward called sys.exit(0), which ends no run as done" in said(capsys)
+    assert not (tmp_path / "run").exists()
+    dies = reward_file(tmp_path, "import os; os._exit(0)")
+    command = [sys.executable, "-m", "rlft", "train", *map(str, told), "--reward", dies, "--out", tmp_path / "run"]
+    assert subprocess.run(command, capture_output=True).returncode == 0  # nobody is left to say otherwise
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+    reward_file(tmp_path, "return [1.0] * len(problems)")
+    assert tool("train", "--resume", tmp_path / "run", "--changed-anyway") == 0
+    assert "ended without a word" in said(capsys)
