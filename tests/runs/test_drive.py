@@ -11,6 +11,7 @@ import torch
 
 from rlft.rewards.environment import environment_reward
 from rlft.runs import checkpoint
+from rlft.runs.drive import drive
 from rlft.runs.folder import Stopped
 from rlft.types import UserError
 from tests.runs.tiny import everything, go_on, lines, start, status, tiny
@@ -227,3 +228,8 @@ def test_checkpoints_are_ordered_by_number(tmp_path):
         "step-999999.012",
         "step-1000000",
     ]
+
+
+def test_a_page_that_a_kill_left_out_is_written(run):
+    drive(tiny(every=2), run, quiet=True)
+    assert (run / "report.html").exists() and status(run) == "done"

@@ -92,6 +92,8 @@ class _Drive:
         going = False
         try:
             if self._ready():
+                if self.log.writes and page and not (self.folder / "report.html").exists():
+                    self._page()
                 return {}
             going = True
             with stop_asked(said=self.log.writes and not self.quiet) as self.stop:
