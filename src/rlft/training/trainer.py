@@ -283,9 +283,13 @@ class Trainer:
         self.ledger.update(update.name, loss, weight, norm)
 
     def state_dict(self) -> dict[str, Any]:
-        """`shared`, the same on every process, and `own`, this process's part of a step that is under way."""
+        """`shared`, the same on every process, and `own`, this process's part of a step that is under way.
+
+        Weights that are not trained, as those of the model under an adapter, are not in it: they are what they were.
+        """
+        fixed = untrained(self.policy)
         shared = {
-            "policy": self.runtime.whole(self.policy.state_dict()),
+            "policy": self.runtime.whole({n: w for n, w in self.policy.state_dict().items() if n not in fixed}),
             "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
             "parts": {name: part.state_dict() for name, part in self.parts().items()},
             "masters": self.runtime.whole(self.masters.state_dict()),
@@ -298,7 +302,9 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of a Trainer that was built in the same way."""
         shared, own = state["shared"], state["own"]
-        self.policy.load_state_dict(self.runtime.spread(shared["policy"], self.policy.state_dict()))
+        here = self.policy.state_dict()
+        fixed = {name: here[name] for name in untrained(self.policy)}
+        self.policy.load_state_dict(self.runtime.spread({**fixed, **shared["policy"]}, here))
         kept = shared.get("masters", {})  # checkpoints from before there were any have none
         self.masters.load_state_dict(self.runtime.spread(kept, self.masters.state_dict() if kept else {}))
         for name, optimizer in self.optimizers.items():
@@ -327,6 +333,12 @@ class _Demonstrator:
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         return self.policy.demonstrate(problems, seed)
+
+
+def untrained(policy: Policy) -> set[str]:
+    """The names of the weights without gradient, which no step changes."""
+    named = cast(torch.nn.Module, policy).named_parameters(remove_duplicate=False)
+    return {name for name, weight in named if not weight.requires_grad}
 
 
 def frozen(policy: Policy) -> Policy:

@@ -127,7 +127,7 @@ class Language(nn.Module):
         from safetensors.torch import load_file
 
         sampling, prompting, loading = overlaid(told, sampling, prompting, loading)
-        model = load_model(path, loading.dtype, loading.trust_remote_code)
+        place, model = loading.place, load_model(path, loading.dtype, loading.trust_remote_code)
         policy = cls(
             model if lora is None else with_lora(model, lora),
             load_tokenizer(path, loading.trust_remote_code),
@@ -141,7 +141,7 @@ class Language(nn.Module):
         head = Path(located(path)) / VALUE_HEAD
         if policy.value_head is not None and head.is_file():
             policy.value_head.load_state_dict(load_file(head))
-        return policy.to(loading.place)
+        return policy.to(place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
         """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
