@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.policies.language.text import Codec, Prompting, padded
-from rlft.types import Problem, UserError
+from rlft.rewards import format
+from rlft.types import Message, Problem, Text, Transcript, UserError
 
 TEMPLATE = (
     "{% for m in messages %}[{{ m['role'] }}:{{ m['content'] }}]{% endfor %}"
@@ -140,6 +141,39 @@ def test_text_is_a_view_of_its_tokens():
     assert not text.truncated
     again = pickle.loads(pickle.dumps(codec.text([3, 4], True)))
     assert (str(again), again.tokens, again.truncated) == ("ab", (3, 4), True)
+
+
+def thinking():
+    """A tokenizer to which the tags are special tokens, and whose template opens the first of them."""
+    tokenizer = chatting()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>", "<answer>", "</answer>"]})
+    tokenizer.chat_template = TEMPLATE.replace("[assistant:", "[assistant:<think>")
+    return tokenizer
+
+
+def test_special_tokens_are_in_the_raw_text_and_count_for_format():
+    codec = Codec(thinking())
+    ids = dict(zip(("think", "over", "answer", "end"), range(34, 38), strict=True))
+    said = [3, ids["over"], ids["answer"], 4, ids["end"]]
+    row = codec.text([*said, 2], False, codec.opened(codec.encode(Problem(0, CHAT))))
+    assert (row, row.raw, row.opened) == ("ab", "a</think><answer>b</answer>", "<think>")
+    assert format()([Problem(0, CHAT)], [row]).tolist() == [1]
+    assert format()([Problem(0, CHAT)], [Text(row)]).tolist() == [0]
+    assert codec.text(said, True).raw == row.raw  # cut by a limit: its last token is its own
+    stopping = Codec(codec.tokenizer, Prompting(stop=("</answer>",)))
+    assert stopping.text(said, False).raw == "a</think><answer>b"
+    assert codec.text([3, 4], True).raw == "ab"
+    assert codec.opened([1]) == "" == codec.opened(codec.tokenizer("ab")["input_ids"])
+    for text in (row, Transcript(row, row.tokens, False, [Message("assistant", "ab")])):
+        again = pickle.loads(pickle.dumps(text))
+        assert (again, again.raw, again.opened, again.tokens) == (text, text.raw, "<think>", text.tokens)
+
+
+def test_what_the_template_opens_reaches_the_reward():
+    tokenizer = thinking()
+    policy = Language(small_llama(38, width=16, layers=1, heads=2, context=40), tokenizer, max_new_tokens=3)
+    rows = policy.sample([Problem(0, CHAT), Problem(1, "ab")], 2, 0)
+    assert [row.opened for row in rows.outputs] == ["<think>", "<think>", "", ""]
 
 
 def test_a_stop_string_may_be_a_special_token():

@@ -10,6 +10,7 @@ goes on bit for bit, also inside a step.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -43,6 +44,9 @@ from rlft.types import (
     UserError,
 )
 from rlft.types.values import overlaid
+
+# How many draws in a row may have no row that could be scored.
+PATIENCE = 5
 
 
 def adamw(parameters: Sequence[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
@@ -115,6 +119,7 @@ class Trainer:
         self.updates_done = 0  # within the step
         self.pending: Rollouts | None = None
         self.notes: dict[str, float] = {}
+        self.tally = torch.zeros(3, dtype=torch.long)  # of a draw: rows, those scored, their decisions
 
     def run(self, steps: int) -> Iterator[Metrics]:
         """Train until `steps` steps are done in all, yielding each one's metrics.
@@ -149,11 +154,29 @@ class Trainer:
         return {"step": self.steps_done, **self.ledger.close(self.runtime)}
 
     def collect(self) -> Rollouts:
-        """This step's rollouts, rewarded."""
-        self.notes.clear()
-        rollouts = (self.method.collect or one_batch)(self)
-        self.ledger.note(self.notes)
-        return rollouts
+        """This step's rollouts, rewarded. What cannot be scored at all is left, and the next problems are drawn.
+
+        All processes decide so together; `UserError` after `PATIENCE` such draws.
+        """
+        for skipped in range(PATIENCE):
+            self.notes.clear()
+            self.tally.zero_()
+            rollouts = (self.method.collect or one_batch)(self)
+            drawn, scored, decided = self.runtime.gather(self.tally[None]).sum(0).tolist()
+            if drawn and not decided:
+                raise UserError(
+                    "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
+                )
+            if scored or not drawn:
+                self.ledger.note({**self.notes, **({"draws/skipped": skipped} if skipped else {})})
+                return rollouts
+            if self.runtime.rank == 0:
+                warnings.warn(
+                    f"step {self.steps_done + 1}: none of {drawn} rows could be scored; skipped", stacklevel=2
+                )
+        raise UserError(
+            f"the reward could not score any of {drawn} rows, {PATIENCE} times in a row: try it with rlft check-reward"
+        )
 
     @torch.no_grad()
     def draw(self, count: int) -> Rollouts:
@@ -176,12 +199,7 @@ class Trainer:
             if self.reward is None:
                 raise UserError(f"method {self.method.name} learns from a reward, and none was given")
             scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
-        if len(rollouts) and bool(scores.total.isnan().all()):
-            raise UserError(f"the reward could not score any of {len(rollouts)} rows: try it with rlft check-reward")
-        if len(rollouts) and not bool(rollouts.mask.any()):
-            raise UserError(
-                "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
-            )
+        self.tally += torch.tensor([len(rollouts), int(scores.total.isfinite().sum()), int(rollouts.mask.sum())])
         device = rollouts.mask.device
         rollouts = rollouts.fill(rewards=scores.total.to(device))
         if scores.at is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rlft.types import Problem, Text, UserError
+from rlft.types.outputs import opened_tags
+
+# How many tokens at the end of a prompt are looked at for tags that it has opened.
+_TAGS = 24
 
 
 def called(problem: Problem) -> str:
@@ -87,11 +92,33 @@ class Codec:
             return both[len(prompt) :]
         return self.tokens(problem, lesson, False)
 
-    def text(self, tokens: Sequence[int], truncated: bool) -> Text:
-        """The completion as people read it: no special tokens, nothing from a stop string on."""
-        shown = self.decoded(tokens, True)
-        cut = min((shown.index(word) for word in self.stop if word in shown), default=len(shown))
-        return Text(shown[:cut], tokens, truncated)
+    def text(self, tokens: Sequence[int], truncated: bool, opened: str = "") -> Text:
+        """The completion as people read it: no special tokens, nothing from a stop string on.
+
+        `opened` is what the prompt has opened, see `Text`, whose `raw` has special tokens but for what ended the row.
+        """
+        shown, raw = self.decoded(tokens, True), None
+        if not self._special.isdisjoint(tokens):
+            raw = self.decoded(tokens, False)
+            if not truncated and tokens[-1] in self._special and not any(word in raw for word in self.stop):
+                raw = self.decoded(tokens[:-1], False)
+            raw = self._cut(raw)
+        return Text(self._cut(shown), tokens, truncated, raw, opened)
+
+    def opened(self, prompt: Sequence[int]) -> str:
+        """The tags that a prompt ends with as the model reads it; one that begins a text is none."""
+        last = list(prompt[-_TAGS:])
+        while last and last[-1] == self.tokenizer.bos_token_id:
+            last.pop()
+        return opened_tags(self.decoded(last, False)) if last else ""
+
+    def _cut(self, text: str) -> str:
+        return text[: min((text.index(word) for word in self.stop if word in text), default=len(text))]
+
+    @functools.cached_property
+    def _special(self) -> frozenset[int]:
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        return frozenset(self.tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
 
     def stopped(self, tokens: Sequence[int]) -> int | None:
         """How many tokens it takes until the decoded text, with or without special tokens, holds a stop string."""
