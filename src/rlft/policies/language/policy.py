@@ -31,9 +31,19 @@ from rlft.policies.language.folder import (
 )
 from rlft.policies.language.load import load_model
 from rlft.policies.language.reference import Lent, untouched
+from rlft.policies.language.remembered import remember
 from rlft.policies.language.rows import Begun, as_rollouts, first_places, gone_on, recorded
 from rlft.policies.language.served import Served, Server
-from rlft.policies.language.text import Codec, Prompting, check_known, check_room, padded
+from rlft.policies.language.text import (
+    Codec,
+    Prompting,
+    check_known,
+    check_room,
+    context_of,
+    cut,
+    hint_of_chat,
+    padded,
+)
 from rlft.policies.language.tokens.passes import Row, passes
 from rlft.policies.language.tokens.sampling import Sampling, pack
 from rlft.policies.language.tokens.scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
@@ -93,6 +103,7 @@ class Language(nn.Module):
         self.codec = Codec(tokenizer, prompting)
         self.engine = (engine or Lean)(self.causal)
         self.server: Served | None = None
+        self.used_with: dict[str, Any] = {}  # options of whoever wraps it, for `remembered`
         self.value_trains_trunk = value_trains_trunk
         self.rows = rows
         self.gradient_checkpointing = gradient_checkpointing
@@ -144,7 +155,8 @@ class Language(nn.Module):
         return policy.to(loading.place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
-        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
+        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`; and how it was
+        prompted, see `remembered`.
 
         With adapters it holds the adapter and the name of its base, unless `merge=True` adds them up.
         """
@@ -154,6 +166,9 @@ class Language(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, folder, merge)
         self.tokenizer.save_pretrained(folder)
+        remember(
+            folder, {**vars(self.codec.prompting), "max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
+        )
         if self.value_head is not None:
             save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
 
@@ -216,6 +231,7 @@ class Language(nn.Module):
         """UserError for the first problem that could not be sampled: call it on all data before training."""
         for problem in problems:
             self.prompt(problem, self.sampling.max_new_tokens)
+            hint_of_chat(self.codec, problem)
 
     def check_lessons(self, problems: Iterable[Problem]) -> None:
         """UserError for the first problem whose lesson could not be imitated."""
@@ -364,6 +380,8 @@ class Language(nn.Module):
     def prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
         tokens = self.codec.encode(problem)
+        if self.codec.prompting.overlong == "cut":
+            tokens = cut(tokens, room, context_of(self.causal.config), self.tokenizer.bos_token_id)
         check_room(problem, tokens, room, self.causal.config)
         check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
         return tokens
