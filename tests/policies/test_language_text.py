@@ -125,7 +125,7 @@ def test_a_prompt_that_is_too_long_is_cut_on_its_left():
     assert len(policy.prompt(long, 8)) == 24 - 8 and policy.prompt(short, 8) == [1, 3, 4]
     assert policy.sample([long, short], 2, 0).trace["prompt_length"].tolist() == [16, 16, 3, 3]
     assert cut([5, 6, 7, 8], 2, 5, 1) == [6, 7, 8]
-    with pytest.raises(TooLong, match="choose --overlong drop or cut"):
+    with pytest.raises(TooLong, match="or choose --overlong drop or cut"):
         build(max_new_tokens=8).prompt(long, 8)
     with pytest.raises(TooLong):
         policy.prompt(long, 24)  # not even one token of it would be left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rlft.policies.language.adapters import check_kind, resize
 from rlft.policies.language.folder import (
     ADAPTER,
     MIX,
@@ -17,6 +18,7 @@ from rlft.policies.language.folder import (
 from rlft.policies.language.mixed_causal import MixedCausal, OutsideTopP, member_folder
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.policies.mix import Weighted
+from rlft.types import UserError
 
 
 def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
@@ -27,9 +29,16 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
     if not (Path(source) / ADAPTER).is_file():
         return pretrained("AutoModelForCausalLM", source, dtype=dtype_named(dtype), trust_remote_code=trust_remote_code)
     base = json.loads((Path(source) / ADAPTER).read_text())["base_model_name_or_path"]
+    peft = peft_library()
+    check_kind(peft.PeftConfig.from_pretrained(source))
     model = load_model(base, dtype, trust_remote_code)
-    with as_peft_is():
-        return peft_library().PeftModel.from_pretrained(model, source, is_trainable=True)
+    resize(model, Path(source))
+    try:
+        with as_peft_is():
+            return peft.PeftModel.from_pretrained(model, source, is_trainable=True)
+    except (ValueError, RuntimeError, LookupError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot load the adapter {source} onto its base {base}: {reason:.300}") from error
 
 
 def load_mixed(folder: Path, dtype: str, trust_remote_code: bool) -> MixedCausal:

@@ -19,11 +19,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.noise import branch_keys, row_keys
+from rlft.policies.language.adapters import has_adapter, readable
 from rlft.policies.language.engines.engine import Engine
 from rlft.policies.language.folder import (
     VALUE_HEAD,
     Loading,
-    has_adapter,
     load_tokenizer,
     located,
     save_model,
@@ -39,14 +39,21 @@ from rlft.policies.language.text import (
     Prompting,
     check_known,
     check_room,
-    context_of,
-    cut,
+    fitting,
     hint_of_chat,
     padded,
 )
 from rlft.policies.language.tokens.passes import Row, passes
 from rlft.policies.language.tokens.sampling import Sampling, pack
-from rlft.policies.language.tokens.scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
+from rlft.policies.language.tokens.scoring import (
+    Asked,
+    Causal,
+    known_to,
+    new_value_head,
+    quiet,
+    recomputing,
+    splittable,
+)
 from rlft.policies.language.tokens.segments import by_segment
 from rlft.policies.resume import copied, parents
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
@@ -97,7 +104,7 @@ class Language(nn.Module):
         from rlft.policies.language.engines.choose import Lean
 
         super().__init__()
-        self.model = model
+        self.model = readable(model)
         splittable(self.causal)
         self.sampling, prompting = overlaid(told, sampling, prompting)
         self.codec = Codec(tokenizer, prompting)
@@ -379,11 +386,8 @@ class Language(nn.Module):
 
     def prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
-        tokens = self.codec.encode(problem)
-        if self.codec.prompting.overlong == "cut":
-            tokens = cut(tokens, room, context_of(self.causal.config), self.tokenizer.bos_token_id)
-        check_room(problem, tokens, room, self.causal.config)
-        check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
+        tokens = fitting(self.codec, problem, room, self.causal.config)
+        check_known(problem, tokens, known_to(self.causal))
         return tokens
 
     def _critic(self) -> nn.Linear:

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rlft.policies.language.tokens.scoring import context_of
 from rlft.types import Problem, Text, UserError
 from rlft.types.outputs import opened_tags
 
@@ -302,11 +303,6 @@ def check_known(problem: Problem, tokens: Sequence[int], known: int) -> None:
         )
 
 
-def context_of(config: Any) -> int | None:
-    """How many tokens a model of this configuration has read at once; None where it does not say."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
-
-
 def cut(tokens: list[int], room: int, context: int | None, begins: int | None) -> list[int]:
     """The end of a prompt that fits with `room` more tokens; the token that begins a text stays before it."""
     spare = (context or len(tokens) + room) - room
@@ -315,11 +311,23 @@ def cut(tokens: list[int], room: int, context: int | None, begins: int | None) -
     return [*tokens[:1], *tokens[1 - spare :]] if tokens[0] == begins else tokens[-spare:]
 
 
+def fitting(codec: Codec, problem: Problem, room: int, config: Any) -> list[int]:
+    """The prompt's tokens, cut where that is wanted; UserError if they do not fit with `room` more."""
+    tokens = codec.encode(problem)
+    if codec.prompting.overlong == "cut":
+        tokens = cut(tokens, room, context_of(config), codec.tokenizer.bos_token_id)
+    check_room(problem, tokens, room, config)
+    return tokens
+
+
 def check_room(problem: Problem, tokens: Sequence[int], room: int, config: Any) -> None:
     """UserError for a prompt that does not fit, with `room` more tokens, in the context of this configuration."""
     context = context_of(config)
     if context and len(tokens) + room > context:
+        whole = getattr(config.get_text_config(), "max_position_embeddings", context)
+        why = f" (of {whole}: beyond it its rotary factors are others, and a row could not be scored as it was drawn)"
         raise TooLong(
             f"{called(problem)}: its prompt of {len(tokens)} tokens and {room} new ones do not fit in the model's "
-            f"context of {context}; shorten the prompt, lower max_new_tokens, or choose --overlong drop or cut"
+            f"context of {context}{why if context != whole else ''}; shorten the prompt, lower max_new_tokens, or "
+            "choose --overlong drop or cut"
         )
