@@ -9,6 +9,11 @@ from rlft.methods.rloo import rloo
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.types import UserError
 
+
+def named_a(problems, outputs):
+    return [float("a" in output) for output in outputs]
+
+
 ROWS = [{"prompt": f"say {c}", "answer": c} for c in "abcd"]
 
 
@@ -54,3 +59,24 @@ def test_what_cannot_work(tmp_path):
     with pytest.raises(AttributeError, match="no attribute 'teach'"):
         _ = rlft.teach
     assert not (tmp_path / "run").exists()
+
+
+def test_several_rewards_and_their_parts(tmp_path):
+    def short(completions, **kwargs):
+        return [len(text) / 4 for text in completions]
+
+    found = rlft.train(
+        policy(),
+        ROWS,
+        [named_a, short],
+        rloo(),
+        reward_weights=[0.5, -1.0],
+        eval_data=ROWS,
+        **settings(tmp_path / "run"),
+    )
+    numbers = found["after"].numbers()
+    assert numbers["reward"] == pytest.approx(numbers["reward/named_a"] + numbers["reward/short"], abs=1e-6)
+    assert numbers["pass@1/named_a"] == pytest.approx(2 * numbers["reward/named_a"])
+    assert "reward/short" in json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
+    with pytest.raises(UserError, match="1 rewards and 2 reward weights"):
+        rlft.train(policy(), ROWS, [named_a], rloo(), reward_weights=[1.0, 2.0], **settings(tmp_path / "wrong"))

@@ -37,6 +37,22 @@ def test_batches_change_nothing(batch):
     assert found.rewards.std() > 0
 
 
+def test_parts_of_the_reward_are_told_and_their_pass_at_k():
+    """Of a sum nothing passes, but of a part that is 0 or its weight; over the problems that it scores."""
+
+    def parts(problems, outputs):
+        right = [None if p.index == 2 else 0.5 * (p.index == 0) for p in problems]
+        return {**({"right": right} if problems[0].index < 3 else {}), "length": [(1 + p.index) / 9 for p in problems]}
+
+    for batch in (1, 3, 4):
+        numbers = evaluate(Table(), Cards(size=3), parts, samples=2, batch=batch).numbers()
+        assert (numbers["reward/right"], numbers["pass@1/right"], numbers["pass@2/right"]) == (0.25, 0.5, 0.5)
+        assert numbers["reward"] == pytest.approx(0.5 / 3 + numbers["reward/length"])
+        assert "pass@1/length" not in numbers and "pass@1" not in numbers
+    found = evaluate(Table(), Cards(size=4), parts, samples=1, batch=1)  # a part that the last batch does not have
+    assert found.parts["right"][:, 0].isnan().tolist() == [False, False, True, True]
+
+
 def test_numbers_and_measures():
     def width(problems, outputs):
         return {"width": sum(map(len, outputs)) / len(outputs)}

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -10,6 +11,7 @@ from torch.testing import assert_close
 from rlft.collect import informative
 from rlft.methods.grpo import grpo
 from rlft.methods.rloo import rloo
+from rlft.runtime.local import Local
 from rlft.training.score import score
 from rlft.training.trainer import Trainer
 from rlft.types import Problem, Rollouts, UserError
@@ -171,7 +173,8 @@ def test_a_reward_that_cannot_be_read_is_refused(returned, message):
 
 def test_what_a_reward_may_return():
     nan = math.nan
-    for returned in ([1, 2.5, None], torch.tensor([1.0, 2.5, nan]), {"a": [0.5, 2, None], "b": [0.5, 0.5, 7]}):
+    parts = {"a": [0.5, 2, None], "b": [0.5, 0.5, None]}
+    for returned in ([1, 2.5, None], torch.tensor([1.0, 2.5, nan]), np.array([1, 2.5, None]), parts):
         scores = score(lambda p, o, r=returned: r, PROBLEMS, [None] * 3)
         assert_close(scores.total, torch.tensor([1.0, 2.5, nan]), equal_nan=True)
     ragged = score(lambda p, o: [[1.0], [2.0, 3.0], torch.tensor([4.0, 5.0])], PROBLEMS, [None] * 3, decisions=2)
@@ -183,6 +186,44 @@ def test_unscored_rows_are_counted():
     metrics = trainer(reward=lambda p, o: [None if i == 5 else float(i % 4) for i in range(len(p))]).step()
     assert metrics["rows/unscored"] == 1
     assert_close(metrics["reward"], sum(i % 4 for i in range(16) if i != 5) / 15)
+
+
+class OneOfTwo(Local):
+    """This process and another, which has scored so many of its four rows, by turns."""
+
+    def __init__(self, others):
+        self.others = iter(others)
+
+    def gather(self, column):
+        other = next(self.others, None) if column.dtype == torch.long and column.shape == (1, 3) else None
+        return column if other is None else torch.cat([column, torch.tensor([[4, other, 12]])])
+
+
+def unscorable_at_first(draws):
+    calls = iter(range(draws))
+    return lambda p, o: [None] * len(p) if next(calls, None) is not None else agreement(p, o)
+
+
+def test_a_draw_that_cannot_be_scored_is_left_and_counted():
+    t = trainer(reward=unscorable_at_first(2))
+    with pytest.warns(UserWarning, match="step 1: none of 16 rows could be scored; skipped"):
+        metrics = t.step()
+    assert (metrics["draws/skipped"], metrics["rows/unscored"], metrics["rows/drawn"]) == (2, 32, 48)
+    assert "draws/skipped" not in t.step()
+    with (
+        pytest.warns(UserWarning, match="skipped"),
+        pytest.raises(UserError, match="could not score any of 16 rows, 5 times in a row"),
+    ):
+        trainer(reward=lambda p, o: [None] * len(p)).step()
+
+
+def test_processes_decide_together_whether_a_draw_can_be_scored():
+    t = trainer(reward=unscorable_at_first(1), runtime=OneOfTwo([4]))
+    assert (metrics := t.step())["rows/drawn"] == 16 and "draws/skipped" not in metrics  # the other has something
+    assert metrics["rows/unscored"] == 16 and metrics["updates"] == 0
+    t = trainer(reward=unscorable_at_first(1), runtime=OneOfTwo([0, 0]))
+    with pytest.warns(UserWarning, match="none of 20 rows"):
+        assert t.step()["draws/skipped"] == 1
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from rlft import rewards
+from rlft.errors import shown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import plain
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
+from rlft.rewards.adapt import named
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, begin, circumstances, refuse_existing
@@ -30,13 +32,14 @@ from rlft.training.evaluate import Evaluation
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
 from rlft.types.values import overlaid
 
+Rewarded = Reward | str
 Data = str | Path | Sequence[Mapping[str, Any]] | Task
 
 
 def train(
     policy: Policy,
     data: Data,
-    reward: Reward | str | None = None,
+    reward: Rewarded | Sequence[Rewarded] | None = None,
     method: Method | None = None,
     *,
     out: str | Path,
@@ -45,6 +48,7 @@ def train(
     eval_problems: int | None = 200,
     measures: Sequence[Measure] = (),
     seed: int = 0,
+    reward_weights: Sequence[float] = (),
     resume: bool = False,
     save_every: int = 20,
     quiet: bool = False,
@@ -54,7 +58,8 @@ def train(
     """Fine-tune a policy in place, in a run folder; evaluations `before` and `after` where there is held-out data.
 
     data      a file, the name of a task (`arithmetic`), a list of rows with a `prompt`, or any Task
-    reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; None is the task's own
+    reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; several add, each times its
+              weight in `reward_weights`; None is the task's own
     out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
     learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`
 
@@ -62,7 +67,7 @@ def train(
     """
     (learning,) = overlaid(told, learning)
     chosen, task = method or grpo(), _task(data, "train")
-    rewarded = _reward(reward, task)
+    rewarded = _reward(reward, reward_weights, task)
     trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     held_out = None if eval_data is None else _task(eval_data, "test")
     run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
@@ -88,11 +93,20 @@ def _task(data: Data, split: str) -> Task:
     return data
 
 
-def _reward(reward: Reward | str | None, task: Task) -> Reward:
+def _reward(reward: Rewarded | Sequence[Rewarded] | None, weights: Sequence[float], task: Task) -> Reward:
+    if isinstance(reward, list | tuple) or weights:
+        given = list(reward) if isinstance(reward, list | tuple) else [_reward(reward, (), task)]
+        if weights and len(weights) != len(given):
+            raise UserError(f"{len(given)} rewards and {len(weights)} reward weights: give one weight for each")
+        names = named(given)
+        parts = {name: _reward(one, (), task) for name, one in zip(names, given, strict=True)}
+        return rewards.combine(parts, dict(zip(names, weights, strict=True)) if weights else None)
     if isinstance(reward, str):
         return load_reward(reward)
-    if reward is not None:
+    if callable(reward):
         return rewards.adapted(reward)
+    if reward is not None:
+        raise UserError(f"the reward is {shown(reward)}; expected a function, a name, or a list of these")
     own = getattr(task, "reward", None)
     if own is None:
         raise UserError(f"{task.name} has no reward of its own: give one")

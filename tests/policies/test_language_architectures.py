@@ -9,7 +9,8 @@ from rlft.policies.language.engines import plain as _decode
 from rlft.policies.language.engines.choose import Plain
 from rlft.policies.language.engines.decode import LeanDecoder
 from rlft.policies.language.policy import Language
-from rlft.types import Problem, UserError
+from rlft.policies.language.tokens.scoring import context_of
+from rlft.types import Problem, Rollouts, UserError
 
 TOKENIZER = character_tokenizer("abcdefgh")
 PROMPTS = [Problem(i, text) for i, text in enumerate(["abc", "h", "gfedcba"])]
@@ -105,6 +106,44 @@ def test_scores_are_those_of_the_plain_model(kind):
     start, length = int(row.trace["prompt_length"][0]), int(row.mask.sum())
     expected = logp[0, start - 1 : start + length - 1].gather(1, whole[0, start : start + length, None])[:, 0]
     assert_close(policy.log_prob(row)[0, :length].detach(), expected, atol=2e-6, rtol=0)
+
+
+LONGER = {
+    **{key: value for key, value in USUAL.items() if key != "max_position_embeddings"},
+    "max_position_embeddings": 256,
+    "original_max_position_embeddings": 24,
+    "rope_scaling": {"type": "longrope", "short_factor": [1.0] * 4, "long_factor": [4.0, 8.0, 16.0, 32.0]},
+}
+
+
+def test_rows_do_not_cross_to_other_rotary_factors(monkeypatch):
+    """Up to the switch everything is exact, with whatever is padded beside it; a row across it is refused."""
+    monkeypatch.setitem(ARCHITECTURES, "phi3, longrope", (LONGER, "slots, broad"))
+    policy = build("phi3, longrope", max_new_tokens=16)
+    rows = policy.sample(PROMPTS, group=3, seed=5)
+    assert_close(policy.log_prob(rows), rows.logp_old, atol=5e-5, rtol=0)
+    long, short = policy.with_sampling(max_new_tokens=2), Problem(4, "hgfedcbahgfedcbahgfed")
+    both = Rollouts.concat([long.sample([short], 3, 5), rows[3:6]])  # as wide as 22 + 16
+    assert both.trace["prompt"].shape[1] + both.mask.shape[1] > 24
+    assert_close(policy.log_prob(both), both.logp_old, atol=5e-5, rtol=0)
+    with pytest.raises(
+        UserError, match=r"do not fit in the model's context of 24 \(of 256: beyond it its rotary factors"
+    ):
+        policy.check([short])
+    assert context_of(build("phi3").causal.config) == 64
+
+
+@pytest.mark.parametrize(("wrong", "way"), [(1e-8, "own"), (0.0, "slots, broad")])
+def test_the_trial_keeps_the_promise(monkeypatch, wrong, way):
+    """A cache that is a little wrong (0.0006 in a log-probability), in one row of several, is not used."""
+
+    class Wrong(_decode.Slots):
+        def update(self, keys, values, *args, **kwargs):
+            keys, values = super().update(keys, values, *args, **kwargs)
+            return keys, values + wrong * (torch.arange(len(values)) == 1)[:, None, None, None]
+
+    monkeypatch.setattr(_decode, "Slots", Wrong)
+    assert way_of(build("phi")) == way
 
 
 def test_a_cache_that_lies_is_not_used(monkeypatch):

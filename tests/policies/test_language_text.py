@@ -3,13 +3,15 @@
 import pickle
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
-from rlft.policies.language.text import Codec, Prompting, padded
-from rlft.types import Problem, UserError
+from rlft.policies.language.text import Codec, Prompting, TooLong, cut, padded
+from rlft.rewards import format
+from rlft.types import Message, Problem, Text, Transcript, UserError
 
 TEMPLATE = (
     "{% for m in messages %}[{{ m['role'] }}:{{ m['content'] }}]{% endfor %}"
@@ -53,6 +55,99 @@ def test_a_system_prompt_stands_before_messages_that_have_none():
     assert codec.tokenizer.decode(codec.encode(Problem(0, own))) == "[system:rhyme][user:hi][assistant:"
     with pytest.raises(UserError, match="problem 3 of task/train is plain text"):
         codec.encode(Problem(3, "hi"))
+
+
+def test_what_the_assistant_has_begun_is_gone_on_with():
+    codec = Codec(chatting())
+    begun = [*CHAT, {"role": "assistant", "content": "well"}]
+    assert codec.tokenizer.decode(codec.encode(Problem(0, begun))) == "[user:hi][assistant:well"
+    silent = [*CHAT, {"role": "assistant", "content": ""}]
+    assert codec.tokenizer.decode(codec.encode(Problem(0, silent))) == "[user:hi][assistant:"
+    assert codec.tokenizer.decode(codec.lesson(Problem(0, begun, answer=" ok"))) == " ok"
+
+
+def test_plain_text_is_a_users_message_where_that_is_said():
+    codec = Codec(chatting(), Prompting(chat=True, system="be good"))
+    assert codec.tokenizer.decode(codec.encode(Problem(0, "hi"))) == "[system:be good][user:hi][assistant:"
+    assert not codec.plain(Problem(0, "hi")) and Codec(chatting()).plain(Problem(0, "hi"))
+
+
+def test_a_chat_model_that_is_given_raw_text_is_hinted_at_once(capsys):
+    policy = build(chatting(), max_new_tokens=2)
+    policy.check([Problem(0, CHAT), Problem(1, "hi"), Problem(2, "ho")])
+    policy.check([Problem(1, "hi")])
+    assert capsys.readouterr().err.count("--chat (chat=True) makes each a user's message") == 1
+    build(chatting(), max_new_tokens=2, chat=True).check([Problem(1, "hi")])
+    build(max_new_tokens=2).check([Problem(1, "hi")])
+    assert not capsys.readouterr().err
+
+
+def test_what_the_template_is_told():
+    tokenizer = chatting()
+    tokenizer.chat_template = TEMPLATE + "{% if enable_thinking is false %}[no]{% endif %}{{ words or '' }}"
+    problem = Problem(0, CHAT)
+    told = Codec(tokenizer, Prompting(chat_template_kwargs=("enable_thinking=False", "words=a b")))
+    assert tokenizer.decode(told.encode(problem)).endswith("[assistant:[no]a b")
+    own = Problem(0, CHAT, columns={"chat_template_kwargs": {"words": "c"}})
+    assert tokenizer.decode(told.encode(own)).endswith("[no]c")
+    assert tokenizer.decode(Codec(tokenizer).encode(own)).endswith("[assistant:c")
+    assert Prompting(chat_template_kwargs=["a=true", "b=1.5", "c=x=y"]).template == {"a": True, "b": 1.5, "c": "x=y"}
+    for wrong in ("thinking", "a b=1", "=x"):
+        with pytest.raises(UserError, match="is not name=value"):
+            Prompting(chat_template_kwargs=(wrong,))
+
+
+def test_a_template_that_refuses_says_so_in_a_sentence():
+    tokenizer = chatting()
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    tokenizer.chat_template = refusal + TEMPLATE
+    with pytest.raises(UserError, match="refuses messages of system, user: System role not supported; put the system"):
+        Codec(tokenizer, Prompting(system="be good")).encode(Problem(0, CHAT))
+
+
+def test_a_text_begins_once_and_does_not_end():
+    ending = characters()
+    ending.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", special_tokens=[("<bos>", 1), ("<eos>", 2)]
+    )
+    codec, begins, ends = Codec(ending), ending.bos_token, ending.eos_token
+    assert (begins, ends, ending("ab")["input_ids"]) == ("<bos>", "<eos>", [1, 3, 4, 2])
+    assert codec.encode(Problem(0, "ab")) == [1, 3, 4]
+    assert codec.encode(Problem(0, f"{begins}ab")) == [1, 3, 4]
+    assert codec.encode(Problem(0, f"ab{ends}")) == [1, 3, 4, 2, 2]  # what the data say stays
+    assert codec.lesson(Problem(0, "a", answer="b")) == [4]
+
+
+def test_a_prompt_that_is_too_long_is_cut_on_its_left():
+    long, short = Problem(0, "abcdefghijklmnopqrst"), Problem(1, "ab")
+    policy = build(max_new_tokens=8, overlong="cut")
+    assert policy.prompt(long, 8) == [1, *range(22 - 15 + 1, 23)]
+    assert len(policy.prompt(long, 8)) == 24 - 8 and policy.prompt(short, 8) == [1, 3, 4]
+    assert policy.sample([long, short], 2, 0).trace["prompt_length"].tolist() == [16, 16, 3, 3]
+    assert cut([5, 6, 7, 8], 2, 5, 1) == [6, 7, 8]
+    with pytest.raises(TooLong, match="or choose --overlong drop or cut"):
+        build(max_new_tokens=8).prompt(long, 8)
+    with pytest.raises(TooLong):
+        policy.prompt(long, 24)  # not even one token of it would be left
+
+
+def test_a_stop_string_among_bytes():
+    """A run of bytes is read together: a later one can take back a line that an earlier one had ended."""
+    words = {"<unk>": 0, "▁a": 1, "▁he": 2, "<0x0A>": 3, "<0xF0>": 4, "<0xC3>": 5, "<0xA9>": 6}
+    made = Tokenizer(models.BPE(words, [], unk_token="<unk>", byte_fallback=True))
+    made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>")
+    codec = Codec(tokenizer, Prompting(stop=("\n",)))
+    row = [1, 3, 4, 2, 2]
+    assert "\n" not in tokenizer.decode(row) and codec.stopped(row) == 2
+    assert codec.stopped([1, 5, 6, 3, 2]) == 4 and codec.stopped([1, 5, 6, 2]) is None
+    assert codec.stopped([1, 4, 3, 2]) is None  # never a line's end by itself
+    assert codec.lengths(torch.tensor([row]), torch.tensor([0])) == ([2], [False])
+    assert codec.text(row[:2], False) == " a"
+    assert codec.over(row, [0]) and codec.any_stopped([[1]], torch.tensor([0]), torch.tensor([row[1:]])).tolist() == [
+        True
+    ]
+    assert Codec(tokenizer, Prompting(stop=("é",))).stopped([1, 5, 6, 2]) == 3
 
 
 @pytest.mark.parametrize(
@@ -140,6 +235,39 @@ def test_text_is_a_view_of_its_tokens():
     assert not text.truncated
     again = pickle.loads(pickle.dumps(codec.text([3, 4], True)))
     assert (str(again), again.tokens, again.truncated) == ("ab", (3, 4), True)
+
+
+def thinking():
+    """A tokenizer to which the tags are special tokens, and whose template opens the first of them."""
+    tokenizer = chatting()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>", "<answer>", "</answer>"]})
+    tokenizer.chat_template = TEMPLATE.replace("[assistant:", "[assistant:<think>")
+    return tokenizer
+
+
+def test_special_tokens_are_in_the_raw_text_and_count_for_format():
+    codec = Codec(thinking())
+    ids = dict(zip(("think", "over", "answer", "end"), range(34, 38), strict=True))
+    said = [3, ids["over"], ids["answer"], 4, ids["end"]]
+    row = codec.text([*said, 2], False, codec.opened(codec.encode(Problem(0, CHAT))))
+    assert (row, row.raw, row.opened) == ("ab", "a</think><answer>b</answer>", "<think>")
+    assert format()([Problem(0, CHAT)], [row]).tolist() == [1]
+    assert format()([Problem(0, CHAT)], [Text(row)]).tolist() == [0]
+    assert codec.text(said, True).raw == row.raw  # cut by a limit: its last token is its own
+    stopping = Codec(codec.tokenizer, Prompting(stop=("</answer>",)))
+    assert stopping.text(said, False).raw == "a</think><answer>b"
+    assert codec.text([3, 4], True).raw == "ab"
+    assert codec.opened([1]) == "" == codec.opened(codec.tokenizer("ab")["input_ids"])
+    for text in (row, Transcript(row, row.tokens, False, [Message("assistant", "ab")])):
+        again = pickle.loads(pickle.dumps(text))
+        assert (again, again.raw, again.opened, again.tokens) == (text, text.raw, "<think>", text.tokens)
+
+
+def test_what_the_template_opens_reaches_the_reward():
+    tokenizer = thinking()
+    policy = Language(small_llama(38, width=16, layers=1, heads=2, context=40), tokenizer, max_new_tokens=3)
+    rows = policy.sample([Problem(0, CHAT), Problem(1, "ab")], 2, 0)
+    assert [row.opened for row in rows.outputs] == ["<think>", "<think>", "", ""]
 
 
 def test_a_stop_string_may_be_a_special_token():

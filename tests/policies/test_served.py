@@ -144,7 +144,7 @@ def test_the_tool_trains_so(tmp_path, monkeypatch):
     """`--vllm 0.3`: drawn there, weighed, and the mismatch in the log."""
     build(spread=5.0).float().save(tmp_path / "model")
     (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
-    monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec: letters)
+    monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec, *more: letters)
     run = train(
         str(tmp_path / "model"),
         str(tmp_path / "data.jsonl"),

@@ -2,11 +2,12 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 import torch
 
 from rlft.rewards import combine, each, exact, trl, verl
-from rlft.rewards.adapt import adapted
+from rlft.rewards.adapt import adapted, named
 from rlft.training.score import score
 from rlft.types import Parts, Problem, Stateful, Text, UserError
 
@@ -122,7 +123,102 @@ def test_combine_weighs_and_names():
         name: pytest.approx(part, nan_ok=True) for name, part in expected.items()
     }
     assert result.watch["second/m"].tolist() == [4, 4]
-    assert score(reward, ROWS, [Text("2"), Text("4")]).total.tolist() == pytest.approx([-7, nan], nan_ok=True)
+    assert score(reward, ROWS, [Text("2"), Text("4")]).total.tolist() == [-7, -10]  # first/b abstains from the second
+
+
+def test_rewards_that_abstain_from_each_others_rows():
+    """TRL's sum is of what there is; only a row that nobody scored has no total."""
+
+    def a(completions, level, **others):
+        return [1.0 if x == 5 else None for x in level]
+
+    def b(completions, level, **others):
+        return np.array([0.5 if x == 7 else nan for x in level])
+
+    three = [*ROWS, Problem(2, "?", columns={"level": 9})]
+    found = score(combine({"a": a, "b": b}), three, [*TEXTS, Text("?")])
+    assert found.total.tolist() == pytest.approx([1.0, 0.5, nan], nan_ok=True)
+    assert found.parts["a"].tolist() == pytest.approx([1.0, nan, nan], nan_ok=True)
+    # of single decisions alike: what a part cannot score stays out of the row, all of it
+    parts = {"a": torch.tensor([[1.0, nan], [2.0, 3.0]]), "b": torch.tensor([[4.0, 5.0], [nan, nan]])}
+    found = score(lambda p, o: parts, ROWS, TEXTS, decisions=2)
+    assert (found.total.tolist(), found.at.tolist()) == ([9, 5], [[4, 5], [2, 3]])
+
+
+def test_coroutines_of_several_rewards_and_rows_wait_together():
+    waiting, most = [0], [0]
+
+    async def met(value):
+        waiting[0] += 1
+        await asyncio.sleep(0.02)
+        most[0] = max(most[0], waiting[0])
+        return value
+
+    async def trl_style(completions, **kwargs):
+        return [await met(1.0)] * len(completions)
+
+    async def verl_style(data_source, solution_str, ground_truth, extra_info):
+        return await met(2.0)
+
+    async def ours(problems, outputs):
+        return [await met(3.0)] * len(problems)
+
+    reward = combine({"t": trl_style, "v": verl_style, "o": ours})
+    assert score(reward, ROWS, TEXTS).total.tolist() == [6, 6]
+    assert most[0] == 1 + 2 + 1
+
+    async def one(problem, output):
+        return await met(None if problem.index else 4.0)
+
+    assert each(one)(ROWS, TEXTS).tolist() == pytest.approx([4, nan], nan_ok=True)
+
+
+def test_numbers_may_be_arrays():
+    def trl_style(completions, log_extra, log_metric, **kwargs):
+        log_extra("size", np.array([3, 4]))
+        log_metric("right", np.bool_(True))
+        return np.array([0.5, None])
+
+    result = trl(trl_style)(ROWS, TEXTS)
+    assert result["trl_style"].tolist() == pytest.approx([0.5, nan], nan_ok=True)
+    assert (result.watch["size"].tolist(), result.watch["right"].tolist()) == ([3, 4], [1, 1])
+
+    def verl_style(data_source, solution_str, ground_truth):
+        return {"score": np.float32(0.25), "acc": np.int64(1), "overlap": torch.tensor(0.5), "pair": np.zeros(2)}
+
+    result = verl(verl_style)(ROWS, TEXTS)
+    assert result["verl_style"].tolist() == [0.25, 0.25]
+    assert {name: values.tolist() for name, values in result.watch.items()} == {"acc": [1, 1], "overlap": [0.5, 0.5]}
+
+
+def test_verl_columns_that_lie_flat():
+    data = {"reward_model.ground_truth": "9", "extra_info.index": 3, "extra_info.split": "train", "prompt": "?"}
+    seen = []
+    verl(lambda solution_str, ground_truth, extra_info: seen.append((ground_truth, extra_info)))(
+        [Problem(0, "?", columns=data)], [Text("9")]
+    )
+    assert seen == [("9", {"index": 3, "split": "train"})]
+
+
+def test_special_tokens_are_read_where_asked_for():
+    row = [Text("aha 7", (8, 9), raw="<think>aha</think> 7")]
+    seen = []
+    for special in (False, True):
+        trl(lambda completions: [float(seen.append(completions[0]) is None)], special)(ROWS[:1], row)
+        verl(lambda solution_str, ground_truth: float(seen.append(solution_str) is None), special)(ROWS[:1], row)
+    assert seen == ["aha 7"] * 2 + ["<think>aha</think> 7"] * 2
+
+
+def test_rewards_have_names_of_their_own():
+    def f(problems, outputs): ...
+
+    assert named([f, "math", f, trl(lambda completions: []), lambda problems, outputs: []]) == [
+        "f",
+        "math",
+        "f-2",
+        "<lambda>",
+        "<lambda>-2",
+    ]
 
 
 def test_combine_of_one_is_that_one():

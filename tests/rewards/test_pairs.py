@@ -26,6 +26,15 @@ def test_one_that_cannot_be_scored_spoils_the_pair():
     assert total.isnan().tolist() == [True, False]
 
 
+def test_parts_may_abstain_but_not_from_a_whole_output():
+    def parts(problems, outputs):
+        return {"a": [None if o < 0 else 1.0 for o in outputs], "b": [None if abs(o) > 5 else 2.0 for o in outputs]}
+
+    found = score(both(parts), [*PROBLEMS, Problem(2, 0)], [(1, -2), (3, 9), (-9, 1)])
+    assert found.total.tolist()[:2] == [1 + 2 + 2, 3 + 1] and found.total[2].isnan()
+    assert all(part[2].isnan() for part in found.parts.values())
+
+
 def test_a_reward_with_parts_keeps_their_names():
     reward = both(combine({"near": each(near), "twice": each(near)}, {"twice": 2.0}))
     parts = score(reward, PROBLEMS, [(1, 2), (3, 4)]).parts

@@ -70,6 +70,30 @@ def test_chat_messages_are_kept(tmp_path):
         assert task.at(0).input == turns
 
 
+VERL = [
+    {
+        "data_source": "gsm8k",
+        "prompt": [{"role": "user", "content": "3+4?"}],
+        "reward_model": {"ground_truth": "7", "style": "rule"},
+        "extra_info": {"question": "3+4?", "deep": {"er": 1}},
+    }
+]
+
+
+def test_the_layout_of_verl(tmp_path):
+    file = write(tmp_path / "gsm.parquet", VERL)
+    problem = Files(file).at(0)
+    assert (problem.answer, problem.input, problem.columns["data_source"]) == ("7", VERL[0]["prompt"], "gsm8k")
+    inside = Files(file, prompt="extra_info.question", answer="extra_info.deep.er", demonstration="reward_model.style")
+    assert (inside.at(0).input, inside.at(0).answer, inside.at(0).demonstration) == ("3+4?", 1, "rule")
+    flat = Files([{"prompt": "3+4?", "reward_model.ground_truth": "7", "answer.unit": "m"}])
+    assert flat.at(0).answer == "7"
+    with pytest.raises(UserError, match=r"objects, not texts .* reward_model.ground_truth, reward_model.style \("):
+        Files(file, answer="reward_model")
+    with pytest.raises(UserError, match=r"no column 'extra_info.qestion'; did you mean extra_info.question"):
+        Files(file, prompt="extra_info.qestion")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

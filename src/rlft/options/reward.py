@@ -20,16 +20,16 @@ from rlft.rewards.limited import Limited
 from rlft.types import Reward, Task, UserError
 
 
-def load_reward(spec: str) -> Reward:
+def load_reward(spec: str, special_tokens: bool = False) -> Reward:
     """The reward that a text names: a built-in, with or without settings, or a function of a Python file.
 
     `file.py:make(scale=2)` calls `make`, which returns a reward; `file.py:function` is one itself, of any kind that
-    `adapt.adapted` knows. Raises `UserError` and says what there is instead.
+    `adapt.adapted` knows, which is told of `special_tokens`. Raises `UserError` and says what there is instead.
     """
     if found := re.fullmatch(r"(.+?\.py)(?::(.*))?", spec.strip(), re.DOTALL):
         path, rest = Path(found[1]).expanduser(), parse_call(found[2] or "")
         function = function_in(path, rest.name)
-        return adapted(called(function, rest) if rest.called else function)
+        return adapted(called(function, rest) if rest.called else function, special_tokens)
     call, known = parse_call(spec), built_in()
     if call.name not in known:
         raise UserError(f"there is no reward {call.name!r}{nearest(call.name, known)}, or your own file.py:function")
@@ -55,20 +55,24 @@ class Rewards:
             A task that has its own reward needs none.
         reward_weights: a weight for each reward; 1 by default.
         reward_seconds: how long the rewards of one batch may take before the run is stopped; any time by default.
+        reward_special_tokens: functions written for TRL or verl read special tokens in completions, where a model has
+            made such of <think> and the like; what ended the row is left out.
     """
 
     reward: tuple[str, ...] = ()
     reward_weights: tuple[float, ...] = ()
     reward_seconds: float | None = None
+    reward_special_tokens: bool = False
 
 
 def reward_of(rewarded: Rewards, task: Task) -> Reward:
     """The reward that a command line asks for, or the task's own."""
-    reward = _unlimited(rewarded.reward, rewarded.reward_weights, task)
+    reward = _unlimited(rewarded, task)
     return reward if rewarded.reward_seconds is None else Limited(reward, rewarded.reward_seconds)
 
 
-def _unlimited(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
+def _unlimited(rewarded: Rewards, task: Task) -> Reward:
+    specs, weights = rewarded.reward, rewarded.reward_weights
     if not specs:
         own = getattr(task, "reward", None)
         if own is None:
@@ -77,6 +81,6 @@ def _unlimited(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -
     if weights and len(weights) != len(specs):
         raise UserError(f"{len(specs)} rewards and {len(weights)} reward weights: give one weight for each")
     if len(specs) == 1 and not weights:
-        return load_reward(specs[0])
-    parts = {spec: load_reward(spec) for spec in specs}
+        return load_reward(specs[0], rewarded.reward_special_tokens)
+    parts = {spec: load_reward(spec, rewarded.reward_special_tokens) for spec in specs}
     return rewards.combine(parts, dict(zip(specs, weights, strict=True)) if weights else None)

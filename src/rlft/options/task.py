@@ -24,8 +24,9 @@ class Fields:
     """Which columns of the data are what.
 
     Args:
-        prompt_field: the data's column of prompts (text or chat messages), by default prompt.
-        answer_field: the data's column of answers, by default answer.
+        prompt_field: the data's column of prompts (text or chat messages), by default prompt. A field inside a column
+            has a dotted name, extra_info.question, here and in the next two.
+        answer_field: the data's column of answers, by default answer, or reward_model.ground_truth as verl has it.
         demonstration_field: the data's column of what sft, sft_grpo, relift and dr_po imitate, by default demonstration
             if there is one, else the answers.
     """

@@ -44,8 +44,15 @@ class ToolUse:
             if self.window or self.summaries:
                 raise UserError("--window and --summaries are for conversations: give --tools")
             return policy
+        policy.used_with |= {**vars(self), "tools": tuple(map(_whole, self.tools))}
         called = Tools([f for words in self.tools for f in _functions(words)], seconds=self.tool_seconds)
         return Conversation(policy, called, self.turns, window=Window(self.window, self.summaries))
+
+
+def _whole(words: str) -> str:
+    """The same words with the file's whole path, for whoever is elsewhere."""
+    path, _, names = words.strip().rpartition(":")
+    return f"{Path(path).expanduser().resolve()}:{names}"
 
 
 def _functions(words: str) -> list[Callable[..., Any]]:

@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rlft.errors import shown
-from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError
+from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError, field_of
 
 _KINDS = """\
     f(problems, outputs) -> N numbers                          the whole batch, rlft's own
@@ -27,68 +28,96 @@ _KINDS = """\
 one written f(problem, output) for a single completion is lifted by rlft.rewards.each"""
 
 
-def each(f: Callable[[Problem, Any], float | None]) -> Reward:
-    """Lift a function of one problem and one output to the batch. None means that it could not be scored."""
+def each(f: Callable[[Problem, Any], Any]) -> Reward:
+    """Lift a function of one problem and one output to the batch; a coroutine's rows are awaited together. None means
+    that it could not be scored."""
 
     def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
-        return column([f(problem, outputs[row]) for row, problem in enumerate(problems)])
+        return column(awaited([f(problem, outputs[row]) for row, problem in enumerate(problems)]))
 
     return reward
 
 
-def trl(f: Callable[..., Any]) -> Reward:
+class Asked:
+    """A reward in two steps, so that what several coroutines wait for they wait for together.
+
+    name    of the function
+    ask     what it says of the problems and outputs, a list of results that may have to be awaited
+    read    a reward of the results
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[Sequence[Problem], Any], list[Any]],
+        read: Callable[[Sequence[Problem], list[Any]], Any],
+    ):
+        self.__name__, self.ask, self.read = name, ask, read
+
+    def __call__(self, problems: Sequence[Problem], outputs: Any) -> Any:
+        return self.read(problems, awaited(self.ask(problems, outputs)))
+
+
+def trl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
     """A reward function written for TRL's GRPOTrainer, called by keywords as TRL does; a coroutine too.
 
     It gets `prompts`, `completions`, `completion_ids`, every other column of the data under its own name (and `answer`,
     if the data have none), `trainer_state` (None: a reward does not see the run), `log_extra(name, values)` and
     `log_metric(name, value)`, as far as its parameters ask for them. For chat prompts a completion is
     `[{"role": "assistant", "content": …}]`. None excludes a row. Numbers that are logged are watched, see `Parts`.
+    TRL leaves special tokens out of completions; `special_tokens=True` does not, but for what ended the row.
     """
     name, accepts = _name(f), _accepts(f)
 
-    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"] | Parts:
+    def ask(problems: Sequence[Problem], outputs: Any) -> list[Any]:
         watch: dict[str, Tensor] = {}
         given = {
             **_columns(problems),
             "prompts": [problem.input for problem in problems],
-            "completions": [_completion(problem, outputs[row]) for row, problem in enumerate(problems)],
+            "completions": [_completion(p, _text(outputs[row], special_tokens)) for row, p in enumerate(problems)],
             "completion_ids": [_tokens(outputs[row]) for row in range(len(problems))],
             "trainer_state": None,
             "log_extra": lambda column, values: watch.update(_numeric(column, values)),
             "log_metric": lambda metric, value: watch.update(_numeric(metric, [value] * len(problems))),
         }
-        scores = _awaited([f(**accepts(given))])[0]
-        if not isinstance(scores, Tensor | Sequence) or len(scores) != len(problems):
+        return [f(**accepts(given)), watch]
+
+    def read(problems: Sequence[Problem], results: list[Any]) -> Float[Tensor, "N"] | Parts:
+        scores, watch = results
+        if not isinstance(scores, Tensor | np.ndarray | Sequence) or len(scores) != len(problems):
             raise UserError(
                 f"{name} returned {shown(scores)} for {len(problems)} completions; expected as many numbers"
             )
         return Parts({name: column(scores)}, watch) if watch else column(scores)
 
-    return reward
+    return Asked(name, ask, read)
 
 
-def verl(f: Callable[..., Any]) -> Reward:
+def verl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
     """A `compute_score(data_source, solution_str, ground_truth, extra_info)` written for verl; a coroutine too.
 
-    `data_source` and `extra_info` are the data's columns of these names, else the task's name and all columns;
-    `ground_truth` is the problem's answer, else `reward_model["ground_truth"]`. A dict's `score` is the reward; its
-    other numbers are watched (see `Parts`) and do not add to the reward.
+    `data_source` and `extra_info` are the data's columns of these names, else the task's name and all columns (or the
+    columns `extra_info.NAME`, where a table has them flat); `ground_truth` is the problem's answer, else
+    `reward_model.ground_truth`. A dict's `score` is the reward; its other numbers are watched (see `Parts`) and do not
+    add to the reward. `special_tokens` as for `trl`.
     """
     name, accepts = _name(f), _accepts(f)
 
     def call(problem: Problem, output: Any) -> Any:
         columns, answer = problem.columns, problem.answer
-        judge = columns.get("reward_model")
+        flat = {key.removeprefix("extra_info."): v for key, v in columns.items() if key.startswith("extra_info.")}
         given = {
             "data_source": columns.get("data_source", problem.task),
-            "solution_str": output,
-            "ground_truth": judge.get("ground_truth") if answer is None and isinstance(judge, Mapping) else answer,
-            "extra_info": columns.get("extra_info", dict(columns)),
+            "solution_str": _text(output, special_tokens),
+            "ground_truth": field_of(columns, "reward_model.ground_truth") if answer is None else answer,
+            "extra_info": columns.get("extra_info", flat or dict(columns)),
         }
         return f(**accepts(given))
 
-    def reward(problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"] | Parts:
-        said = _awaited([call(problem, outputs[row]) for row, problem in enumerate(problems)])
+    def ask(problems: Sequence[Problem], outputs: Any) -> list[Any]:
+        return [call(problem, outputs[row]) for row, problem in enumerate(problems)]
+
+    def read(problems: Sequence[Problem], said: list[Any]) -> Float[Tensor, "N"] | Parts:
         dicts = [one if isinstance(one, Mapping) else {"score": one} for one in said]
         if any("score" not in one for one in dicts):
             raise UserError(
@@ -101,7 +130,7 @@ def verl(f: Callable[..., Any]) -> Reward:
         }
         return Parts({name: scores}, watch) if watch else scores
 
-    return reward
+    return Asked(name, ask, read)
 
 
 def under(name: str, result: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -118,9 +147,14 @@ class _Combined:
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
         parts, watch = {}, {}
+        asked = {name: r.ask(problems, outputs) for name, r in self.rewards.items() if isinstance(r, Asked)}
+        results = iter(awaited([one for said in asked.values() for one in said]))
         for name, reward in self.rewards.items():
-            weight, result = self.weights.get(name, 1.0), reward(problems, outputs)
-            named, watched = under(name, result)
+            if isinstance(reward, Asked):
+                result = reward.read(problems, [next(results) for _ in asked[name]])
+            else:
+                result = reward(problems, outputs)
+            weight, (named, watched) = self.weights.get(name, 1.0), under(name, result)
             watch |= watched
             parts |= {key: weight * (v if isinstance(v, Tensor) else column(v)) for key, v in named.items()}
         return Parts(parts, watch)
@@ -154,7 +188,8 @@ def explained(reward: Reward, problem: Problem, output: Any) -> str:
 def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None = None) -> Reward:
     """R = Σ w_k R_k, as named parts w_k R_k; a weight that is not given is 1.
 
-    A row that one part cannot score (NaN) has no total. With one reward and weight 1 it is that reward.
+    A part that abstains from a row (None, NaN) adds nothing to it; a row from which all abstain has no total. Several
+    coroutines are awaited together. With one reward and weight 1 it is that reward.
     """
     if not rewards:
         raise UserError("combine needs at least one reward: combine({'math': math(), …})")
@@ -163,15 +198,28 @@ def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None =
     return _Combined({name: adapted(reward) for name, reward in rewards.items()}, weights or {})
 
 
-def adapted(f: Callable[..., Any]) -> Reward:
-    """A user's function as a reward: rlft's own kind as it is, TRL's and verl's adapted; anything else is refused."""
+def named(rewards: Sequence[Reward | str]) -> list[str]:
+    """A name for each of several rewards, its own where that is no other's."""
+    names: list[str] = []
+    for reward in rewards:
+        name = reward if isinstance(reward, str) else _name(reward)
+        same = sum(other == name or other.startswith(f"{name}-") for other in names)
+        names.append(f"{name}-{same + 1}" if same else name)
+    return names
+
+
+def adapted(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
+    """A user's function as a reward: rlft's own kind as it is, TRL's and verl's adapted; anything else is refused.
+
+    `special_tokens` says whether TRL's and verl's kinds read them in completions; ours have them in `output.raw`.
+    """
     names = list(_parameters(f))
     if is_reward(f):
-        return f
+        return Asked(_name(f), lambda *given: [f(*given)], lambda rows, said: said[0]) if _is_coroutine(f) else f
     if "completions" in names:
-        return trl(f)
+        return trl(f, special_tokens)
     if "solution_str" in names:
-        return verl(f)
+        return verl(f, special_tokens)
     raise UserError(f"{_name(f)}({', '.join(names)}) is not a reward function. Accepted are\n{_KINDS}")
 
 
@@ -217,11 +265,19 @@ def _completion(problem: Problem, output: Any) -> Any:
     return output if isinstance(problem.input, str) else [{"role": "assistant", "content": output}]
 
 
+def _text(output: Any, special_tokens: bool) -> Any:
+    return output.raw if special_tokens and isinstance(output, Text) else output
+
+
+def _is_coroutine(f: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(f) or inspect.iscoroutinefunction(type(f).__call__)
+
+
 def _tokens(output: Any) -> list[int]:
     return list(output.tokens) if isinstance(output, Text) else []
 
 
-def _awaited(results: list[Any]) -> list[Any]:
+def awaited(results: list[Any]) -> list[Any]:
     """The results, those of coroutines awaited together; in a thread, for this one may have a loop that runs."""
     if not any(isinstance(result, Awaitable) for result in results):
         return results
@@ -244,9 +300,15 @@ def _awaited(results: list[Any]) -> list[Any]:
     return done.result()
 
 
-def _numeric(name: str, values: Sequence[Any]) -> dict[str, Tensor]:
+def _numeric(name: str, values: Sequence[Any] | np.ndarray | Tensor) -> dict[str, Tensor]:
     """The values as a column of this name if they are numbers, else nothing."""
-    return {name: column(values)} if all(isinstance(v, int | float | None) for v in values) else {}
+    return {name: column(values)} if all(v is None or _is_number(v) for v in values) else {}
+
+
+def _is_number(value: Any) -> bool:
+    """A number of Python's, an array's or a tensor's."""
+    kinds = int | float | np.bool_ | np.integer | np.floating
+    return isinstance(value, kinds) or (isinstance(value, np.ndarray | Tensor) and value.ndim == 0)
 
 
 def column(values: Any) -> Float[Tensor, "N"]:

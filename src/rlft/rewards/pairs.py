@@ -22,14 +22,21 @@ class _OfEach:
         self.reward, self.paid = reward, paid
 
     def __call__(self, problems: Sequence[Problem], outputs: Sequence[tuple[Any, Any]]) -> Parts:
-        parts: dict[str, Tensor] = {}
+        totals: list[dict[str, Tensor]] = []
         watch: dict[str, Tensor] = {}
         for turn, role in enumerate(ROLES):
             single = [pair[turn] for pair in outputs]
             result = self.reward(problems, torch.stack(single) if isinstance(single[0], Tensor) else single)
             named, watched = under(role, result)
-            parts |= {name: self.paid(_totals(v, len(problems)), turn, outputs) for name, v in named.items()}
+            totals.append({name: _totals(v, len(problems)) for name, v in named.items()})
             watch |= watched
+        # Half a pair's reward is no pair's: where no part scored one output, neither is scored.
+        whole = torch.stack([~torch.stack(list(one.values())).isnan().all(0) for one in totals]).all(0)
+        parts = {
+            name: self.paid(values.where(whole, torch.nan), turn, outputs)
+            for turn, one in enumerate(totals)
+            for name, values in one.items()
+        }
         return Parts(parts, watch)
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from torch import Tensor
 from rlft.rewards.adapt import column, each
 from rlft.rewards.answers import marked_answer
 from rlft.rewards.notation import unified
-from rlft.types import Problem, Reward, UserError
+from rlft.types import Problem, Reward, Text, UserError
+from rlft.types.outputs import opened_tags
 
 _NAN = float("nan")
 
@@ -100,14 +101,17 @@ class _Choice:
 def format(pattern: str = r"<think>.*?</think>\s*<answer>.*?</answer>", *, opened: str = "") -> Reward:
     """1 where the whole completion, white space around it aside, matches the pattern; `.` is any character.
 
-    Tags that the prompt ends with (`<think>`) belong to what is matched, so a model need not write them again. What a
-    chat template adds after the messages is not seen by a reward: say it with `opened="<think>"`.
+    Tags that the prompt ends with (`<think>`), in the data or by its chat template, belong to what is matched, so a
+    model need not write them again; `opened="<think>"` says others. Tags may be special tokens, which are read too, but
+    for what ended the row.
     """
     compiled = _compiled(pattern)
 
     def formed(problem: Problem, output: str) -> float:
-        begun = opened or _opened(problem.input)
-        return float(any(compiled.fullmatch(text.strip()) is not None for text in {output, begun + output}))
+        known = output if isinstance(output, Text) else Text(output)
+        begun = opened or known.opened or _opened(problem.input)
+        texts = {text for written in (str(output), known.raw) for text in (written, begun + written)}
+        return float(any(compiled.fullmatch(text.strip()) is not None for text in texts))
 
     return each(formed)
 
@@ -116,8 +120,7 @@ def _opened(prompt: Any) -> str:
     """The tags at the end of a prompt: text, or chat messages, of which the last one counts."""
     if isinstance(prompt, Sequence) and not isinstance(prompt, str) and prompt and isinstance(prompt[-1], Mapping):
         prompt = prompt[-1].get("content")
-    found = re.search(r"(?:<[A-Za-z]\w*>\s*)+$", prompt) if isinstance(prompt, str) else None
-    return found.group() if found else ""
+    return opened_tags(prompt) if isinstance(prompt, str) else ""
 
 
 def regex(pattern: str) -> Reward:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlft.errors import nearest
-from rlft.types import Problem, UserError
+from rlft.types import Problem, UserError, field_of
 
 Rows = Sequence[Mapping[str, Any]]
+_ANSWERS = ("answer", "reward_model.ground_truth")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?")
 
 
@@ -22,13 +23,15 @@ class Files:
     path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, a
              hub id, `owner/name` or `owner/name:configuration`, or the rows themselves
     prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
-    answer   the column with the answer; None is `answer` where there is one
+    answer   the column with the answer; None is `answer` where there is one, else verl's `reward_model.ground_truth`
     demonstration  the column with what is imitated, where that is not the answer; None is `demonstration` where there
              is one
+             A name with dots is a field inside a column: `extra_info.question`
     split    which split of a Hugging Face data set; of a file it only names the noise
     name     the task's name, which names its noise too; by default the file's, without its ending
 
-    Raises `UserError` for a file that is missing, empty or broken, a column that is not there, and an empty prompt.
+    Raises `UserError` for a file that is missing, empty or broken, a column that is not there, an empty prompt, and
+    answers that are objects, of which it must be said which field is meant.
     """
 
     def __init__(
@@ -50,32 +53,48 @@ class Files:
         self.prompt, self.split = prompt, split
         self.name = name or Path(source).stem
         self.size = len(self.rows)
-        columns, fault = _surveyed(self.rows, prompt)
+        columns, faults = _surveyed(self.rows, prompt)
         for wanted in (prompt, answer, demonstration):
             if wanted is not None and wanted not in columns:
                 raise UserError(f"{source} has no column {wanted!r}{nearest(wanted, columns)}")
-        self.answer = answer or ("answer" if "answer" in columns else None)
+        self.answer = answer or next((name for name in _ANSWERS if name in columns), None)
         self.demonstration = demonstration or ("demonstration" if "demonstration" in columns else None)
-        if fault:
-            raise UserError(f"{source}, {fault}")
+        for name in filter(None, (self.answer, self.demonstration)):
+            inside = [other for other in columns if other.startswith(f"{name}.")]
+            if inside and any(isinstance(field_of(row, name), Mapping) for row in self.rows):
+                raise UserError(
+                    f"{source}: the column {name!r} has objects, not texts or numbers; say which of their fields is "
+                    f"meant: {', '.join(inside)} (--answer-field {inside[0]})"
+                )
+        if faults:
+            raise UserError(f"{source}, {faults[0]}")
 
     def at(self, index: int) -> Problem:
         """The problem with this index, below `size`."""
         if not 0 <= index < self.size:
             raise IndexError(f"{self.name} has {self.size} problems, none with index {index}")
         row = self.rows[index]
-        answer, shown = (row.get(name) if name else None for name in (self.answer, self.demonstration))
-        return Problem(index, row[self.prompt], answer, row, self.name, self.split, demonstration=shown)
+        asked, answer, shown = (
+            field_of(row, name) if name else None for name in (self.prompt, self.answer, self.demonstration)
+        )
+        return Problem(index, asked, answer, row, self.name, self.split, demonstration=shown)
 
 
-def _surveyed(rows: Rows, prompt: str) -> tuple[dict[str, None], str | None]:
-    """All columns of any row, and the first fault of a prompt."""
-    columns, first = {}, None
+def _surveyed(rows: Rows, prompt: str) -> tuple[dict[str, None], list[str]]:
+    """All columns of any row, with the fields inside them by their dotted names, and the first fault of a prompt."""
+    columns, faults = {}, []
     for number, row in enumerate(rows, 1):
-        columns.update(dict.fromkeys(row))
-        if first is None and (fault := _fault(row.get(prompt))):
-            first = f"row {number}: the prompt (column {prompt!r}) {fault}"
-    return columns, first
+        columns.update(dict.fromkeys(_names(row)))
+        if not faults and (fault := _fault(field_of(row, prompt))):
+            faults.append(f"row {number}: the prompt (column {prompt!r}) {fault}")
+    return columns, faults
+
+
+def _names(row: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in row.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{inner}" for inner in _names(value))
 
 
 def _fault(prompt: Any) -> str | None:

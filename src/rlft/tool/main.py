@@ -100,10 +100,11 @@ def _dispatch(words: list[str]) -> int:
     from importlib import import_module
 
     from rlft.options.arguments import parse
+    from rlft.options.trained import as_trained
 
     place, name = COMMANDS[command].split(":")
     function = getattr(import_module(place), name)
-    return function(**parse(function, rest, f"rlft {command}"))
+    return function(**parse(function, rest, f"rlft {command}", defaults=as_trained(rest)))
 
 
 if __name__ == "__main__":

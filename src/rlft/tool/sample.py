@@ -48,14 +48,18 @@ def sample(
         json: print one JSON object a completion.
         seed: of the sampling noise.
     """
-    policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+    policy, problem = (
+        tools.given_to(loaded(model, mix, sampling, prompting, loading)),
+        Problem(0, prompt, task="prompt", split="sample"),
+    )
+    policy.check([problem])
     sampler = guided(policy, guide, reward)
-    rollouts = sampler.sample([Problem(0, prompt, task="prompt", split="sample")], n, seed)
+    rollouts = sampler.sample([problem], n, seed)
     for number, (text, logp) in enumerate(zip(rollouts.outputs, rollouts.logp_old.sum(1).tolist(), strict=True), 1):
         if json:
             said = {"text": str(text), "tokens": len(text.tokens), "truncated": text.truncated, "logp": logp}
             show({**said, **messages(text)}, True)
         else:
             ended = "cut by a limit" if text.truncated else "ended by the model"
-            print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{spoken(text)}")
+            print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{spoken(text) or '(no text)'}")
     return 0

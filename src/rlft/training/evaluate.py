@@ -24,17 +24,19 @@ class Evaluation:
     """Rewards of `samples` rollouts for each of some problems.
 
     rewards   [P G], NaN where a row could not be scored
+    parts     the same of each part of the reward, and of what it wants watched
     interval  95 % of the mean, bootstrapped over problems
     rows      every problem, output and reward
-    passes    pass@k for k = 1, 2, 4 … up to G, where every reward is 0 or 1
+    passes    pass@k for k = 1, 2, 4 … up to G, where every reward is 0 or 1; of a part as `k/PART`
     """
 
     rewards: Float[Tensor, "P G"]
     mean: float
     interval: tuple[float, float]
-    passes: Mapping[int, float] = field(default_factory=dict)
+    passes: Mapping[int | str, float] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Rated] = ()
+    parts: Mapping[str, Float[Tensor, "P G"]] = field(default_factory=dict)
 
     def numbers(self) -> dict[str, Any]:
         """Plain numbers for a file or a screen."""
@@ -45,6 +47,7 @@ class Evaluation:
             "problems": self.rewards.shape[0],
             "samples": self.rewards.shape[1],
             **({"unscored": unscored} if unscored else {}),
+            **{f"reward/{name}": float(values.nanmean()) for name, values in self.parts.items()},
             **{f"pass@{k}": value for k, value in self.passes.items()},
             **self.measures,
         }
@@ -76,13 +79,17 @@ def evaluate(
     count = problems if problems is not None else (task.size or 256)
     count = min(count, task.size) if task.size is not None else count
     rows: list[Rated] = []
-    rewards = []
+    rewards: list[Tensor] = []
+    parts: dict[str, list[Tensor]] = {}
     for start in range(0, count, batch):
         asked = [task.at(index) for index in range(start, min(start + batch, count))]
         rollouts = policy.sample(asked, samples, seed)
-        total = score(reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1]).total
-        rewards.append(total.reshape(-1, samples))
-        rated = list(zip(rollouts.problems, rollouts.outputs, total.tolist(), strict=True))
+        scores = score(reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
+        rewards.append(scores.total.reshape(-1, samples))
+        for name, values in scores.parts.items():
+            had = sum(map(len, parts.setdefault(name, [])))  # a batch may have nothing to say of it
+            parts[name] += [torch.full((start - had, samples), torch.nan), values.reshape(-1, samples)]
+        rated = list(zip(rollouts.problems, rollouts.outputs, scores.total.tolist(), strict=True))
         seen(rated)
         rows += rated
         progress(start + len(asked), count)
@@ -90,7 +97,11 @@ def evaluate(
     asked, outputs = [problem for problem, _, _ in rows], [output for _, output, _ in rows]
     stacked = torch.stack(outputs) if isinstance(outputs[0], Tensor) else outputs
     measured = {name: float(value) for measure in measures for name, value in measure(asked, stacked).items()}
-    return Evaluation(table, float(table.nanmean()), bootstrap(table), pass_at(table), measured, rows)
+    told = {n: torch.cat([*v, v[0].new_full((count - sum(map(len, v)), samples), torch.nan)]) for n, v in parts.items()}
+    passes: dict[int | str, float] = {**pass_at(table)}
+    if not passes:  # of what adds up, the parts that are right or wrong
+        passes |= {f"{k}/{name}": value for name, part in told.items() for k, value in _pass_of(part).items()}
+    return Evaluation(table, float(table.nanmean()), bootstrap(table), passes, measured, rows, told)
 
 
 def solved_share(
@@ -110,6 +121,12 @@ def bootstrap(rewards: Float[Tensor, "P G"], draws: int = 1000) -> tuple[float, 
     picks = np.random.default_rng(0).integers(0, len(means), (draws, len(means)))
     low, high = np.percentile(means[picks].mean(1), [2.5, 97.5])
     return float(low), float(high)
+
+
+def _pass_of(part: Float[Tensor, "P G"]) -> dict[int, float]:
+    """pass@k of a part whose values are 0 and one more, its weight, over the problems that it scored."""
+    scored = part[~part.isnan().any(1)]
+    return pass_at(scored / (scored.max() if bool((scored > 0).any()) else 1)) if len(scored) else {}
 
 
 def pass_at(rewards: Float[Tensor, "P G"]) -> dict[int, float]:

@@ -34,8 +34,9 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
     """The rewards of N rows. `decisions` is D, to which rewards of single decisions are padded with zeros.
 
     A reward returns N numbers, N rows of at most D numbers, or a dict of such with names, which add up. None and NaN
-    mean that a row could not be scored; anything else raises `UserError`, and so does a reward that raises. One that
-    ends its process (`sys.exit`) is `Misbehaved`; a fork of it that comes back is ended.
+    mean that a row could not be scored, of a part that it has nothing to say of the row: the total is the sum of the
+    parts that scored it, and NaN where none did. Anything else raises `UserError`, and so does a reward that raises.
+    One that ends its process (`sys.exit`) is `Misbehaved`; a fork of it that comes back is ended.
     """
     result = _asked(reward, problems, outputs)
     if not isinstance(result, Mapping):
@@ -46,7 +47,7 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
     columns = {
         name: _column(part, len(problems), decisions, f"the reward's part {name!r}") for name, part in result.items()
     }
-    total = torch.stack([part for part, _ in columns.values()]).sum(0)
+    total = _sum([part for part, _ in columns.values()])
     _check_size(total, "the sum of the reward's parts")
     parts = {name: part for name, (part, _) in columns.items()}
     return Scores(total, _sum_at(columns, decisions), {**parts, **(result.watch if isinstance(result, Parts) else {})})
@@ -94,7 +95,13 @@ def _sum_at(columns: Mapping[str, tuple[Tensor, Tensor | None]], decisions: int)
     if any(at is None for _, at in columns.values()):
         names = ", ".join(repr(name) for name, (_, at) in columns.items() if at is None)
         raise UserError(f"some parts of the reward are per decision and {names} per row: give all of them one form")
-    return torch.stack([at for _, at in columns.values() if at is not None]).sum(0)
+    return _sum([torch.where(t.isnan()[:, None], torch.nan, at) for t, at in columns.values() if at is not None])
+
+
+def _sum(parts: Sequence[Tensor]) -> Tensor:
+    """The sum of what is there; NaN where nothing is."""
+    stacked = torch.stack(list(parts))
+    return torch.where(stacked.isnan().all(0), torch.nan, stacked.nansum(0))
 
 
 def _column(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:

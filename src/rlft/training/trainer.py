@@ -10,6 +10,7 @@ goes on bit for bit, also inside a step.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -18,9 +19,9 @@ import torch
 from torch import Tensor
 
 from rlft.collect import one_batch
-from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.runtime.local import Local
+from rlft.training.checks import check as _check
 from rlft.training.ledger import Ledger, Metrics, check_finite
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
@@ -44,6 +45,9 @@ from rlft.types import (
     UserError,
 )
 from rlft.types.values import overlaid
+
+# How many draws in a row may have no row that could be scored.
+PATIENCE = 5
 
 
 class Trainer:
@@ -98,6 +102,7 @@ class Trainer:
         self.updates_done = 0  # within the step
         self.pending: Rollouts | None = None
         self.notes: dict[str, float] = {}
+        self.tally = torch.zeros(3, dtype=torch.long)  # of a draw: rows, those scored, their decisions
 
     def run(self, steps: int) -> Iterator[Metrics]:
         """Train until `steps` steps are done in all, yielding each one's metrics.
@@ -132,11 +137,29 @@ class Trainer:
         return {"step": self.steps_done, **self.ledger.close(self.runtime)}
 
     def collect(self) -> Rollouts:
-        """This step's rollouts, rewarded."""
-        self.notes.clear()
-        rollouts = (self.method.collect or one_batch)(self)
-        self.ledger.note(self.notes)
-        return rollouts
+        """This step's rollouts, rewarded. What cannot be scored at all is left, and the next problems are drawn.
+
+        All processes decide so together; `UserError` after `PATIENCE` such draws.
+        """
+        for skipped in range(PATIENCE):
+            self.notes.clear()
+            self.tally.zero_()
+            rollouts = (self.method.collect or one_batch)(self)
+            drawn, scored, decided = self.runtime.gather(self.tally[None]).sum(0).tolist()
+            if drawn and not decided:
+                raise UserError(
+                    "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
+                )
+            if scored or not drawn:
+                self.ledger.note({**self.notes, **({"draws/skipped": skipped} if skipped else {})})
+                return rollouts
+            if self.runtime.rank == 0:
+                warnings.warn(
+                    f"step {self.steps_done + 1}: none of {drawn} rows could be scored; skipped", stacklevel=2
+                )
+        raise UserError(
+            f"the reward could not score any of {drawn} rows, {PATIENCE} times in a row: try it with rlft check-reward"
+        )
 
     @torch.no_grad()
     def draw(self, count: int) -> Rollouts:
@@ -159,12 +182,7 @@ class Trainer:
             if self.reward is None:
                 raise UserError(f"method {self.method.name} learns from a reward, and none was given")
             scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
-        if len(rollouts) and bool(scores.total.isnan().all()):
-            raise UserError(f"the reward could not score any of {len(rollouts)} rows: try it with rlft check-reward")
-        if len(rollouts) and not bool(rollouts.mask.any()):
-            raise UserError(
-                "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
-            )
+        self.tally += torch.tensor([len(rollouts), int(scores.total.isfinite().sum()), int(rollouts.mask.sum())])
         device = rollouts.mask.device
         rollouts = rollouts.fill(rewards=scores.total.to(device))
         if scores.at is not None:
@@ -349,36 +367,3 @@ def frozen(policy: Policy) -> Policy:
     for parameter in copied.parameters():
         parameter.requires_grad_(False)
     return copied
-
-
-def _check(trainer: Trainer) -> None:
-    """Everything about a run that can be seen to be impossible before it starts."""
-    method, policy = trainer.method, trainer.policy
-    if not isinstance(method, Method):
-        raise UserError(f"method {getattr(method, 'name', method)!r:.80} learns from a buffer: give it to a Learner")
-    for need in (Policy, *method.needs, *((HasValue,) if method.critic else ())):
-        without_critic = need is HasValue and isinstance(policy, HasValue) and not list(policy.value_parameters())
-        if not isinstance(policy, need) or without_critic:
-            raise incapable(method.name, need, policy)
-    if trainer.budget is not None and (trainer.rows is not None or not isinstance(policy, Packing)):
-        raise UserError(
-            f"budget={trainer.budget} tokens a forward pass needs a policy that counts them, and no rows beside it; "
-            f"{type(policy).__name__} has rows={trainer.rows}: give one of the two"
-        )
-    for name, least in (("prompts", 1), ("group", 1), ("rows", 1), ("budget", 1)):
-        value = getattr(trainer, name)
-        if value is not None and value < least:
-            raise UserError(f"{name} must be at least {least}; got {value}")
-    for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.optimizing.max_grad_norm)):
-        if not value >= 0:
-            raise UserError(f"{name} must not be negative; got {value}")
-    if trainer.group < method.min_group:
-        raise UserError(
-            f"method {method.name} compares the rows of a group, so group must be at least {method.min_group}; "
-            f"got {trainer.group}"
-        )
-    if trainer.prompts < max(method.minibatches, trainer.runtime.world):
-        raise UserError(
-            f"{trainer.prompts} prompts a step cannot be shared over {method.minibatches} minibatches "
-            f"and {trainer.runtime.world} processes; raise prompts"
-        )

@@ -29,7 +29,7 @@ from rlft.types.capabilities import (
 )
 from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
 from rlft.types.outputs import Message, Text, Transcript, Turns
-from rlft.types.rows import COLUMNS, Problem, Rollouts
+from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
 from rlft.types.runtime import Runtime, Source, Stateful, Task
 
 __all__ = [
@@ -66,5 +66,6 @@ __all__ = [
     "UserError",
     "actor_parameters",
     "critic_parameters",
+    "field_of",
     "published",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,20 +13,33 @@ class Text(str):
     """A completion as rewards and people see it: a `str` that remembers the tokens it was drawn as.
 
     `tokens` are the policy's own token ids, stop token included; `truncated` says that the length limit ended the
-    row and not the policy. Text is a view: a rollout is never tokenised again.
+    row and not the policy. `raw` is the text with the special tokens in it (`<think>` may be one), but for what ended
+    the row, and `opened` the tags that the prompt ended with as the model read it, its template's included. Text is a
+    view: a rollout is never tokenised again.
     """
 
     tokens: tuple[int, ...]
     truncated: bool
+    raw: str
+    opened: str
 
-    def __new__(cls, text: str, tokens: Iterable[int] = (), truncated: bool = False) -> Text:
+    def __new__(
+        cls, text: str, tokens: Iterable[int] = (), truncated: bool = False, raw: str | None = None, opened: str = ""
+    ) -> Text:
         self = super().__new__(cls, text)
         self.tokens = tuple(tokens)
         self.truncated = truncated
+        self.raw, self.opened = str(text) if raw is None else raw, opened
         return self
 
-    def __getnewargs__(self) -> tuple[str, tuple[int, ...], bool]:
-        return str(self), self.tokens, self.truncated
+    def __getnewargs__(self) -> tuple[str, tuple[int, ...], bool, str, str]:
+        return str(self), self.tokens, self.truncated, self.raw, self.opened
+
+
+def opened_tags(text: str) -> str:
+    """The tags that a text ends with, `<think>` for instance."""
+    found = re.search(r"(?:<[A-Za-z]\w*>\s*)+$", text)
+    return found.group() if found else ""
 
 
 class Turns(tuple[Any, ...]):
@@ -83,10 +97,12 @@ class Transcript(Text):
     ) -> Transcript:
         self = str.__new__(cls, text)
         self.tokens, self.truncated, self.messages = tuple(tokens), truncated, tuple(messages)
+        self.raw, self.opened = (text.raw, text.opened) if isinstance(text, Text) else (text, "")
         return self
 
-    def __getnewargs__(self) -> tuple[str, tuple[int, ...], bool, tuple[Message, ...]]:  # type: ignore[override]
-        return *super().__getnewargs__(), self.messages
+    def __getnewargs__(self) -> tuple[Text, tuple[int, ...], bool, tuple[Message, ...]]:  # type: ignore[override]
+        last = Text(str(self), raw=self.raw, opened=self.opened)
+        return last, self.tokens, self.truncated, self.messages
 
     @property
     def ends(self) -> tuple[int, ...]:

@@ -36,6 +36,15 @@ class Problem:
         return self.answer if self.demonstration is None else self.demonstration
 
 
+def field_of(columns: Mapping[str, Any], name: str) -> Any:
+    """A column by its name, or by a dotted one a field inside it, `reward_model.ground_truth`; None where it is not."""
+    if name in columns:
+        return columns[name]
+    outer, dot, inner = name.partition(".")
+    held = columns.get(outer)
+    return field_of(held, inner) if dot and isinstance(held, Mapping) else None
+
+
 # Which stage fills an optional column; a column read too early says so.
 COLUMNS = {
     "position": "the Trainer, when it draws rollouts",

@@ -23,6 +23,7 @@ from rlft.policies.conversation.turns import Spoken, Talk, Window, columns
 from rlft.policies.language.policy import Language
 from rlft.policies.language.text import Codec, Encoded, called, padded
 from rlft.policies.language.tokens.sampling import pack
+from rlft.policies.language.tokens.scoring import context_of
 from rlft.policies.language.tokens.segments import segments
 from rlft.types import Message, Policy, Problem, Rollouts, Transcript, UserError
 
@@ -276,7 +277,7 @@ class Conversation(nn.Module):
 
     def _room(self) -> int:
         """Tokens that are read and written at once, at most."""
-        context = getattr(self.language.causal.config.get_text_config(), "max_position_embeddings", None)
+        context = context_of(self.language.causal.config)
         return min(context or sys.maxsize, self.window.tokens or sys.maxsize)
 
     def _taught(self, problem: Problem) -> Talk:

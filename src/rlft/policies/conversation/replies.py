@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from rlft.environments.dialogue import ANSWER, CALL
 from rlft.policies.language.text import Codec, called
@@ -33,7 +32,7 @@ def _encoded(codec: Codec, problem: Problem, messages: Sequence[Message], last: 
     harmless = [replace(message, content=_harmless(codec, message.content)) for message in messages]
     if codec.plain(problem):
         return codec.tokens(problem, "".join(map(_line, harmless)), False)
-    return codec.tokens(problem, _between(codec.tokenizer, problem, harmless).removeprefix(last), False)
+    return codec.tokens(problem, _between(codec, problem, harmless).removeprefix(last), False)
 
 
 def _line(message: Message) -> str:
@@ -42,14 +41,15 @@ def _line(message: Message) -> str:
     return f"\n{message.content}\n"
 
 
-def _between(tokenizer: Any, problem: Problem, messages: Sequence[Message]) -> str:
+def _between(codec: Codec, problem: Problem, messages: Sequence[Message]) -> str:
     """What the template writes after the assistant's message, up to where it speaks again."""
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
     # No template knows a window: to the model it is the user who asks.
     roles = ["user" if message.role == "window" else message.role for message in messages]
     answers = [{"role": role, "content": message.content} for role, message in zip(roles, messages, strict=True)]
     try:
-        written = tokenizer.apply_chat_template([*said, *answers], tokenize=False, add_generation_prompt=True)
+        told = {"tokenize": False, "add_generation_prompt": True, **codec.told(problem)}
+        written = codec.tokenizer.apply_chat_template([*said, *answers], **told)
     # Templates raise what they like, jinja's errors or the tokenizer's.
     except Exception as error:
         raise UserError(

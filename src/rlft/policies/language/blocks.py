@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rlft.policies.language.engines.plain import _agree, attends_to_everything, own_cache
 from rlft.policies.language.tokens.sampling import finite
-from rlft.policies.language.tokens.scoring import Causal, widened
+from rlft.policies.language.tokens.scoring import Causal, known_to, widened
 
 
 @runtime_checkable
@@ -117,13 +117,12 @@ class Rereads:
 
 def reading(model: Causal) -> Callable[[], Reader]:
     """The faster way, if it gives the logits of the slower on a few tokens, as `plain.Decoders` tries it."""
-    weight, known = next(model.parameters()), model.get_input_embeddings().num_embeddings
+    device, known = next(model.parameters()).device, known_to(model)
     if not attends_to_everything(model):
         return partial(Rereads, model)
-    words = torch.arange(14, device=weight.device) % known
-    tolerance = 0.1 if weight.dtype in (torch.bfloat16, torch.float16) else 1e-3
+    words = torch.arange(14, device=device) % known
     expected = finite(_trial(Rereads(model), words))
-    return partial(Cached if _agree(lambda: _trial(Cached(model), words), expected, tolerance) else Rereads, model)
+    return partial(Cached if _agree(lambda: _trial(Cached(model), words), expected, model) else Rereads, model)
 
 
 @torch.no_grad()

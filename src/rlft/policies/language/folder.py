@@ -7,7 +7,6 @@ here runs remote code or unpickles.
 
 from __future__ import annotations
 
-import copy
 import json
 import warnings
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from rlft.policies.language.adapters import has_adapter, merged
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.types import UserError
 
@@ -134,15 +134,10 @@ def refuse_pickled(folder: Path) -> None:
     )
 
 
-def has_adapter(model: Causal) -> bool:
-    """Whether this is a PEFT model; asked without importing PEFT."""
-    return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
-
-
 def save_model(model: Causal, folder: Path, merge: bool) -> None:
     """A whole model, or an adapter with the name of its base; `merge=True` adds the adapter to the base."""
     if has_adapter(model) and merge:
-        model = copy.deepcopy(model).merge_and_unload()
+        model = merged(model)
     if has_adapter(model):
         config = next(iter(model.peft_config.values()))
         base = config.base_model_name_or_path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rlft.policies.language.adapters import check_kind, resize
 from rlft.policies.language.folder import (
     ADAPTER,
     MIX,
@@ -31,9 +32,17 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
         return pretrained("AutoModelForCausalLM", source, dtype=dtype_named(dtype), trust_remote_code=trust_remote_code)
     if not (Path(source) / "adapter_model.safetensors").is_file():
         raise UserError(f"the adapter folder {source} has no adapter_model.safetensors: it was not saved to the end")
-    model = load_model(base_of(Path(source)), dtype, trust_remote_code)
-    with as_peft_is():
-        return peft_library().PeftModel.from_pretrained(model, source, is_trainable=True)
+    base = base_of(Path(source))
+    peft = peft_library()
+    check_kind(peft.PeftConfig.from_pretrained(source))
+    model = load_model(base, dtype, trust_remote_code)
+    resize(model, Path(source))
+    try:
+        with as_peft_is():
+            return peft.PeftModel.from_pretrained(model, source, is_trainable=True)
+    except (ValueError, RuntimeError, LookupError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot load the adapter {source} onto its base {base}: {reason:.300}") from error
 
 
 def base_of(adapter: Path) -> str:

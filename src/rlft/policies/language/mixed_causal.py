@@ -18,9 +18,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.policies.language.folder import MIX, has_adapter, save_model
+from rlft.policies.language.adapters import has_adapter
+from rlft.policies.language.folder import MIX, save_model
 from rlft.policies.language.tokens.sampling import Decoder, support_of
-from rlft.policies.language.tokens.scoring import Causal, hidden_states, logits_of, recomputing, widened
+from rlft.policies.language.tokens.scoring import Causal, context_of, hidden_states, logits_of, recomputing, widened
 from rlft.policies.mix import Weighted
 from rlft.types import UserError
 
@@ -90,7 +91,7 @@ class MixedCausal(nn.Module):
     def get_input_embeddings(self) -> nn.Module:
         """Those of the member that knows the fewest tokens."""
         every = [member.get_input_embeddings() for member in self.base_model.members]
-        return min(every, key=lambda embeddings: embeddings.num_embeddings)
+        return min(every, key=lambda embeddings: embeddings.weight.shape[0])
 
     def get_output_embeddings(self) -> Any:
         """Something whose `weight` [V, all widths] has the head's shape, type and device, and no storage."""
@@ -132,7 +133,7 @@ def member_folder(place: int) -> str:
 
 def _narrowest(members: Sequence[Causal]) -> Any:
     """The first member's configuration, with the context that all of them can read."""
-    contexts = [getattr(m.config.get_text_config(), "max_position_embeddings", None) for m in members]
+    contexts = [context_of(member.config) for member in members]
     config = copy.deepcopy(members[0].config)
     config.get_text_config().max_position_embeddings = min((c for c in contexts if c), default=None)
     return config

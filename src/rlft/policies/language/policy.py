@@ -19,11 +19,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.noise import branch_keys, row_keys
+from rlft.policies.language.adapters import has_adapter, readable
 from rlft.policies.language.engines.engine import Engine
 from rlft.policies.language.folder import (
     VALUE_HEAD,
     Loading,
-    has_adapter,
     load_tokenizer,
     located,
     save_model,
@@ -31,12 +31,29 @@ from rlft.policies.language.folder import (
 )
 from rlft.policies.language.load import load_model
 from rlft.policies.language.reference import Lent, untouched
+from rlft.policies.language.remembered import remember
 from rlft.policies.language.rows import Begun, as_rollouts, first_places, gone_on, recorded
 from rlft.policies.language.served import Served, Server
-from rlft.policies.language.text import Codec, Prompting, check_known, check_room, padded
+from rlft.policies.language.text import (
+    Codec,
+    Prompting,
+    check_known,
+    check_room,
+    fitting,
+    hint_of_chat,
+    padded,
+)
 from rlft.policies.language.tokens.passes import Lengths, passes
 from rlft.policies.language.tokens.sampling import Sampling, pack
-from rlft.policies.language.tokens.scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
+from rlft.policies.language.tokens.scoring import (
+    Asked,
+    Causal,
+    known_to,
+    new_value_head,
+    quiet,
+    recomputing,
+    splittable,
+)
 from rlft.policies.language.tokens.segments import by_segment
 from rlft.policies.resume import copied, parents
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
@@ -87,12 +104,13 @@ class Language(nn.Module):
         from rlft.policies.language.engines.choose import Lean
 
         super().__init__()
-        self.model = model
+        self.model = readable(model)
         splittable(self.causal)
         self.sampling, prompting = overlaid(told, sampling, prompting)
         self.codec = Codec(tokenizer, prompting)
         self.engine = (engine or Lean)(self.causal)
         self.server: Served | None = None
+        self.used_with: dict[str, Any] = {}  # options of whoever wraps it, for `remembered`
         self.value_trains_trunk = value_trains_trunk
         self.rows = rows
         self.gradient_checkpointing = gradient_checkpointing
@@ -144,7 +162,8 @@ class Language(nn.Module):
         return policy.to(place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
-        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
+        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`; and how it was
+        prompted, see `remembered`.
 
         With adapters it holds the adapter and the name of its base, unless `merge=True` adds them up.
         """
@@ -154,6 +173,9 @@ class Language(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, folder, merge)
         self.tokenizer.save_pretrained(folder)
+        remember(
+            folder, {**vars(self.codec.prompting), "max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
+        )
         if self.value_head is not None:
             save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
 
@@ -216,6 +238,7 @@ class Language(nn.Module):
         """UserError for the first problem that could not be sampled: call it on all data before training."""
         for problem in problems:
             self.prompt(problem, self.sampling.max_new_tokens)
+            hint_of_chat(self.codec, problem)
 
     def check_lessons(self, problems: Iterable[Problem]) -> None:
         """UserError for the first problem whose lesson could not be imitated."""
@@ -363,9 +386,8 @@ class Language(nn.Module):
 
     def prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""
-        tokens = self.codec.encode(problem)
-        check_room(problem, tokens, room, self.causal.config)
-        check_known(problem, tokens, self.causal.get_input_embeddings().num_embeddings)
+        tokens = fitting(self.codec, problem, room, self.causal.config)
+        check_known(problem, tokens, known_to(self.causal))
         return tokens
 
     def _critic(self) -> nn.Linear:

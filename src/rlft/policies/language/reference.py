@@ -14,9 +14,11 @@ from rlft.types import Policy, Problem, Rollouts
 
 
 def untouched(model: nn.Module) -> bool:
-    """Whether the model's low-rank adapters still add nothing."""
-    ups = [weight for name, weight in model.named_parameters() if "lora_B" in name]
-    return bool(ups) and all(not weight.any() for weight in ups)
+    """Whether the model's adapters are low-rank ones and nothing else, and still add nothing."""
+    named = dict(model.named_parameters())
+    ups = [weight for name, weight in named.items() if "lora_B" in name or "lora_embedding_A" in name]
+    others = [name for name, weight in named.items() if weight.requires_grad and "lora_" not in name]
+    return bool(ups) and not others and all(not weight.any() for weight in ups)
 
 
 class Lent(nn.Module):

@@ -144,9 +144,10 @@ def recorded(
     finite(drawn.logp[own])
     mask = own if policy.sampling.temperature > 0 else torch.zeros_like(own)
     support = {} if drawn.support is None else {"support": drawn.support * own[..., None]}
+    opened = [tags for tags in map(policy.codec.opened, prompts) for _ in range(group)]
     texts = [
-        policy.codec.text(tokens[:length], cut)
-        for tokens, length, cut in zip(drawn.tokens.tolist(), lengths, truncated, strict=True)
+        policy.codec.text(tokens[:length], cut, tags)
+        for tokens, length, cut, tags in zip(drawn.tokens.tolist(), lengths, truncated, opened, strict=True)
     ]
     trace, logp = {"completion": drawn.tokens * row, **support}, drawn.logp.where(mask, 0)
     return as_rollouts(problems, prompts, group, trace=trace, mask=mask, logp=logp, texts=texts)

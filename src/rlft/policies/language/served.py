@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rlft.policies.language.folder import has_adapter
+from rlft.policies.language.adapters import has_adapter
 from rlft.policies.language.rows import Begun, Drawing
 from rlft.policies.language.text import padded
 from rlft.policies.language.tokens.sampling import Drawn, Sampling

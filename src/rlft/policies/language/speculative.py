@@ -22,7 +22,7 @@ from rlft.policies.language.policy import Language
 from rlft.policies.language.rows import recorded
 from rlft.policies.language.text import padded
 from rlft.policies.language.tokens.sampling import Drawn, Sampling, chosen, pack
-from rlft.policies.language.tokens.scoring import Causal, remembering, widened
+from rlft.policies.language.tokens.scoring import Causal, known_to, remembering, widened
 from rlft.types import Problem, Rollouts, UserError
 
 # What a decision's three numbers of noise are for.
@@ -149,7 +149,7 @@ class _Models:
         members = causal.base_model.members if several else [causal]
         self.mixed: Callable[[list[Tensor]], Tensor] = causal.mixed if several else lambda scores: scores[0]
         self.vocabulary = causal.get_output_embeddings().weight.shape[0]
-        self.known = draft.get_input_embeddings().num_embeddings
+        self.known = known_to(draft)
         self.own = [_same_weights(member, draft) for member in members]
         self.ways = [reading(draft), *(reading(m) for m, own in zip(members, self.own, strict=True) if not own)]
 

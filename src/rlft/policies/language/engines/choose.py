@@ -16,13 +16,22 @@ from torch import Tensor, nn
 
 from rlft.policies.language.engines.captured import Captured
 from rlft.policies.language.engines.decode import LeanDecoder
-from rlft.policies.language.engines.plain import Decoders, Decodes, attends_to_everything, trial
+from rlft.policies.language.engines.plain import Decoders, Decodes, as_promised, attends_to_everything, trial
 from rlft.policies.language.engines.trunk import Trunk, built_like_llama, hooked
 from rlft.policies.language.tokens.fused import chosen_log_probs
 from rlft.policies.language.tokens.layout import Layout, runs
 from rlft.policies.language.tokens.passes import Lengths, padded_cost, shared_cost
 from rlft.policies.language.tokens.sampling import Decoder, finite
-from rlft.policies.language.tokens.scoring import Asked, Causal, hidden_states, joined, log_probs, states_before
+from rlft.policies.language.tokens.scoring import (
+    Asked,
+    Causal,
+    context_of,
+    hidden_states,
+    joined,
+    known_to,
+    log_probs,
+    states_before,
+)
 
 
 class Plain:
@@ -111,8 +120,8 @@ def laid_out(asked: Asked, start: int = 0) -> Layout:
 
 @torch.no_grad()
 def _agrees(model: Causal, trunk: Trunk, decoder: Decoder) -> bool:
-    """Hidden states at both ends of the context, and logits of a decoder, to 1e-4 of their spread (half: 0.1)."""
-    weight, known = next(model.parameters()), model.get_input_embeddings().num_embeddings
+    """Hidden states at both ends of the context to 1e-4 of their spread (half: 0.1), and a decoder `as_promised`."""
+    weight, known = next(model.parameters()), known_to(model)
     tolerance = 0.1 if weight.dtype in (torch.bfloat16, torch.float16) else 1e-4
     words = torch.arange(24, device=weight.device) % known
     rows = Asked(
@@ -122,10 +131,10 @@ def _agrees(model: Causal, trunk: Trunk, decoder: Decoder) -> bool:
         row=torch.arange(4, device=words.device).repeat_interleave(4),
         place=torch.arange(4, device=words.device).repeat(4),
     )
-    context = getattr(model.config, "max_position_embeddings", None) or 8
+    context = context_of(model.config) or 8
     pairs = [_states(model, trunk, rows, start) for start in (0, max(context - 8, 0))]
-    pairs.append((trial(decoder, model), trial(None, model)))
-    return all(bool((ours - finite(plain)).abs().mean() <= tolerance * plain.std()) for ours, plain in pairs)
+    alike = all(bool((ours - finite(plain)).abs().mean() <= tolerance * plain.std()) for ours, plain in pairs)
+    return alike and as_promised(trial(decoder, model), finite(trial(None, model)), model)
 
 
 def _states(model: Causal, trunk: Trunk, rows: Asked, start: int) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from transformers.cache_utils import DynamicLayer
 
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.sampling import Decoder, finite
-from rlft.policies.language.tokens.scoring import Causal
+from rlft.policies.language.tokens.scoring import Causal, context_of, known_to
 
 
 class SlotLayer(DynamicLayer):
@@ -169,9 +169,8 @@ class Decodes(Protocol):
 class Decoders:
     """Makes decoders for a model, in the fastest of the three ways that reproduces a plain forward.
 
-    The trial, at the first use, is two prompts of different lengths, one of them repeated and then dropped. On average
-    over the vocabulary the logits must agree to 1e-3 of their spread, or to 0.1 in half precision, where rounding
-    reaches that far.
+    The trial, at the first use, is two prompts of different lengths, one of them repeated and then dropped. All
+    log-probabilities must agree as `Language.log_prob` promises, see `as_promised`.
     """
 
     def __init__(self, model: Causal):
@@ -186,9 +185,8 @@ class Decoders:
     def _fastest(self) -> Callable[[], Decoder]:
         model = self.model
         expected = finite(trial(None, model))
-        tolerance = 0.1 if next(model.parameters()).dtype in (torch.bfloat16, torch.float16) else 1e-3
         for way in _cached_ways(model):
-            if _agree(lambda way=way: trial(way(), model), expected, tolerance):
+            if _agree(lambda way=way: trial(way(), model), expected, model):
                 return way
         warnings.warn(f"no cache reproduces {type(model).__name__}: every token costs a full forward", stacklevel=2)
         return partial(Uncached, model)
@@ -211,25 +209,38 @@ def attends_to_everything(model: Causal) -> bool:
     return all(type(layer) is SlotLayer for layer in slot_cache(model, 1).layers)
 
 
-def _agree(trial: Callable[[], Tensor], expected: Tensor, tolerance: float) -> bool:
+def as_promised(logits: Float[Tensor, "n V"], expected: Float[Tensor, "n V"], model: Causal) -> bool:
+    """Whether every log-probability is within 5e-5 (float64: 1e-9), times the logits' spread where that is above 1.
+
+    In half precision, where rounding reaches further, the logits on average within 0.1 of their spread.
+    """
+    dtype, spread = next(model.parameters()).dtype, expected.std()
+    if dtype in (torch.bfloat16, torch.float16):
+        return bool((logits - expected).abs().mean() <= 0.1 * spread)
+    bound = (1e-9 if dtype == torch.float64 else 5e-5) * spread.clamp(min=1.0)
+    return bool((logits.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= bound)
+
+
+def _agree(trial: Callable[[], Tensor], expected: Tensor, model: Causal) -> bool:
     try:
-        difference = (trial() - expected).abs().mean()
+        logits = trial()
     except torch.OutOfMemoryError:
         raise
     # Whatever an architecture makes of a cache that is not for it: there is a slower way.
     except (TypeError, ValueError, AttributeError, LookupError, NotImplementedError, RuntimeError):
         return False
-    return bool(difference <= tolerance * expected.std())
+    return as_promised(logits, expected, model)
 
 
 @torch.no_grad()
 def trial(decoder: Decoder | None, model: Causal) -> Tensor:
     """The logits of a few steps on two prompts, one repeated and then dropped; without a decoder, of full forwards."""
     decoder = decoder or Uncached(model)
-    device, vocabulary = next(model.parameters()).device, model.get_input_embeddings().num_embeddings
-    words = torch.arange(6, device=device) % vocabulary
-    prompts = torch.stack([words[:3], words[3:]])
-    logits = [decoder.start(prompts, [3, 1], room=3)]
+    device, vocabulary = next(model.parameters()).device, known_to(model)
+    words = torch.arange(22, device=device) % vocabulary
+    width = min(11, (context_of(model.config) or 14) - 3)  # beyond the windows of convolutions
+    prompts = torch.stack([words[:width], words[11 : 11 + width]])
+    logits = [decoder.start(prompts, [width, 1], room=3)]
     decoder.keep(torch.tensor([0, 1, 1], device=words.device))
     # The next step may write over a step's logits.
     logits.append(decoder.step(words[1:4]).clone())

@@ -7,7 +7,7 @@ no others, into logits, a piece at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -38,8 +38,29 @@ class Asked(NamedTuple):
 def states_before(model: Causal, asked: Asked) -> Float[Tensor, "M H"]:
     """What the head sees before each decision."""
     longest = int(asked.place.max()) + 1 if len(asked.place) else 1
-    hidden = hidden_states(model, joined(asked.prompt, asked.length, asked.completion[:, :longest]))
-    return hidden[asked.row, asked.length[asked.row] + asked.place - 1]
+    before = asked.length[asked.row] + asked.place
+    # No further than is asked: some models rotate every position otherwise when they see many.
+    width = int(before.max()) if len(before) else 1
+    hidden = hidden_states(model, joined(asked.prompt, asked.length, asked.completion[:, :longest])[:, :width])
+    return hidden[asked.row, before - 1]
+
+
+def known_to(model: Causal) -> int:
+    """How many tokens the model has embeddings of, an adapter around them or not."""
+    return model.get_input_embeddings().weight.shape[0]
+
+
+def context_of(config: Any) -> int | None:
+    """How many tokens a model of this configuration reads at once in one way; None where it does not say.
+
+    Rotary factors that are others beyond a length (longrope; "dynamic" only grows beyond the context) change those of
+    earlier tokens too, so a row that crosses it is drawn by two models and could be scored by neither.
+    """
+    text = config.get_text_config()
+    context, rotary = getattr(text, "max_position_embeddings", None), getattr(text, "rope_parameters", None) or {}
+    kinds = [rotary, *(kind for kind in rotary.values() if isinstance(kind, Mapping))]
+    turns = [kind.get("original_max_position_embeddings") for kind in kinds if kind.get("rope_type") == "longrope"]
+    return min((length for length in (context, *turns) if length), default=None)
 
 
 def hidden_states(

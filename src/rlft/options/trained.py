@@ -1,0 +1,37 @@
+"""What a model was trained with, for what a command line does not say: `--model` is looked up before words are read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rlft.options.arguments import take_option
+from rlft.policies.language.remembered import remembered
+from rlft.runs.folder import model_folder
+
+
+def as_trained(words: Sequence[str]) -> dict[str, Any]:
+    """Defaults by the names of options, from the folder of `--model`, and a line on stderr that says them.
+
+    Words win. Nothing where no problems are given, for then a run folder is built again from its own words.
+    """
+    model, given = take_option(list(words), "--model"), {word.split("=")[0] for word in words}
+    if model is None or not given & {"--data", "--prompt"}:
+        return {}
+    told = remembered(model_folder(model))
+    shown = {name: value for name, value in told.items() if f"--{name.replace('_', '-')}" not in given}
+    if shown:
+        print(f"rlft: as it was trained: {' '.join(_words(shown))}", file=sys.stderr)
+    return told
+
+
+def _words(options: dict[str, Any]) -> list[str]:
+    words = []
+    for name, value in options.items():
+        values = [] if value is True else value if isinstance(value, tuple) else [value]
+        words += [
+            f"--{name.replace('_', '-')}",
+            *(str(one) if str(one).isprintable() and " " not in str(one) else repr(one) for one in values),
+        ]
+    return words

@@ -1,0 +1,20 @@
+"""Some problems of a task, numbered anew. Which ones they are is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rlft.types import Problem, Task
+
+
+class Subset:
+    """The problems with these indices, in this order, as problems 0, 1, …; name and split are the task's."""
+
+    def __init__(self, task: Task, indices: Sequence[int]):
+        self.task, self.indices = task, list(indices)
+        self.name, self.split, self.size = task.name, task.split, len(self.indices)
+
+    def at(self, index: int) -> Problem:
+        """The problem with this number."""
+        return replace(self.task.at(self.indices[index]), index=index)
