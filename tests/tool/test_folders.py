@@ -278,3 +278,24 @@ def test_a_folder_of_before_is_accepted(own):
     assert tool("train", "--resume", "runs/first", "--steps", 3) == 0
     (own / "data.jsonl").write_text((own / "data.jsonl").read_text().replace('"say d"', '"say h"'))
     assert tool("train", "--resume", "runs/first", "--steps", 4) == 2
+
+
+def test_an_adapter_is_merged(place, tmp_path, capsys):
+    prompt = ("--prompt", "say a", "--device", "cpu")
+    assert tool("merge", place / "run", tmp_path / "whole", *prompt) == 0
+    found = capsys.readouterr().out
+    assert "differ from the adapter's by" in found and "more than rounding" not in found
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole"]
+    assert not (tmp_path / "whole" / "adapter_config.json").exists()
+    assert tool("merge", tmp_path / "whole", tmp_path / "again", *prompt) == 2
+    assert "holds no adapter: it is a whole model already" in said(capsys)
+    assert tool("merge", place / "run", tmp_path / "whole", *prompt) == 2
+    assert "exists already" in said(capsys)
+    assert tool("merge", place / "run", tmp_path / "whole" / "config.json" / "in", *prompt) == 2
+
+
+def test_a_merge_that_changes_the_model_says_so(place, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("rlft.tool.merge._apart", lambda *told: 3.5)
+    assert tool("merge", place / "run", tmp_path / "whole", "--device", "cpu") == 0
+    assert "differ from the adapter's by 3.5 nats at most" in (found := capsys.readouterr().out)
+    assert "that is more than rounding in float32: the merged model is another one" in found
