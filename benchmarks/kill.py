@@ -18,6 +18,7 @@ import shutil
 import signal
 import tempfile
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Literal
 
@@ -69,7 +70,7 @@ def kill(
     return Run(trainer, steps, trainer.task, problems=4, samples=2, every=2)
 
 
-def started(words: list[str], said: Path) -> multiprocessing.Process:
+def started(words: list[str], said: Path) -> BaseProcess:
     """A fork of this process that runs the tool with these words."""
 
     def run() -> None:

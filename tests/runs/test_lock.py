@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from rlft.reproduce.cells import Cell, run_cell
 from rlft.runs import lock
 from rlft.runs.lock import held
 from rlft.types import UserError
+from tests.evidence.test_reproduce import REACH
 from tests.runs.tiny import go_on, start
 
 OTHER = "import sys; from rlft.runs.lock import held; from pathlib import Path\nwith held(Path(sys.argv[1])): "
@@ -31,6 +33,14 @@ def test_a_second_process_is_refused_and_told_whose_it_is(tmp_path):
     process.communicate(b"\n")
     assert list(tmp_path.iterdir()) == []
     start(tmp_path)
+
+
+def test_a_cell_of_an_experiment_that_somebody_runs_is_refused(tmp_path):
+    cell = Cell(REACH, "rloo", 0)
+    process = other(cell.folder(tmp_path), "input()")
+    with pytest.raises(UserError, match=f"is in use by process {process.pid}"):
+        run_cell(cell, tmp_path)
+    process.communicate(b"\n")
 
 
 def test_a_killed_process_holds_nothing_and_is_remembered(tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rlft.errors import Misbehaved
-from rlft.rewards.adapt import _awaited
+from rlft.rewards.adapt import awaited
 from rlft.rewards.limited import Limited
 from rlft.training.score import score
 from rlft.types import Problem, Stateful, UserError
@@ -92,7 +92,7 @@ def hangs_elsewhere(problems, outputs):
 
     import asyncio
 
-    return _awaited([forever()])
+    return awaited([forever()])
 
 
 @pytest.mark.parametrize("reward", [hangs, hangs_elsewhere])

@@ -106,6 +106,8 @@ def about(run: Run) -> list[tuple[str, str]]:
     pairs.append(("steps", progress(run).removesuffix(" steps").removesuffix(" step")))
     pairs += [("started", str(info["started"]).replace("T", " ")[:16])] if info.get("started") else []
     pairs += [("revision", str(info["revision"])[:13])] if info.get("revision") else []
+    pairs += [("code", ", ".join(info["code"]))] if isinstance(info.get("code"), dict) and info["code"] else []
+    pairs += [("changed since", "; ".join(map(str, info["changed"])))] if isinstance(info.get("changed"), list) else []
     versions = info.get("versions")
     if isinstance(versions, dict):
         pairs.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))

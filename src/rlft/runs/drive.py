@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from torch import Tensor
 from rlft import report
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
-from rlft.runs import checkpoint, lock
+from rlft.runs import checkpoint, lock, sources
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
@@ -64,17 +65,22 @@ class Run:
 
 
 def drive(
-    run: Run, folder: Path, cadence: Cadence | None = None, quiet: bool = False, page: bool = True
+    run: Run,
+    folder: Path,
+    cadence: Cadence | None = None,
+    quiet: bool = False,
+    page: bool = True,
+    anyway: bool = False,
 ) -> dict[str, Evaluation]:
     """Run to the end: evaluate, train, evaluate, save, report. Goes on from the folder's newest checkpoint if any.
 
     Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates. The folder is
-    this process's alone meanwhile, see `lock`.
+    this process's alone meanwhile, see `lock`. Changed data are refused, unless it is to go on `anyway`.
     """
     if run.steps < 0 or (run.steps == 0 and run.held_out is None):
         raise UserError(f"steps must be at least 1, or 0 to evaluate only; got {run.steps}")
     with lock.held(folder, run.trainer.runtime.rank == 0) as hold:
-        return _Drive(run, folder, cadence or Cadence(), quiet, hold).go(page)
+        return _Drive(run, folder, cadence or Cadence(), quiet, hold).go(page, anyway)
 
 
 class _Drive:
@@ -87,11 +93,11 @@ class _Drive:
         self.found: dict[str, Evaluation] = {}
         self.stop = lambda: False
 
-    def go(self, page: bool) -> dict[str, Evaluation]:
+    def go(self, page: bool, anyway: bool) -> dict[str, Evaluation]:
         """Everything, from where it stands; the status of the run says how it ended."""
         going = False
         try:
-            if self._ready():
+            if self._ready(anyway):
                 if self.log.writes and page and not (self.folder / "report.html").exists():
                     self._page()
                 return {}
@@ -119,10 +125,10 @@ class _Drive:
             except OSError as error:  # what went wrong before is what is to be said
                 _say(f"could not write {self.folder / 'run.json'}: {error.strerror}")
 
-    def _ready(self) -> bool:
+    def _ready(self, anyway: bool) -> bool:
         """Build on what is there; whether nothing is left to do."""
         run, trainer = self.run, self.trainer
-        _check_start(run, self.log)
+        _check_start(run, self.log, anyway)
         if self.log.writes and self.hold.left is not None:
             _say(f"the last run in {self.folder} ended without a word ({lock.told(self.hold.left)}):")
             _say("it was killed, or a reward or a library ended it (os._exit)")
@@ -251,20 +257,54 @@ def _sane(metrics: Metrics) -> None:
         raise UserError(f"{error}. The last checkpoint is from before") from None
 
 
-def _check_start(run: Run, log: Log) -> None:
-    """The policy a run is resumed with must start from the weights it once started from: the KL is measured to them."""
+def _check_start(run: Run, log: Log, anyway: bool) -> None:
+    """A run goes on with the weights it once started from, for the KL is measured to them, and with the same data."""
     facts = facts_of(log.folder)
-    found = {
-        "model": fingerprint(run.trainer.runtime.whole(run.trainer.policy.state_dict())),
-        "data": fingerprint_of_task(run.trainer.task),
-    }
-    for what, digest in found.items():
-        if facts.get("start", found).get(what) != digest:
-            raise UserError(
-                f"the {what} that {log.folder} was started from has changed since; put it back, or start a new run"
-            )
-    if log.writes and "start" not in facts:
-        write_facts(log.folder, {**facts, "start": found, "steps": run.steps})
+    before = facts.get("start", {})
+    model = fingerprint(run.trainer.runtime.whole(run.trainer.policy.state_dict()))
+    if before.get("model", model) != model:
+        raise UserError(
+            f"the model that {log.folder} was started from has changed since; put it back, or start a new run"
+        )
+    if not log.writes:
+        return
+    tasks = {"data": run.trainer.task} | ({} if run.held_out is None else {"held-out data": run.held_out})
+    found: dict[str, Any] = {"model": model}
+    changes: list[str] = []
+    for what, task in tasks.items():
+        found[what] = digest = sources.rows(task)
+        known = before.get(what, digest)
+        if isinstance(known, str):  # of a folder from before all rows were read
+            same = known == fingerprint_of_task(task)
+            changes += [] if same else [f"the {what} is not what it was"]
+            found[what] = known if same else digest
+        else:
+            changes += sources.changed_rows(what, known, digest)
+    if changes:
+        accept(changes, log.folder, anyway)
+    if before != found:
+        facts = facts_of(log.folder)
+        write_facts(log.folder, {**facts, "start": found, "steps": facts.get("steps", run.steps)})
+
+
+def accept(
+    changes: Sequence[str],
+    folder: Path,
+    anyway: bool,
+    writes: bool = True,
+    now: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Go on with what has changed if that was asked for, and let `run.json` say so, and what is `now`."""
+    told = "; ".join(changes)
+    if not anyway:
+        raise UserError(
+            f"since {folder} was started, {told}. Put it back, or go on with --changed-anyway; then it is not the "
+            "run that it was"
+        )
+    _say(f"going on although {told}")
+    if writes:
+        facts = facts_of(folder)
+        write_facts(folder, {**facts, **now, "changed": [*facts.get("changed", []), *changes]})
 
 
 def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:

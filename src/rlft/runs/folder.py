@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import platform
@@ -57,7 +58,8 @@ def refuse_existing(folder: Path) -> None:
 def begin(folder: Path, facts: Mapping[str, Any]) -> None:
     """Make a new run folder and say in it how the run was started. It goes on with `drive` inside the same hold."""
     refuse_existing(folder)
-    started = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"}
+    started = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running", "made": here()}
+    started["folder"] = str(folder.resolve())
     try:
         with lock.held(folder) as hold:
             refuse_existing(folder)
@@ -65,6 +67,15 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
             write_facts(folder, {**facts, **started})
     except OSError as error:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
+
+
+def here() -> dict[str, str]:
+    """The machine and its user, by their names."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in containers
+        user = str(os.getuid())
+    return {"host": platform.node(), "user": user}
 
 
 def discard(folder: Path) -> None:

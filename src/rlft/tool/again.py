@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +14,55 @@ from rlft import recipes
 from rlft.errors import UserError
 from rlft.options.arguments import parse, take_option
 from rlft.reproduce.cells import tuned_arm
-from rlft.runs import checkpoint
-from rlft.runs.drive import Run
+from rlft.runs import checkpoint, sources
+from rlft.runs.drive import Run, accept
 from rlft.runs.log import facts_of, write_facts
+from rlft.tool import trust
 
 
-def built(folder: Path, steps: int | None = None) -> Any:
+@dataclass(frozen=True)
+class Again:
+    """What was said when a folder is used again.
+
+    steps   as many instead of those it was started with
+    trust   its code, whoever has made it
+    anyway  go on although something has changed since
+    """
+
+    steps: int | None = None
+    trust: bool = False
+    anyway: bool = False
+
+
+def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
     """The run of a folder, built again from the words it was started with, in the directory where they meant
-    something; its weights are those it started from. With `steps` it runs as many."""
+    something; its weights are those it started from.
+
+    Code that has changed since is refused, or with `refuse=False`, for a run that does not go on, only said.
+    """
     facts = facts_of(folder)
     if "words" not in facts:
         raise UserError(
             f"{folder} was started from Python: call rlft.train again with the same arguments and resume=True"
         )
     here = Path.cwd()
-    os.chdir(facts["directory"])
+    directory, words = trust.found_again(folder)
+    code = trust.code_of(facts["recipe"], words, directory)
+    writes = os.environ.get("RANK", "0") == "0"
+    trust.asked(folder, code, trust.remote_code(words), told.trust, writes)
+    if changes := sources.changed_code(facts.get("code", code), code):
+        accept(changes, folder, told.anyway, writes, {"code": code}) if refuse else _note(changes)
+    os.chdir(directory)
     try:
         recipe = recipes.named(facts["recipe"])
-        arguments = arguments_of(facts["recipe"], _words(facts, steps), "rlft train")
+        arguments = arguments_of(facts["recipe"], _words({"words": words}, told.steps), "rlft train")
         return recipe(**arguments, **with_runtime(recipe, launched()))
     finally:
         os.chdir(here)
+
+
+def _note(changes: Sequence[str]) -> None:
+    print(f"rlft: since this run was started, {'; '.join(changes)}", file=sys.stderr)
 
 
 def _words(facts: dict[str, Any], steps: int | None, name: str = "words") -> list[str]:
@@ -65,7 +95,8 @@ def arguments_of(name: str, words: list[str], program: str) -> dict[str, Any]:
 
 
 FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
---samples-every STEPS (10), --resume FOLDER (alone, or with --steps STEPS to go on to as many).
+--samples-every STEPS (10), --resume FOLDER (alone, or with --steps STEPS to go on to as many,
+--changed-anyway if data or code were edited since, --trust-run if others have made it).
 --arm NAME takes the settings of an arm of the recipe's claim."""
 
 
@@ -87,9 +118,9 @@ def with_runtime(recipe: Callable[..., Any], runtime: Any) -> dict[str, Any]:
     return {"runtime": runtime}
 
 
-def trained(folder: Path) -> Run:
+def trained(folder: Path, trusted: bool = False) -> Run:
     """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint."""
-    run = built(folder)
+    run = built(folder, Again(trust=trusted), refuse=False)
     state, _, _ = checkpoint.load(folder / "checkpoints", run.trainer.runtime)
     run.trainer.load_state_dict(state)
     return run

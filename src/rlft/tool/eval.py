@@ -62,6 +62,7 @@ def eval_(
     fields: Fields = Fields(),
     out: Path | None = None,
     json: bool = False,
+    trust_run: bool = False,
 ) -> int:
     """Evaluate a model on problems: mean reward with its 95 % interval over problems, pass@k.
 
@@ -80,12 +81,14 @@ def eval_(
             you have it when you use the model.
         out: a new JSONL file for every completion and its reward, written as they are evaluated.
         json: print one JSON object instead of a table.
+        trust_run: without --data, run the code that a run folder names although others have made it; asked once.
     """
     _check_counts(evaluating)
     told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
         _check_run(model, reward, mix, tools.tools, out)
-        return show(evaluated(Path(model), guide, guide_reward, samples=evaluating.samples, **told), json)
+        told |= {"samples": evaluating.samples, "trusted": trust_run}
+        return show(evaluated(Path(model), guide, guide_reward, **told), json)
     with _written(out) as seen, counting(not json) as progress:
         task = load_task(data, fields, evaluating.split)
         scored = reward_of(Rewards(reward), task)

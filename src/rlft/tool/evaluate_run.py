@@ -20,6 +20,7 @@ def evaluated(
     problems: int | None = None,
     samples: int | None = None,
     seed: int = 0,
+    trusted: bool = False,
 ) -> dict[str, Any]:
     """What the trained policy of a recipe's run folder earns on the recipe's own held-out problems, led by `words`.
 
@@ -27,7 +28,7 @@ def evaluated(
     Without words it is sampled as the recipe deploys it, with them as it was trained. With them the numbers include
     `calls`, `calls/reward` …: what a row has cost. UserError if there is nothing to evaluate on, or no checkpoint.
     """
-    run = trained(folder)
+    run = trained(folder, trusted)
     reward = run.reward or run.trainer.reward
     if run.held_out is None or reward is None:
         raise UserError(f"{folder}: its recipe has no held-out problems with a reward to evaluate on")

@@ -27,6 +27,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft compare A B …                    recipes under one budget, or run folders: one table, one figure
   rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
   rlft report runs/first [runs/second …]                one page; several runs are compared
+  rlft merge runs/first OUT             an adapter added into its base, as one whole model
   rlft doctor                           what this machine has, and a ten-second self-test
 
 `rlft COMMAND --help` lists a command's options."""
@@ -39,6 +40,7 @@ COMMANDS = {
     "doctor": "rlft.tool.doctor:doctor",
     "reproduce": "rlft.tool.claims:reproduce",
     "compare": "rlft.tool.claims:compare",
+    "merge": "rlft.tool.merge:merge",
 }
 
 

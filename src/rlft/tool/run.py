@@ -16,7 +16,8 @@ from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
-from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, extended, launched, with_runtime
+from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
+from rlft.tool.trust import code_of
 
 
 def train(words: list[str]) -> int:
@@ -40,9 +41,14 @@ def _run(name: str, words: list[str], program: str) -> int:
     resume = take_option(words, "--resume")
     if resume is not None:
         steps = take_option(words, "--steps")
+        told = Again(
+            steps=None if steps is None else _count(steps, "--steps"),
+            trust=_take_flag(words, "--trust-run"),
+            anyway=_take_flag(words, "--changed-anyway"),
+        )
         if words:
             raise UserError(f"--resume takes every setting but --steps from the run folder; remove {' '.join(words)}")
-        return _resume(Path(resume), None if steps is None else _count(steps, "--steps"))
+        return _resume(Path(resume), told)
     out = take_option(words, "--out")
     cadence = Cadence(
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
@@ -67,30 +73,38 @@ def _new(
     recipe: Any, name: str, words: list[str], arguments: dict[str, Any], folder: Path, cadence: Any, runtime: Any
 ) -> Any:
     """A recipe's run, and its new folder."""
+    code = code_of(name, words, Path.cwd())
     run = recipe(**arguments, **with_runtime(recipe, runtime))
     if run.trainer.runtime.rank == 0:
         command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
         facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
-        facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
+        facts |= {"method": run.trainer.method.name, "seed": run.trainer.seed, "arguments": plain(arguments)}
+        facts["code"] = code
         begin(folder, {**facts, **circumstances()})
     checkpoint.meet(run.trainer.runtime)
     return run
 
 
-def _resume(folder: Path, steps: int | None = None) -> int:
+def _take_flag(words: list[str], name: str) -> bool:
+    there = name in words
+    words[:] = [word for word in words if word != name]
+    return there
+
+
+def _resume(folder: Path, told: Again) -> int:
     """A run that goes on, to its end or to another number of steps."""
     facts, runtime, folder = facts_of(folder), launched(), folder.resolve()
     first = runtime is None or runtime.rank == 0
     with held(folder, first):
-        run = built(folder, steps)
-        if steps is not None:
-            extended(run, folder, steps, first)
-        return _drive(run, folder, Cadence(**facts.get("cadence", {})))
+        run = built(folder, told)
+        if told.steps is not None:
+            extended(run, folder, told.steps, first)
+        return _drive(run, folder, Cadence(**facts.get("cadence", {})), told.anyway)
 
 
-def _drive(run: Any, folder: Path, cadence: Any) -> int:
+def _drive(run: Any, folder: Path, cadence: Any, anyway: bool = False) -> int:
     try:
-        drive(run, folder, cadence)
+        drive(run, folder, cadence, anyway=anyway)
     except Stopped as stopped:
         print(f"rlft: {stopped}", file=sys.stderr)
         return 3

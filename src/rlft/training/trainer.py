@@ -321,7 +321,7 @@ class Trainer:
         """Go on from a state of a Trainer that was built in the same way."""
         shared, own = state["shared"], state["own"]
         here = self.policy.state_dict()
-        fixed = {name: here[name] for name in untrained(self.policy)}
+        fixed = {name: here[name] for name in untrained(self.policy) & here.keys()}
         self.policy.load_state_dict(self.runtime.spread({**fixed, **shared["policy"]}, here))
         kept = shared.get("masters", {})  # checkpoints from before there were any have none
         self.masters.load_state_dict(self.runtime.spread(kept, self.masters.state_dict() if kept else {}))

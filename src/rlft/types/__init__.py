@@ -30,7 +30,7 @@ from rlft.types.capabilities import (
 from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
 from rlft.types.outputs import Message, Text, Transcript, Turns
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
-from rlft.types.runtime import Runtime, Source, Stateful, Task
+from rlft.types.runtime import Runtime, Source, Stateful, StoredTask, Task
 
 __all__ = [
     "COLUMNS",
@@ -56,6 +56,7 @@ __all__ = [
     "Showable",
     "Source",
     "Stateful",
+    "StoredTask",
     "Task",
     "Teachable",
     "Text",

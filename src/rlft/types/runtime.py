@@ -110,6 +110,14 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class StoredTask(Task, Protocol):
+    """A task whose problems are rows that are stored, so that all of them can be read through."""
+
+    @property
+    def rows(self) -> Sequence[Any]: ...
+
+
+@runtime_checkable
 class Stateful(Protocol):
     """A part with memory: a baseline with history, a curriculum, a replay buffer. Its state goes into checkpoints."""
 
