@@ -14,6 +14,8 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.tool.main import main
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[1] / "docs" / "coming_from.md").read_text()
 BLOCKS = re.findall(r"```(python|bash)\n(.*?)```", PAGE, re.DOTALL)
 TEMPLATE = "{% for m in messages %}[{{ m['content'] }}]{% endfor %}{% if enable_thinking is false %}!{% endif %}"
