@@ -39,9 +39,7 @@ def adapted(model, tokenizer, told, added=0) -> Language:
         return Language(peft.get_peft_model(model, config), tokenizer, max_new_tokens=6)
 
 
-@pytest.mark.parametrize(
-    ("kind", "tied"), [("embeddings", False), ("added tokens, saved", False), *((kind, True) for kind in KINDS)]
-)
+@pytest.mark.parametrize(("kind", "tied"), [("embeddings", False), *((kind, True) for kind in KINDS)])
 def test_it_is_trained_saved_loaded_and_merged(kind, tied, tmp_path, recwarn):
     model, tokenizer = based(tmp_path / "base", tied)
     policy = adapted(model, tokenizer, *KINDS[kind])

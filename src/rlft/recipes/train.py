@@ -102,6 +102,7 @@ def train(
     task = load_task(data, fields)
     held_out = _held_out(task, data, evaluated.eval_data, fields)
     chosen = reward_of(rewards, task)
+    _tell(learning)
     load = partial(
         Language.load, sampling=sampling, prompting=prompting, loading=loading, critic=method.critic, **vars(adapting)
     )
@@ -126,6 +127,14 @@ def train(
         runtime=runtime,
     )
     return run_of(learning, trainer, held_out, evaluated, reward=chosen, deploy=speaking, measures=_watched(speaking))
+
+
+def _tell(learning: Learning) -> None:
+    """What is allowed and trains nothing."""
+    if learning.steps == 0:
+        print("rlft: --steps 0 evaluates and trains nothing", file=sys.stderr)
+    elif learning.lr == 0:
+        print("rlft: --lr 0 draws and scores, and moves no weight", file=sys.stderr)
 
 
 def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:

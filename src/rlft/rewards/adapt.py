@@ -134,9 +134,14 @@ def verl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
 
 
 def under(name: str, result: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A reward's parts as `name/part`, or the reward as `name` if it has none, and what it watches, named likewise."""
+    """A reward's parts as `name/part`, or the reward as `name` if it has none, and what it watches, named likewise.
+
+    A function's own part, beside what it watches, has the function's name already.
+    """
     watched = {f"{name}/{key}": values for key, values in result.watch.items()} if isinstance(result, Parts) else {}
-    return {f"{name}/{k}": v for k, v in result.items()} if isinstance(result, Mapping) else {name: result}, watched
+    if not isinstance(result, Mapping):
+        return {name: result}, watched
+    return {name if name.split(":")[-1] == k else f"{name}/{k}": v for k, v in result.items()}, watched
 
 
 class _Combined:
