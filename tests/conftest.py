@@ -12,9 +12,18 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jaxtyping
+import pytest
 import torch
 
 from tests.annotated import annotated
 
 jaxtyping.jaxtyped = annotated
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What a file builds for its tests is built once: they stay in one process, unless the file says `SPREAD`."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and not getattr(item.module, "SPREAD", False):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))

@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
 
 from rlft.runs import checkpoint
+from rlft.tool.main import main
 from rlft.types import UserError
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -20,18 +24,32 @@ HERE = Path(__file__).parent
 RECIPE = HERE / "little.py"
 
 
-def rlft(*words, die="", check=None, cwd=None, wait=True):
+def rlft(*words, check=None, wait=True):
     """Run the tool as a person would."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIE": die}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIE": ""}
     command = [sys.executable, "-m", "rlft", *map(str, words)]
     if not wait:
-        return subprocess.Popen(
-            command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=120)
-    if check is not None:
-        assert done.returncode == check, done.stdout + done.stderr
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert check is None or done.returncode == check, done.stdout + done.stderr
     return done
+
+
+def forked(*words, into, die="", check=None):
+    """The tool in a process that has loaded what it needs."""
+    _loaded()
+    into = into / f"{len(list(into.iterdir()))}"
+    done = processes.done(processes.start(main, [str(word) for word in words], into=into, DIE=die), into)
+    assert check is None or done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+@cache
+def _loaded():
+    """A run in this process, so that no fork of it has to load drawing, models and templates again."""
+    with TemporaryDirectory() as folder, pytest.raises(SystemExit) as stopped:
+        main(["run", "point_mass", "--steps", "1", "--prompts", "2", "--group", "2", "--out", f"{folder}/run"])
+    assert not stopped.value.code
 
 
 def lines(folder, name):
@@ -91,12 +109,12 @@ def test_sigkill_loses_nothing(die, straight, tmp_path):
     """Killed while rewards are worked out, between two updates of a step whose predecessor is in the log but not in a
     checkpoint, in the middle of writing a checkpoint."""
     folder = tmp_path / "run"
-    killed = rlft("run", RECIPE, "--out", folder, "--save-every", 2, die=die)
+    killed = forked("run", RECIPE, "--out", folder, "--save-every", 2, die=die, into=tmp_path)
     assert killed.returncode == -signal.SIGKILL
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     if die.startswith("save"):
         assert any(path.name.endswith(".writing") for path in (folder / "checkpoints").iterdir())
-    rlft("run", RECIPE, "--resume", folder, check=0)
+    forked("run", RECIPE, "--resume", folder, check=0, into=tmp_path)
     assert_same_run(folder, straight[0])
 
 
@@ -119,12 +137,12 @@ def test_a_request_to_stop_saves_inside_the_step_and_goes_on(straight, tmp_path)
 
 def test_a_flipped_byte_goes_back_one_checkpoint_and_says_so(straight, tmp_path):
     folder = tmp_path / "run"
-    rlft("run", RECIPE, "--out", folder, "--save-every", 2, die="reward:6")
+    forked("run", RECIPE, "--out", folder, "--save-every", 2, die="reward:6", into=tmp_path)
     newest = sorted((folder / "checkpoints").glob("step-*"))[-1]
     data = bytearray((newest / "shared.pt").read_bytes())
     data[len(data) // 2] ^= 1
     (newest / "shared.pt").write_bytes(data)
-    done = rlft("run", RECIPE, "--resume", folder, check=0)
+    done = forked("run", RECIPE, "--resume", folder, check=0, into=tmp_path)
     assert f"checkpoint {newest.name} is damaged (shared.pt does not match its hash)" in done.stderr
     assert_same_run(folder, straight[0])
 
@@ -139,10 +157,10 @@ def test_no_whole_checkpoint_is_an_error(straight, tmp_path):
         checkpoint.load(folder)
 
 
-def test_an_existing_folder_is_refused_and_untouched(straight):
+def test_an_existing_folder_is_refused_and_untouched(straight, tmp_path):
     folder = straight[0]
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    done = rlft("run", RECIPE, "--out", folder, check=2)
+    done = forked("run", RECIPE, "--out", folder, check=2, into=tmp_path)
     assert f"{folder} exists already and nothing in it will be overwritten" in done.stderr
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
@@ -177,8 +195,8 @@ def test_old_checkpoints_are_dropped(straight):
 
 def test_a_model_that_changed_since_cannot_be_resumed(straight, tmp_path):
     folder = tmp_path / "run"
-    rlft("run", RECIPE, "--out", folder, "--save-every", 2, die="reward:4")
+    forked("run", RECIPE, "--out", folder, "--save-every", 2, die="reward:4", into=tmp_path)
     facts = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**facts, "start": {"model": "another"}}))
-    done = rlft("run", RECIPE, "--resume", folder, check=2)
+    done = forked("run", RECIPE, "--resume", folder, check=2, into=tmp_path)
     assert "was started from has changed since" in done.stderr
