@@ -1,5 +1,6 @@
 """Every claim there is, found by walking the folder: its smoke run, and its committed result against the recipe."""
 
+import importlib
 import json
 import math
 
@@ -10,6 +11,7 @@ from rlft.reproduce import arms, catalogue, declared, results
 from rlft.reproduce.reproduce import concluded, reproduce
 
 CLAIMS = [name for name in recipes.names() if declared.declares(name)]
+SPREAD = True  # over processes: each claim is a run of its own, and the bases are in the cache
 COMMITTED = sorted(path.stem for path in results.FOLDER.glob("*.json"))
 
 
@@ -18,9 +20,19 @@ def test_results_are_of_claims():
     assert len(set(CLAIMS) & {system.key for system in catalogue.systems()}) >= 16
 
 
+@pytest.fixture
+def few_problems(monkeypatch):
+    """Runs are evaluated on eight problems: two thirds of a smoke run's time are those of evaluations."""
+    module = importlib.import_module("rlft.runs.drive")
+    evaluate = module.evaluate
+    monkeypatch.setattr(
+        module, "evaluate", lambda *given, problems, **more: evaluate(*given, problems=min(problems or 8, 8), **more)
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CLAIMS)
-def test_the_smoke_run_measures_every_arm(name, tmp_path):
+def test_the_smoke_run_measures_every_arm(name, tmp_path, few_problems):
     result = reproduce(name, tmp_path, smoke=True, workers=0)
     assert set(result["arms"]) == {arm for arm, its in arms.claim(name).arms.items() if its.data is None}
     for arm, data in result["arms"].items():
