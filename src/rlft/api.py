@@ -22,7 +22,9 @@ from rlft.options.reward import load_reward
 from rlft.options.task import load_task
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
-from rlft.runs.folder import Cadence, begin, circumstances
+from rlft.runs.folder import Cadence, begin, circumstances, refuse_existing
+from rlft.runs.lock import held
+from rlft.runs.log import facts_of
 from rlft.tasks.files import Files
 from rlft.training.evaluate import Evaluation
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
@@ -65,11 +67,17 @@ def train(
     held_out = None if eval_data is None else _task(eval_data, "test")
     run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
     folder = Path(out)
-    if not resume and trainer.runtime.rank == 0:
-        facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
-        begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
-    checkpoint.meet(trainer.runtime)
-    return drive(run, folder, Cadence(save=save_every), quiet)
+    first = trainer.runtime.rank == 0
+    if resume:
+        facts_of(folder)  # before it is held: one that is not there is not made
+    elif first:
+        refuse_existing(folder)
+    with held(folder, first):
+        if not resume and first:
+            facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
+            begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
+        checkpoint.meet(trainer.runtime)
+        return drive(run, folder, Cadence(save=save_every), quiet)
 
 
 def _task(data: Data, split: str) -> Task:

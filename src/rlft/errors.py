@@ -11,6 +11,10 @@ class UserError(Exception):
     """Something the user gave cannot work: what was given, what was expected, what to do. The tool exits with 2."""
 
 
+class Misbehaved(Exception):
+    """Code of the user's did what none may do to a run, such as end its process. The tool exits with 1."""
+
+
 def unknown(kind: str, name: str, names: Sequence[str]) -> UserError:
     """The error for a name that is not among those there are: the nearest of them, or all."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)

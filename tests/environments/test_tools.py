@@ -106,6 +106,72 @@ def test_what_fails_is_said(tools, text, said):
     assert answers(tools, call("add", a=2, b=3)) == [[("5", False)]]  # and the next call works
 
 
+def alive(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{number}/stat") as file:
+        return file.read().split()[2] != "Z"
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_fork_that_holds_the_pipe_does_not_hold_the_call(tmp_path, monkeypatch, away):
+    monkeypatch.setenv("LEFT", str(tmp_path / "left"))
+    tools, start = Tools([calculator.leaves, calculator.add], seconds=1.5), time.monotonic()
+    found = answers(tools, call("leaves", seconds=60.0, away=away), call("add", a=1, b=2))
+    assert found == [[("error: no result within 1.5 seconds", True)], [("3", False)]]
+    assert time.monotonic() - start < 10
+    left = int((tmp_path / "left").read_text())
+    if away:
+        os.kill(left, 9)  # out of reach
+    else:
+        assert not alive(left)
+
+
+def test_what_a_tool_started_ends_with_its_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEFT", str(tmp_path / "left"))
+    tools = Tools([calculator.leaves])
+    answers(tools, call("leaves", seconds=0.0, away=False))
+    left = int((tmp_path / "left").read_text())
+    assert alive(left)
+    tools.workers[0]._process.stdin.close()  # as when this process is killed
+    until = time.monotonic() + 10
+    while alive(left) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not alive(left)
+
+
+def test_a_reply_cannot_be_forged():
+    tools = Tools([calculator.forges, calculator.add, calculator.starts, calculator.twice])
+    assert answers(tools, call("forges")) == [[("error: the tool wrote where its replies go", True)]]
+    assert answers(tools, call("add", a=1, b=2), call("twice"), call("add", a=2, b=2)) == [
+        [("3", False)],
+        [("parent", False)],
+        [("4", False)],
+    ]
+    (((seen, _),),) = answers(tools, call("starts"))
+    assert seen.strip() == "[0, 1, 2] b''"  # empty ones, and the pipe of the tool's own
+
+
+def test_a_flood_is_cut_off():
+    tools = Tools([calculator.flood], longest=50)
+    assert answers(tools, call("flood")) == [[("error: the tool wrote where its replies go", True)]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["[" * 500 + "]" * 500, "1e999", "NaN", '"\\ud800"', "9" * 4000, "{" + '"a":{' * 300 + "}" * 301, "null"],
+)
+def test_no_junk_raises(arguments):
+    tools = Tools([calculator.add, calculator.echo], longest=100)
+    for name in ("add", "echo", "\\ud800"):
+        for key in ("a", "text"):
+            text = f'<tool_call>{{"name": "{name}", "arguments": {{"{key}": {arguments}}}}}</tool_call>'
+            (((said, _),),) = answers(tools, text)
+            assert len(said.encode()) <= 400
+
+
 def test_an_unknown_tool_is_told_of_the_others():
     tools = Tools([calculator.add, calculator.echo])
     assert answers(tools, call("sub", a=1)) == [[("error: there is no tool sub; there are add, echo", True)]]

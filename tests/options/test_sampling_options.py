@@ -14,7 +14,7 @@ from rlft.policies.composed.mixed import mixed
 from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
-from rlft.policies.language.served import VLLM, Asked
+from rlft.policies.language.served import VLLM, Request
 from rlft.policies.language.speculative import Speculative
 from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling, draw, support_of
@@ -139,4 +139,4 @@ def test_it_acts_in_every_command(place, capsys, tmp_path):
 def test_an_engine_that_cannot_refuses():
     engine = VLLM.__new__(VLLM)
     with pytest.raises(UserError, match="min_p=0"):
-        engine.complete([Asked([1], 4, 0)], Sampling(min_p=0.1), [2])
+        engine.complete([Request([1], 4, 0)], Sampling(min_p=0.1), [2])

@@ -111,11 +111,11 @@ def test_a_cache_that_lies_is_not_used(monkeypatch):
     policy = build("qwen2", engine=Plain)
     honest = policy.sample(PROMPTS, group=2, seed=1)
 
-    class Forgetful(_decode.Slots):
+    class Forgetful(_decode.SlotLayer):
         def reorder_cache(self, beam_idx):
             super().reorder_cache(beam_idx.flip(0))
 
-    monkeypatch.setattr(_decode, "Slots", Forgetful)
+    monkeypatch.setattr(_decode, "SlotLayer", Forgetful)
     other = build("qwen2", engine=Plain)
     other.sample(PROMPTS, group=2, seed=1)
     assert way_of(other) == "own"

@@ -7,32 +7,39 @@ from torch.testing import assert_close
 from rlft.methods.grpo import grpo
 from rlft.methods.ppo import ppo
 from rlft.policies.language.engines.choose import Lean, Plain
-from rlft.policies.language.tokens.passes import Row, padded, passes, shared
+from rlft.policies.language.tokens.passes import Lengths, padded_cost, passes, shared_cost
 from rlft.tool.self_test import control, language
 from rlft.training.trainer import Trainer
 from rlft.types import Packing, UserError
 
 # two groups with prompts of 5 and 2 tokens
-ROWS = [Row(0, 0, 5, 1), Row(1, 0, 5, 9), Row(2, 0, 5, 4), Row(3, 1, 2, 3), Row(4, 1, 2, 8), Row(5, 1, 2, 3)]
+ROWS = [
+    Lengths(0, 0, 5, 1),
+    Lengths(1, 0, 5, 9),
+    Lengths(2, 0, 5, 4),
+    Lengths(3, 1, 2, 3),
+    Lengths(4, 1, 2, 8),
+    Lengths(5, 1, 2, 3),
+]
 
 
 def test_costs_by_hand():
-    assert shared(ROWS) == 5 + 14 + 2 + 14
-    assert shared(ROWS[2:4]) == 5 + 4 + 2 + 3
-    assert padded(ROWS) == 6 * 14
-    assert padded(ROWS[3:]) == 3 * 10
+    assert shared_cost(ROWS) == 5 + 14 + 2 + 14
+    assert shared_cost(ROWS[2:4]) == 5 + 4 + 2 + 3
+    assert padded_cost(ROWS) == 6 * 14
+    assert padded_cost(ROWS[3:]) == 3 * 10
 
 
 @pytest.mark.parametrize(
     ("budget", "together", "cost", "expected"),
     [
-        (1000, False, shared, [[3, 4, 5, 0, 1, 2]]),
-        (16, False, shared, [[3, 4, 5], [0, 1], [2]]),  # 2 + 14, 5 + 10, 5 + 4
-        (13, False, shared, [[3, 4], [5, 0], [1], [2]]),  # 13, 2 + 3 + 5 + 1, 14 in spite of the budget
-        (13, True, shared, [[3, 4, 5], [0, 1, 2]]),
-        (30, False, padded, [[3, 5, 0], [2, 4], [1]]),  # lengths 5 5 6, 9 10, 14
-        (1, False, padded, [[3], [5], [0], [2], [4], [1]]),
-        (1, True, padded, [[3, 4, 5], [0, 1, 2]]),
+        (1000, False, shared_cost, [[3, 4, 5, 0, 1, 2]]),
+        (16, False, shared_cost, [[3, 4, 5], [0, 1], [2]]),  # 2 + 14, 5 + 10, 5 + 4
+        (13, False, shared_cost, [[3, 4], [5, 0], [1], [2]]),  # 13, 2 + 3 + 5 + 1, 14 in spite of the budget
+        (13, True, shared_cost, [[3, 4, 5], [0, 1, 2]]),
+        (30, False, padded_cost, [[3, 5, 0], [2, 4], [1]]),  # lengths 5 5 6, 9 10, 14
+        (1, False, padded_cost, [[3], [5], [0], [2], [4], [1]]),
+        (1, True, padded_cost, [[3, 4, 5], [0, 1, 2]]),
     ],
 )
 def test_passes_by_hand(budget, together, cost, expected):
@@ -40,7 +47,7 @@ def test_passes_by_hand(budget, together, cost, expected):
 
 
 def test_no_rows_are_no_passes():
-    assert passes([], 10, False, shared) == passes([], 10, True, padded) == []
+    assert passes([], 10, False, shared_cost) == passes([], 10, True, padded_cost) == []
 
 
 @pytest.mark.parametrize("engine", [Lean, Plain])

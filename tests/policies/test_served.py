@@ -17,7 +17,7 @@ from rlft.methods.grpo import grpo
 from rlft.options.learning import Learning
 from rlft.options.reward import Rewards
 from rlft.policies.language.policy import Language
-from rlft.policies.language.served import VLLM, Asked, weights_of
+from rlft.policies.language.served import VLLM, Request, weights_of
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.recipes.train import Machines, train
 from rlft.runtime.local import Local
@@ -205,7 +205,7 @@ class Short:
         assert len(dict(weights)) > 5
 
     def complete(self, rows, sampling, ends):
-        assert isinstance(rows[0], Asked)
+        assert isinstance(rows[0], Request)
         return [([3], []) for _ in rows]
 
 

@@ -36,7 +36,8 @@ class Tools:
 
     Nothing that a model writes raises: a call that is malformed, names no tool, has wrong arguments, is one too many,
     takes too long, kills its process or raises is answered with `error: …` and marked as failed. The functions run in
-    processes of their own, so they share no memory with the caller, and one that hangs is killed. Without functions
+    processes of their own, so they share no memory with the caller, and one that hangs is killed with all that it has
+    started (but for what leaves its process group). Without functions
     every turn is the last.
 
     `UserError` for a function that no other process can import, or whose arguments have no schema.
@@ -84,6 +85,9 @@ class Tools:
                 return Message("tool", _written(self._called(call, worker)))
             except Failed as error:
                 return Message("tool", _written(f"error: {error}")[: self.longest], failed=True)
+            except (ValueError, TypeError, RecursionError, OverflowError, OSError) as error:  # such as 10,000 brackets
+                said = f"error: the call cannot be made: {type(error).__name__}"
+                return Message("tool", said[: self.longest], failed=True)
             finally:
                 idle.put(worker)
 

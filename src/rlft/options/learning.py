@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlft.runs.drive import Run
-from rlft.training.trainer import Optimizing, Trainer
-from rlft.types import Measure, Method, Policy, Reward, Runtime, Task
+from rlft.training.optimizing import Optimizing
+from rlft.training.trainer import Trainer
+from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class HeldOut:
 
     Args:
         eval_data: held-out problems, evaluated before and after; a task's own test split by default.
-        eval_problems: how many of them at most.
+        eval_problems: how many of them at most, from 1.
         eval_samples: completions of each.
     """
 
@@ -89,5 +90,8 @@ def trainer_of(
 
 def run_of(learning: Learning, trainer: Trainer, held_out: Task | None, evaluated: HeldOut, **more: Any) -> Run:
     """The run of a Trainer, evaluated on these problems; `more` are further fields of `Run`."""
+    for name, value in vars(evaluated).items():
+        if isinstance(value, int) and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1; got {value}")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
     return Run(trainer, learning.steps, held_out, **numbers, **more)

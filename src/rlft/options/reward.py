@@ -16,6 +16,7 @@ from rlft import rewards
 from rlft.errors import nearest
 from rlft.options.calls import called, function_in, parse_call
 from rlft.rewards.adapt import adapted, is_reward
+from rlft.rewards.limited import Limited
 from rlft.types import Reward, Task, UserError
 
 
@@ -53,15 +54,21 @@ class Rewards:
         reward: built-in names such as math or "length(target=50, unit='tokens')", or file.py:function; several add.
             A task that has its own reward needs none.
         reward_weights: a weight for each reward; 1 by default.
+        reward_seconds: how long the rewards of one batch may take before the run is stopped; any time by default.
     """
 
     reward: tuple[str, ...] = ()
     reward_weights: tuple[float, ...] = ()
+    reward_seconds: float | None = None
 
 
 def reward_of(rewarded: Rewards, task: Task) -> Reward:
     """The reward that a command line asks for, or the task's own."""
-    specs, weights = rewarded.reward, rewarded.reward_weights
+    reward = _unlimited(rewarded.reward, rewarded.reward_weights, task)
+    return reward if rewarded.reward_seconds is None else Limited(reward, rewarded.reward_seconds)
+
+
+def _unlimited(specs: tuple[str, ...], weights: tuple[float, ...], task: Task) -> Reward:
     if not specs:
         own = getattr(task, "reward", None)
         if own is None:

@@ -92,6 +92,20 @@ class Run:
         return {key: (np.array(steps), np.array(values)) for key, (steps, values) in found.items()}
 
 
+@dataclass(frozen=True)
+class Results:
+    """A table of what is compared.
+
+    names  of the columns, one for each folder
+    rows   a measure's name, and in words what it is in each column
+    note   what the numbers are
+    """
+
+    names: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+    note: str
+
+
 def as_number(value: object) -> float | None:
     """A number (or true, false) as a float; None for null, text, lists, and integers beyond a float."""
     if not isinstance(value, (int, float)):

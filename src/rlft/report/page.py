@@ -17,17 +17,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rlft.report import canvas, figures
 from rlft.report.concerns import concerns
-from rlft.report.files import Run, arguments, read
+from rlft.report.files import Results, Run, arguments, read
 from rlft.report.samples import gallery
 from rlft.report.summary import evaluation_table, facts, headline, progress, total_seconds
 from rlft.report.words import MISSING, duration, number
 
+_BEFORE_AND_AFTER = (
+    "Before and after: held-out measures at the first and the last evaluation, training metrics as means of the first "
+    "and last tenth of steps."
+)
 # Arguments that a reader looks for in the heading, in this order.
 _HEADING = ("model", "policy", "data", "task", "reward", "arm")
 
 
-def write(folder: str | Path) -> Path:
-    """Write `report.html` into a run folder and return its path. Raises ValueError if the folder is no run."""
+def write(folder: str | Path, out: str | Path | None = None) -> Path:
+    """Write `report.html` into a run folder, or `out`, and return its path. ValueError if the folder is no run."""
     run = read(folder)
     page = _template("page.html").render(
         title=f"{title(run)} · rlft report",
@@ -54,14 +58,14 @@ def write(folder: str | Path) -> Path:
         changed=str(run.info.get("revision") or "").endswith("+"),
         directory=run.info.get("directory"),
     )
-    return _save(Path(folder) / "report.html", page)
+    return _save(Path(folder) / "report.html" if out is None else Path(out), page)
 
 
-def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Path:
+def compare(folders: Sequence[str | Path], out: str | Path | None = None, results: Results | None = None) -> Path:
     """Write one page with the curves of several runs overlaid and a table, and return its path.
 
     `out` is `compare.html` in the folder that holds all runs, unless given. Raises ValueError for fewer than two
-    folders or a folder that is no run.
+    folders or a folder that is no run. `results` stand in for those of the folders.
     """
     if len(folders) < 2:
         raise ValueError(f"a comparison needs at least two run folders, not {len(folders)}")
@@ -71,14 +75,16 @@ def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Pat
         if out is not None
         else Path(os.path.commonpath([run.folder.resolve() for run in runs])) / "compare.html"
     )
-    names = _names(runs)
+    results = results or Results(_names(runs), measured(runs), _BEFORE_AND_AFTER)
+    names = results.names
     page = _template("compare.html").render(
         title=f"{len(runs)} runs · rlft report",
         heading=f"{len(runs)} runs, side by side",
         names=names,
         runs=runs,
         panel=figures.compare_panel(list(zip(names, runs, strict=True))),
-        rows=measured(runs),
+        rows=results.rows,
+        note=results.note,
         settings=differing(runs),
         colours=[canvas.CYCLE[i % len(canvas.CYCLE)] for i in range(len(runs))],
         concerns=[concerns(run) for run in runs],

@@ -22,6 +22,7 @@ from rlft.evidence.claim import Claim, as_plain, defaults_of, digest_of
 from rlft.reproduce import arms, results
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, begin, circumstances
+from rlft.runs.lock import held
 from rlft.runs.log import facts_of
 
 COUNTS = ("rows/drawn", "decisions/drawn", "rows/demonstrated", "updates")
@@ -97,6 +98,13 @@ def run_cell(cell: Cell, root: Path) -> dict[str, float]:
         return done
     torch.set_num_threads(1)
     root.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        if (done := measured(folder)) is not None:  # by a process that held it until now
+            return done
+        return _run(cell, folder)
+
+
+def _run(cell: Cell, folder: Path) -> dict[str, float]:
     began = time.process_time()
     with log_of(folder).open("a") as log, redirect_stdout(log), redirect_stderr(log):
         arguments = cell.arguments()

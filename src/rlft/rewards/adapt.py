@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -230,8 +231,17 @@ def _awaited(results: list[Any]) -> list[Any]:
         done = iter(await asyncio.gather(*waiting))
         return [next(done) if isinstance(result, Awaitable) else result for result in results]
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, settled()).result()
+    done: Future[list[Any]] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(settled()))
+        except BaseException as error:
+            done.set_exception(error)
+
+    # no pool, which would wait for its thread also after an interrupt, and again at the end of the process
+    threading.Thread(target=run, daemon=True).start()
+    return done.result()
 
 
 def _numeric(name: str, values: Sequence[Any]) -> dict[str, Tensor]:
@@ -242,6 +252,8 @@ def _numeric(name: str, values: Sequence[Any]) -> dict[str, Tensor]:
 def column(values: Any) -> Float[Tensor, "N"]:
     """Numbers as float32; None is NaN."""
     if isinstance(values, Tensor):
+        if values.is_complex():
+            raise UserError("the reward returned complex numbers; expected real ones")
         return values.detach().float()
     for row, value in enumerate(values):
         if isinstance(value, str | bytes):

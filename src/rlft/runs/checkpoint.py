@@ -1,10 +1,12 @@
 """Checkpoints that survive anything: written beside, synced, renamed, and believed only if their hashes agree.
 
-A checkpoint is a folder `step-000120` or, inside a step, `step-000120.003` (updates done), with
+A checkpoint is a folder `step-000120` or, inside a step, `step-000120.003` (updates done; 0 if rows are drawn), with
 
     shared.pt        the state that is the same on every process
     own-<rank>.pt    each process's part of a step under way
-    manifest.json    the SHA-256 of each, the step, the number of processes
+    manifest.json    the SHA-256 of each, the step, the number of processes, how long the logs were
+
+Anything else that lies among them is left alone.
 
 Files are read with `weights_only`, so a checkpoint can carry no code.
 """
@@ -15,9 +17,11 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -25,20 +29,47 @@ import torch
 from rlft.runtime.local import Local
 from rlft.types import Runtime, UserError
 
+_NAME = re.compile(r"step-(\d{6,})(?:\.(\d{3,}))?")
+# What both loops keep in `shared`, and are asked for here.
+_KEYS = {"steps_done", "updates_done"}
 
-def save(folder: Path, state: Mapping[str, Any], runtime: Runtime | None = None, keep: int = 2) -> Path:
+
+def there(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, whole or not, the newest last."""
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=place)
+
+
+def place(path: Path) -> tuple[int, int]:
+    """Step and updates done within the next, from a checkpoint's name."""
+    found = _NAME.fullmatch(path.name)
+    assert found is not None
+    return int(found[1]), int(found[2] or -1)
+
+
+def save(
+    folder: Path,
+    state: Mapping[str, Any],
+    runtime: Runtime | None = None,
+    keep: int = 2,
+    logs: Mapping[str, int] = MappingProxyType({}),
+) -> Path:
     """Write a checkpoint of `Trainer.state_dict()` into `folder` and drop all but the newest `keep`.
+
+    `logs` are the sizes of the run's logs, for a run that goes on from here to cut them back to.
 
     Every process of the runtime must call this. A write that fails (no space, no permission) raises `UserError` and
     leaves the earlier checkpoints as they were.
     """
     runtime = runtime or Local()
     shared = state["shared"]
-    name = f"step-{shared['steps_done']:06d}" + (f".{shared['updates_done']:03d}" if shared["updates_done"] else "")
+    inside = shared["updates_done"] > 0 or state["own"].get("pending") is not None
+    name = f"step-{shared['steps_done']:06d}" + (f".{shared['updates_done']:03d}" if inside else "")
     target, beside = folder / name, folder / f".{name}.writing"
     try:
         if runtime.rank == 0:
-            shutil.rmtree(beside, ignore_errors=True)
+            for left in folder.glob(".step-*.writing"):  # of a run that was killed while it wrote
+                shutil.rmtree(left)
             beside.mkdir(parents=True)
         meet(runtime)
         _write(beside / f"own-{runtime.rank}.pt", state["own"])
@@ -46,8 +77,8 @@ def save(folder: Path, state: Mapping[str, Any], runtime: Runtime | None = None,
             _write(beside / "shared.pt", shared)
         meet(runtime)
         if runtime.rank == 0:
-            _seal(beside, target, shared, runtime.world)
-            _prune(folder, keep)
+            _seal(beside, target, shared, runtime.world, logs)
+            _prune(folder, target, keep)
         meet(runtime)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
@@ -62,23 +93,35 @@ def load(folder: Path, runtime: Runtime | None = None) -> tuple[dict[str, Any], 
     """The newest checkpoint whose files are whole: its state, its path, and a sentence on each newer one."""
     runtime = runtime or Local()
     passed: list[str] = []
-    for path in sorted(folder.glob("step-*"), reverse=True):
+    for path in reversed(there(folder)):
         fault = _fault(path)
         if fault:
             passed.append(f"checkpoint {path.name} is damaged ({fault}); going back to the one before")
             continue
         manifest = json.loads((path / "manifest.json").read_text())
-        shared = torch.load(path / "shared.pt", weights_only=True)
-        inside = shared["updates_done"] > 0
-        if inside and manifest["processes"] != runtime.world:
+        mine = runtime.rank if runtime.rank < manifest["processes"] else 0
+        state, fault = _read(path, mine)
+        if fault:
+            passed.append(f"checkpoint {path.name} is no checkpoint ({fault}); going back to the one before")
+            continue
+        if "." in path.name and manifest["processes"] != runtime.world:
             raise UserError(
                 f"checkpoint {path.name} was taken inside a step by {manifest['processes']} processes and can only "
                 f"go on with as many; there are {runtime.world}"
             )
-        mine = runtime.rank if runtime.rank < manifest["processes"] else 0
-        return {"shared": shared, "own": torch.load(path / f"own-{mine}.pt", weights_only=True)}, path, passed
+        return state, path, passed
     reasons = "; ".join(passed) or "there is none"
     raise UserError(f"no usable checkpoint in {folder}: {reasons}")
+
+
+def _read(path: Path, rank: int) -> tuple[dict[str, Any], str | None]:
+    """A checkpoint's state, or what is wrong with it although its hashes agree."""
+    try:
+        shared, own = (torch.load(path / f"{name}.pt", weights_only=True) for name in ("shared", f"own-{rank}"))
+        lacking = sorted(_KEYS - shared.keys())
+    except Exception as error:  # it was written so: by another program, or an unlike version of torch
+        return {}, f"it cannot be read: {type(error).__name__}"
+    return {"shared": shared, "own": own}, f"it lacks {', '.join(lacking)}" if lacking else None
 
 
 def _write(path: Path, value: Any) -> None:
@@ -94,10 +137,17 @@ def _write(path: Path, value: Any) -> None:
         os.fsync(file.fileno())
 
 
-def _seal(beside: Path, target: Path, shared: Mapping[str, Any], world: int) -> None:
+def logs_at(path: Path) -> dict[str, int] | None:
+    """How long the logs were when a checkpoint was taken; None for one that does not say."""
+    found = json.loads((path / "manifest.json").read_text()).get("logs")
+    return found if isinstance(found, dict) else None
+
+
+def _seal(beside: Path, target: Path, shared: Mapping[str, Any], world: int, logs: Mapping[str, int]) -> None:
     """Write the manifest, sync everything, and give the folder its name."""
     files = {path.name: _digest(path) for path in sorted(beside.glob("*.pt"))}
     manifest = {"step": shared["steps_done"], "updates": shared["updates_done"], "processes": world, "files": files}
+    manifest |= {"logs": dict(logs)} if logs else {}
     with (beside / "manifest.json").open("w") as file:
         json.dump(manifest, file, indent=1)
         file.flush()
@@ -112,13 +162,22 @@ def _seal(beside: Path, target: Path, shared: Mapping[str, Any], world: int) -> 
 def _fault(path: Path) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
-        files = json.loads((path / "manifest.json").read_text())["files"]
-    except (OSError, ValueError, KeyError):
+        manifest = json.loads((path / "manifest.json").read_text())
+    except (OSError, ValueError):
         return "its manifest cannot be read"
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict) or not isinstance(manifest.get("processes"), int):
+        return "its manifest is not one"
+    if lacking := {"shared.pt", *(f"own-{rank}.pt" for rank in range(manifest["processes"]))} - files.keys():
+        return f"its manifest does not name {', '.join(sorted(lacking))}"
     for name, digest in files.items():
         if not (path / name).exists():
             return f"{name} is missing"
-        if _digest(path / name) != digest:
+        try:
+            same = _digest(path / name) == digest
+        except OSError as error:
+            return f"{name} cannot be read: {error.strerror}"
+        if not same:
             return f"{name} does not match its hash"
     return None
 
@@ -128,8 +187,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _prune(folder: Path, keep: int) -> None:
-    for path in sorted(folder.glob("step-*"))[:-keep]:
+def _prune(folder: Path, newest: Path, keep: int) -> None:
+    """Drop all but `keep`. Those after the newest are damaged: the run has gone back before them."""
+    found = there(folder)
+    until = found.index(newest) + 1
+    for path in [*found[:until][:-keep], *found[until:]]:
         shutil.rmtree(path)
 
 

@@ -8,12 +8,10 @@ model/             the trained policy         report.html        everything on o
 
 from __future__ import annotations
 
-import shutil
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +23,11 @@ from torch import Tensor
 from rlft import report
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
-from rlft.runs import checkpoint
-from rlft.runs.folder import Cadence, Stopped, fingerprint, fingerprint_of_task
-from rlft.runs.log import Log, facts_of, write_facts
+from rlft.runs import checkpoint, lock
+from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
+from rlft.runs.log import LOGS, Log, facts_of, write_facts
+from rlft.runs.model import save_model
+from rlft.runs.stopping import stop_asked
 from rlft.training.evaluate import Evaluation, evaluate
 from rlft.training.ledger import Metrics, check_finite
 from rlft.training.trainer import Trainer
@@ -68,70 +68,180 @@ def drive(
 ) -> dict[str, Evaluation]:
     """Run to the end: evaluate, train, evaluate, save, report. Goes on from the folder's newest checkpoint if any.
 
-    Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates.
+    Raises `Stopped` after a clean stop on Ctrl-C or SIGTERM. Only the first process writes and evaluates. The folder is
+    this process's alone meanwhile, see `lock`.
     """
     if run.steps < 0 or (run.steps == 0 and run.held_out is None):
         raise UserError(f"steps must be at least 1, or 0 to evaluate only; got {run.steps}")
-    cadence, trainer = cadence or Cadence(), run.trainer
-    log = Log(folder, trainer.runtime.rank == 0)
-    _check_start(run, log)
-    resumed = _resume(run, folder, log)
-    if resumed and trainer.steps_done >= run.steps and facts_of(folder)["status"] == "done":
-        print(f"rlft: {folder} is finished: {trainer.steps_done} steps are done", file=sys.stderr)
-        return {}
-    trainer.seen = _Samples(run, log, cadence).see
-    found: dict[str, Evaluation] = {}
-    try:
-        if not resumed and run.held_out is not None and run.steps:
-            found["before"] = _evaluate(run, log, "before", quiet)
-        _train(run, folder, cadence, log, quiet)
-        if run.held_out is not None:
-            found["after"] = _evaluate(run, log, "after", quiet)
-        if isinstance(trainer.policy, Savable):
-            with trainer.runtime.gathered():
-                if log.writes:
-                    trainer.policy.save(folder / "model")
-        log.status("done")
-    except Stopped:
-        log.status("stopped")
-        raise
-    except BaseException:
-        if log.writes and trainer.steps_done == 0 and not resumed:
-            shutil.rmtree(folder)  # nothing was done yet, and the same command should work once it is mended
-        else:
-            log.status("failed")
-        raise
-    if log.writes and page:
-        report.write(folder)
-    return found
+    with lock.held(folder, run.trainer.runtime.rank == 0) as hold:
+        return _Drive(run, folder, cadence or Cadence(), quiet, hold).go(page)
 
 
-def _train(run: Run, folder: Path, cadence: Cadence, log: Log, quiet: bool) -> None:
-    trainer, checkpoints = run.trainer, folder / "checkpoints"
-    if not any(checkpoints.glob("step-*")):
-        checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
-    console = Console(quiet=quiet or not log.writes)
-    with LiveBar(run.steps, title=trainer.method.name, console=console) as bar, _stop_asked() as stop:
-        while trainer.steps_done < run.steps:
-            metrics = trainer.advance()
-            if metrics is not None:
-                log.line("metrics", metrics)
-                if not metrics["updates"] and isinstance(trainer, Trainer) and log.writes:
-                    print(
-                        f"rlft: step {metrics['step']} had nothing to learn from: no rewards differed", file=sys.stderr
+class _Drive:
+    """One run in its folder."""
+
+    def __init__(self, run: Run, folder: Path, cadence: Cadence, quiet: bool, hold: lock.Hold):
+        self.run, self.folder, self.cadence, self.quiet, self.hold = run, folder, cadence, quiet, hold
+        self.trainer, self.checkpoints = run.trainer, folder / "checkpoints"
+        self.log = Log(folder, run.trainer.runtime.rank == 0)
+        self.found: dict[str, Evaluation] = {}
+        self.stop = lambda: False
+
+    def go(self, page: bool) -> dict[str, Evaluation]:
+        """Everything, from where it stands; the status of the run says how it ended."""
+        going = False
+        try:
+            if self._ready():
+                if self.log.writes and page and not (self.folder / "report.html").exists():
+                    self._page()
+                return {}
+            going = True
+            with stop_asked(said=self.log.writes and not self.quiet) as self.stop:
+                self._steps()
+            self.log.status("done")
+        except (Stopped, KeyboardInterrupt):
+            self._ended("stopped", going)
+            raise
+        except BaseException:
+            self._ended("failed", going)
+            raise
+        if self.log.writes and page:
+            self._page()
+        return self.found
+
+    def _ended(self, status: str, going: bool) -> None:
+        """After an end before its time: nothing stays of a new run that did nothing, of another how it ended."""
+        if self.log.writes and self.hold.began and self.trainer.steps_done == 0 and status == "failed":
+            discard(self.folder)  # the same command should work once it is mended
+        elif going:
+            try:
+                self.log.status(status)
+            except OSError as error:  # what went wrong before is what is to be said
+                _say(f"could not write {self.folder / 'run.json'}: {error.strerror}")
+
+    def _ready(self) -> bool:
+        """Build on what is there; whether nothing is left to do."""
+        run, trainer = self.run, self.trainer
+        _check_start(run, self.log)
+        if self.log.writes and self.hold.left is not None:
+            _say(f"the last run in {self.folder} ended without a word ({lock.told(self.hold.left)}):")
+            _say("it was killed, or a reward or a library ended it (os._exit)")
+        resumed = _resume(run, self.folder, self.log, self.hold.began)
+        if (resumed or not run.steps) and trainer.steps_done >= run.steps and facts_of(self.folder)["status"] == "done":
+            _say(f"{self.folder} is finished: {trainer.steps_done} steps are done")
+            return True
+        self.log.status("running", steps=run.steps)
+        trainer.seen = _Samples(run, self.log, self.cadence).see
+        return False
+
+    def _steps(self) -> None:
+        if self.run.steps:
+            if not checkpoint.there(self.checkpoints):
+                self._save()
+            self._evaluate_if_due()
+            self._train()
+        if self.run.held_out is not None:
+            self.found["after"] = self._evaluate("after")
+        if isinstance(self.trainer.policy, Savable):
+            with self.trainer.runtime.gathered():
+                if self.log.writes:
+                    save_model(self.trainer.policy, self.folder)
+
+    def _train(self) -> None:
+        run, trainer = self.run, self.trainer
+        console = Console(quiet=self.quiet or not self.log.writes)
+        with LiveBar(run.steps, title=trainer.method.name, console=console) as bar:
+            while trainer.steps_done < run.steps:
+                metrics = trainer.advance()
+                if metrics is not None:
+                    self._logged(metrics)
+                    bar.update(metrics)
+                    _sane(metrics)
+                # all processes stop at the same place, wherever the signal found each of them
+                halt = bool(trainer.runtime.gather(torch.tensor([self.stop()])).any())
+                if metrics is not None and trainer.steps_done < run.steps and not halt:
+                    halt = self._evaluate_if_due()
+                due = trainer.steps_done % self.cadence.save == 0 or trainer.steps_done == run.steps
+                if halt or (due and metrics is not None):
+                    self._save()
+                if halt:
+                    raise Stopped(
+                        f"stopped after step {trainer.steps_done}; go on with `rlft train --resume {self.folder}`"
                     )
-                bar.update(metrics)
-                _sane(metrics)
-            due = metrics is not None and (trainer.steps_done % cadence.save == 0 or trainer.steps_done == run.steps)
-            # all processes stop at the same place, wherever the signal found each of them
-            halt = bool(trainer.runtime.gather(torch.tensor([stop()])).any())
-            on_the_way = metrics is not None and trainer.steps_done < run.steps
-            if on_the_way and run.every and trainer.steps_done % run.every == 0:
-                _evaluate(run, log, "during", quiet)
-            if due or halt:
-                checkpoint.save(checkpoints, trainer.state_dict(), trainer.runtime)
-            if halt:
-                raise Stopped(f"stopped after step {trainer.steps_done}; go on with `rlft train --resume {folder}`")
+
+    def _logged(self, metrics: Metrics) -> None:
+        self.log.line("metrics", metrics)
+        if not metrics["updates"] and isinstance(self.trainer, Trainer) and self.log.writes:
+            _say(f"step {metrics['step']} had nothing to learn from: no rewards differed")
+
+    def _save(self) -> None:
+        """A checkpoint, once everything that was logged before it is on the disk."""
+        try:
+            logs = self.log.sizes()
+        except OSError as error:
+            raise UserError(f"could not write the logs of {self.folder}: {error.strerror}; free some space") from error
+        checkpoint.save(self.checkpoints, self.trainer.state_dict(), self.trainer.runtime, logs=logs)
+
+    def _evaluate_if_due(self) -> bool:
+        """Evaluate between two steps where that is due and was not done; whether it was stopped on request."""
+        run, step = self.run, self.trainer.steps_done
+        when = "before" if step == 0 else "during"
+        due = step == 0 or (run.every > 0 and step % run.every == 0 and step < run.steps)
+        if run.held_out is None or not due or self.trainer.updates_done:
+            return False
+        missing = self.log.writes and not self.log.has("evaluations", step=step, when=when)
+        if not bool(self.trainer.runtime.gather(torch.tensor([missing])).any()):
+            return False
+        try:
+            self.found[when] = self._evaluate(when)
+        except Stopped:
+            if step:
+                return True
+            raise
+        return False
+
+    def _evaluate(self, when: str) -> Evaluation:
+        run, trainer, task = self.run, self.trainer, self.run.held_out
+        reward = run.reward or trainer.reward
+        assert task is not None
+        assert reward is not None
+        start = time.perf_counter()
+        with trainer.runtime.gathered():
+            result = evaluate(
+                run.deploy or trainer.policy,
+                task,
+                reward,
+                problems=run.problems,
+                samples=run.samples,
+                seed=trainer.seed,
+                measures=run.measures,
+                progress=self._stop_in_between,
+            )
+            probed = {name: float(value) for probe in run.probes for name, value in probe(trainer.policy).items()}
+        numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers(), **probed}
+        self.log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
+        if not self.quiet and self.log.writes:
+            (low, high), count = result.interval, len(result.rewards)
+            with suppress(OSError):
+                print(f"held-out {when}: reward {result.mean:.3f} [{low:.3f}, {high:.3f}] on {count} problems")
+        return result
+
+    def _stop_in_between(self, done: int, count: int) -> None:
+        """One process alone need not finish an evaluation before it stops; several go on together."""
+        if self.stop() and self.trainer.runtime.world == 1 and done < count:
+            raise Stopped(f"stopped in an evaluation; go on with `rlft train --resume {self.folder}`")
+
+    def _page(self) -> None:
+        try:
+            report.write(self.folder)
+        except OSError as error:  # the run is done all the same
+            _say(f"could not write the page: {error.strerror}; `rlft report {self.folder}` makes it")
+
+
+def _say(sentence: str) -> None:
+    """A line for the person who watches; that nobody does any more ends no run."""
+    with suppress(OSError):
+        print(f"rlft: {sentence}", file=sys.stderr)
 
 
 def _sane(metrics: Metrics) -> None:
@@ -157,45 +267,31 @@ def _check_start(run: Run, log: Log) -> None:
         write_facts(log.folder, {**facts, "start": found, "steps": run.steps})
 
 
-def _resume(run: Run, folder: Path, log: Log) -> bool:
+def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
     """Load the newest whole checkpoint, if any, and cut the logs back to it."""
     checkpoints = folder / "checkpoints"
-    if not any(checkpoints.glob("step-*")):
+    if not checkpoint.there(checkpoints):
+        if run.steps and not began and any(log.has(name) for name in LOGS) | (folder / "model").exists():
+            raise UserError(
+                f"{folder} has no checkpoints, so there is nothing to go on from, and what it holds stays as it is; "
+                "start a new run with another --out"
+            )
         return False
     state, path, passed = checkpoint.load(checkpoints, run.trainer.runtime)
     for sentence in passed:
-        print(f"rlft: {sentence}", file=sys.stderr)
-    run.trainer.load_state_dict(state)
+        _say(sentence)
+    try:
+        run.trainer.load_state_dict(state)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise UserError(
+            f"checkpoint {path} does not fit what the run is built of now ({type(error).__name__}: {error!s:.200}); "
+            "was it made by another version?"
+        ) from error
     if run.trainer.steps_done < run.steps or facts_of(folder)["status"] != "done":
-        log.cut(run.trainer.steps_done)
-        log.status("running")
-    print(f"rlft: going on from {path.name}", file=sys.stderr)
+        for sentence in log.cut(run.trainer.steps_done, checkpoint.logs_at(path)):
+            _say(sentence)
+    _say(f"going on from {path.name}")
     return True
-
-
-def _evaluate(run: Run, log: Log, when: str, quiet: bool) -> Evaluation:
-    trainer, task = run.trainer, run.held_out
-    assert task is not None and (run.reward or trainer.reward) is not None
-    start = time.perf_counter()
-    reward = run.reward or trainer.reward
-    assert reward is not None
-    with trainer.runtime.gathered():
-        result = evaluate(
-            run.deploy or trainer.policy,
-            task,
-            reward,
-            problems=run.problems,
-            samples=run.samples,
-            seed=trainer.seed,
-            measures=run.measures,
-        )
-        probed = {name: float(value) for probe in run.probes for name, value in probe(trainer.policy).items()}
-    numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers(), **probed}
-    log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
-    if not quiet and log.writes:
-        low, high = result.interval
-        print(f"held-out {when}: reward {result.mean:.3f} [{low:.3f}, {high:.3f}] on {len(result.rewards)} problems")
-    return result
 
 
 class _Samples:
@@ -228,25 +324,3 @@ def _plain(problem: Problem) -> dict[str, Any]:
         return value if isinstance(value, str | int | float | list | dict) else None  # an image is no caption
 
     return {"index": problem.index, "input": simple(problem.input), "answer": simple(problem.answer)}
-
-
-@contextmanager
-def _stop_asked() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a request; a second Ctrl-C interrupts at once."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, frame: Any) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        for number in before:
-            signal.signal(number, ask)
-    except ValueError:  # not the main thread
-        before = {}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ import torch
 from torch import Tensor
 
 from rlft.noise import hashed
-from rlft.runs.log import write_facts
+from rlft.runs import lock
+from rlft.runs.log import LOGS, write_facts
+from rlft.runs.model import SAVING
 from rlft.types import Problem, Task, UserError
 from rlft.version import __version__
 
@@ -33,13 +36,18 @@ class Cadence:
     samples: int = 10
 
 
+# What a process that was killed at once may leave in a folder, and nothing is lost with it.
+_OF_NO_RUN = {lock.NAME, ".run.json"}
+_OF_A_RUN = ("run.json", ".run.json", "checkpoints", "model", SAVING, "report.html", *(f"{log}.jsonl" for log in LOGS))
+
+
 class Stopped(Exception):
     """The run was asked to stop, has saved its state, and can be resumed."""
 
 
 def refuse_existing(folder: Path) -> None:
     """A run folder that is there already is never touched."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name not in _OF_NO_RUN for path in folder.iterdir())):
         raise UserError(
             f"{folder} exists already and nothing in it will be overwritten; choose another --out, or go on with "
             f"`rlft train --resume {folder}`"
@@ -47,13 +55,25 @@ def refuse_existing(folder: Path) -> None:
 
 
 def begin(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Make a new run folder and say in it how the run was started."""
+    """Make a new run folder and say in it how the run was started. It goes on with `drive` inside the same hold."""
     refuse_existing(folder)
+    started = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_facts(folder, {**facts, "started": datetime.now(UTC).isoformat(timespec="seconds"), "status": "running"})
+        with lock.held(folder) as hold:
+            refuse_existing(folder)
+            hold.began = True
+            write_facts(folder, {**facts, **started})
     except OSError as error:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
+
+
+def discard(folder: Path) -> None:
+    """Remove from a folder what a run writes into it, and nothing else."""
+    for name in _OF_A_RUN:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    for path in folder.glob(".report.html.*"):
+        path.unlink()
 
 
 def model_folder(model: str) -> str:

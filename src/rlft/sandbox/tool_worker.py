@@ -13,11 +13,17 @@ import importlib.util
 import inspect
 import json
 import os
+import queue
+import secrets
+import selectors
+import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 # In a tool's own process, so that a script without a main guard is not run by it once more.
@@ -49,11 +55,14 @@ def place_of(function: Callable[..., Any]) -> Place:
 
 
 class Worker:
-    """Calls functions by their number. Started at the first call; safe to copy and fork; one call at a time."""
+    """Calls functions by their number. Started at the first call; safe to copy and fork; one call at a time.
+
+    The process leads a group of its own, and when a call is late, or nobody needs it any more, all of the group ends.
+    """
 
     def __init__(self, places: Sequence[Place]):
         self.places = tuple(places)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
     def __reduce__(self) -> tuple[type[Worker], tuple[tuple[Place, ...]]]:
@@ -61,19 +70,29 @@ class Worker:
 
     def call(self, number: int, arguments: dict[str, Any], seconds: float, longest: int) -> str:
         """What the function returns, as at most `longest` characters; `Failed` if it raises, dies or takes too long."""
-        process = self._running()
-        reply, late = _exchange(process, json.dumps([number, arguments, longest]), seconds)
-        if late or not reply:
-            process.kill()
-            process.wait()
-        if not reply:
-            raise Failed(f"no result within {seconds:g} seconds" if late else "the tool ended its process")
-        verdict, text = json.loads(reply)
+        process, secret = self._running(), secrets.token_hex(16)
+        try:
+            reply = _exchange(process, [secret, number, arguments, longest], seconds, 12 * longest + 1000)
+            known, verdict, text = reply
+            if known != secret or verdict not in ("returned", "raised") or not isinstance(text, str):
+                raise ValueError
+        except TimeoutError:
+            _kill(process)
+            raise Failed(f"no result within {seconds:g} seconds") from None
+        except EOFError:
+            _kill(process)
+            raise Failed("the tool ended its process") from None
+        except (ValueError, TypeError, RecursionError):  # nobody knows this call's secret but who was asked
+            _kill(process)
+            raise Failed("the tool wrote where its replies go") from None
+        except BaseException:  # an interrupt: the reply would be taken for that of the next call
+            _kill(process)
+            raise
         if verdict == "raised":
             raise Failed(text)
         return text
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         alive = self._process is not None and self._owner == os.getpid() and self._process.poll() is None
         if alive and self._process is not None:
             return self._process
@@ -82,46 +101,69 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            encoding="utf-8",
+            start_new_session=True,
             env={**os.environ, MARK: "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"},
         )
-        hello, _ = _exchange(process, json.dumps([self.places, sys.path]), _START)
-        if problem := json.loads(hello) if hello else f"it ended with code {process.wait()}":
-            process.kill()
-            process.wait()
+        for end in (process.stdin, process.stdout):
+            assert end is not None
+            os.set_blocking(end.fileno(), False)
+        try:
+            problem = _exchange(process, [self.places, sys.path], _START, 2**20)
+        except (EOFError, TimeoutError, ValueError) as error:
+            _kill(process)
+            problem = f"it ended with code {process.returncode}" if isinstance(error, EOFError) else "it did not answer"
+        if problem:
+            _kill(process)
             raise Unfit(f"the process of the tools did not start: {problem}")
         self._process, self._owner = process, os.getpid()
         weakref.finalize(self, _end, process, self._owner)
         return process
 
 
-def _exchange(process: subprocess.Popen[str], line: str, seconds: float) -> tuple[str, bool]:
-    """Write a line and read one, and whether time was up; the line is empty if the process ended or had to."""
+def _exchange(process: subprocess.Popen[bytes], said: Any, seconds: float, most: int) -> Any:
+    """Write a line of JSON and read one of at most so many bytes.
+
+    TimeoutError when time is up, whoever holds the pipes; EOFError if they are closed; ValueError for anything else.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
-    late = threading.Event()
+    until = time.monotonic() + seconds
+    left, reply = json.dumps(said).encode() + b"\n", b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        ready.register(process.stdin, selectors.EVENT_WRITE)
+        while not reply.endswith(b"\n"):
+            found = ready.select(max(until - time.monotonic(), 0))
+            if not found:
+                raise TimeoutError
+            for key, _ in found:
+                if key.fileobj is process.stdout:
+                    part = os.read(process.stdout.fileno(), 2**16)
+                    if not part:
+                        raise EOFError
+                    reply += part
+                else:
+                    try:
+                        left = left[os.write(process.stdin.fileno(), left) :]
+                    except BrokenPipeError:
+                        raise EOFError from None
+                    if not left:
+                        ready.unregister(process.stdin)
+            if len(reply) > most:
+                raise ValueError
+    return json.loads(reply)
 
-    def end() -> None:
-        late.set()
-        process.kill()
 
-    timer = threading.Timer(seconds, end)
-    timer.start()
-    try:
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        reply = process.stdout.readline()
-        return (reply if reply.endswith("\n") else ""), late.is_set()
-    except BrokenPipeError:
-        return "", late.is_set()
-    finally:
-        timer.cancel()
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all of its group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def _end(process: subprocess.Popen[str], owner: int) -> None:
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
     if os.getpid() == owner:  # a fork of the parent ends without taking the process along
-        process.kill()
-        process.wait()
+        _kill(process)
 
 
 def _found(module: str, file: str, name: str) -> Callable[..., Any]:
@@ -143,15 +185,21 @@ def _found(module: str, file: str, name: str) -> Callable[..., Any]:
 
 
 def _serve() -> None:
-    """The process: import the functions, then call them until the parent closes the pipe."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a tool prints is not a reply
+    """The process: import the functions, then call them until the parent closes the pipe, which ends all the group."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    with os.fdopen(_own(0, os.O_RDONLY), "rb") as asked, os.fdopen(_own(1, os.O_WRONLY), "wb") as replies:
+
+        def listen() -> None:
+            for line in asked:
+                lines.put(line)
+            os.killpg(0, signal.SIGKILL)  # also in the middle of a call
 
         def say(value: Any) -> None:
-            replies.write(json.dumps(value) + "\n")
+            replies.write(json.dumps(value).encode() + b"\n")
             replies.flush()
 
-        places, path = json.loads(sys.stdin.readline())
+        threading.Thread(target=listen, daemon=True).start()
+        places, path = json.loads(lines.get())
         sys.path[:] = path
         try:
             functions = [_found(*place) for place in places]
@@ -159,14 +207,27 @@ def _serve() -> None:
             say(f"{type(error).__name__}: {error}")
             return
         say(None)
-        for line in sys.stdin:
-            number, arguments, longest = json.loads(line)
+        while True:
+            secret, number, arguments, longest = json.loads(lines.get())
+            here = os.getpid()
             try:
                 result = functions[number](**arguments)
                 text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=str)
-                say(["returned", text[:longest]])
+                said = [secret, "returned", text[:longest]]
             except Exception as error:
-                say(["raised", f"{type(error).__name__}: {error}"[:longest]])
+                said = [secret, "raised", f"{type(error).__name__}: {error}"[:longest]]
+            if os.getpid() != here:  # a fork that came back: there is one reply
+                os._exit(1)
+            say(said)
+
+
+def _own(number: int, mode: int) -> int:
+    """A standard stream under another number, which no program that a tool starts inherits; a tool has an empty one."""
+    kept = os.dup(number)
+    empty = os.open(os.devnull, mode)
+    os.dup2(empty, number)
+    os.close(empty)
+    return kept
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ from rlft.options.arguments import parse, take_option
 from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint
 from rlft.runs.drive import Run
-from rlft.runs.log import facts_of
+from rlft.runs.log import facts_of, write_facts
 
 
-def built(folder: Path) -> Any:
+def built(folder: Path, steps: int | None = None) -> Any:
     """The run of a folder, built again from the words it was started with, in the directory where they meant
-    something; its weights are those it started from."""
+    something; its weights are those it started from. With `steps` it runs as many."""
     facts = facts_of(folder)
     if "words" not in facts:
         raise UserError(
@@ -29,10 +29,30 @@ def built(folder: Path) -> Any:
     os.chdir(facts["directory"])
     try:
         recipe = recipes.named(facts["recipe"])
-        arguments = arguments_of(facts["recipe"], facts["words"], "rlft train")
+        arguments = arguments_of(facts["recipe"], _words(facts, steps), "rlft train")
         return recipe(**arguments, **with_runtime(recipe, launched()))
     finally:
         os.chdir(here)
+
+
+def _words(facts: dict[str, Any], steps: int | None, name: str = "words") -> list[str]:
+    """The words it was started with, but for the steps."""
+    words = list(facts[name])
+    if steps is not None:
+        take_option(words, "--steps")
+        words += ["--steps", str(steps)]
+    return words
+
+
+def extended(run: Run, folder: Path, steps: int, writes: bool) -> None:
+    """Let a run folder say that it runs another number of steps. `UserError` for fewer than are done."""
+    done = max([checkpoint.place(path)[0] for path in checkpoint.there(folder / "checkpoints")], default=0)
+    if steps < done:
+        raise UserError(f"{folder} has done {done} steps already; --steps must be at least that, got {steps}")
+    facts = facts_of(folder)
+    told = {name: _words(facts, steps, name) for name in ("words", "command")}
+    if writes:
+        write_facts(folder, {**facts, **told, "arguments": {**facts["arguments"], "steps": run.steps}})
 
 
 def arguments_of(name: str, words: list[str], program: str) -> dict[str, Any]:
@@ -45,7 +65,8 @@ def arguments_of(name: str, words: list[str], program: str) -> dict[str, Any]:
 
 
 FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
---samples-every STEPS (10), --resume FOLDER (alone). --arm NAME takes the settings of an arm of the recipe's claim."""
+--samples-every STEPS (10), --resume FOLDER (alone, or with --steps STEPS to go on to as many).
+--arm NAME takes the settings of an arm of the recipe's claim."""
 
 
 def launched() -> Any:

@@ -94,13 +94,12 @@ def compare(
         rollouts: rows that each run may draw, by default the least that one of them draws by itself.
         seeds: runs of each recipe.
         workers: processes of one torch thread each.
-        out: folder of the runs and of the page, runs/compare by default.
+        out: folder of the runs and of the page, by default runs/compare; of run folders the page lies beside them.
     """
     from rlft.reproduce import comparison
 
-    folder = out or Path("runs/compare")
     try:
-        table, page = comparison.compare(what, folder, rollouts=rollouts, seeds=seeds, workers=workers, said=_say(""))
+        table, page = comparison.compare(what, out, rollouts=rollouts, seeds=seeds, workers=workers, said=_say(""))
     except Stopped as stopped:
         print(f"rlft: {stopped}", file=sys.stderr)
         return 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from rlft.options.tools import ToolUse
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
+from rlft.runs.log import finite
 from rlft.tool.evaluate_run import evaluated
 from rlft.tool.show import counting, messages, show
-from rlft.training.evaluate import evaluate
+from rlft.training.evaluate import Rated, evaluate
 from rlft.types import Problem, UserError
 
 
@@ -75,30 +78,34 @@ def eval_(
             "svdd_r(…)". See rlft.guidance.
         guide_reward: what it is led by, as --reward; by default the reward of the evaluation, which is cheating unless
             you have it when you use the model.
-        out: a new JSONL file for every completion and its reward.
+        out: a new JSONL file for every completion and its reward, written as they are evaluated.
         json: print one JSON object instead of a table.
     """
+    _check_counts(evaluating)
     told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
         _check_run(model, reward, mix, tools.tools, out)
         return show(evaluated(Path(model), guide, guide_reward, samples=evaluating.samples, **told), json)
-    if out is not None and out.exists():
-        raise UserError(f"{out} exists already and will not be overwritten; choose another --out")
-    task = load_task(data, fields, evaluating.split)
-    scored = reward_of(Rewards(reward), task)
-    policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
-    count = evaluating.problems if evaluating.problems is not None else task.size
-    policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
-    sampler = guided(policy, guide, guide_reward, scored)
-    with counting(not json) as progress:
-        told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress}
+    with _written(out) as seen, counting(not json) as progress:
+        task = load_task(data, fields, evaluating.split)
+        scored = reward_of(Rewards(reward), task)
+        policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+        count = evaluating.problems if evaluating.problems is not None else task.size
+        policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
+        sampler = guided(policy, guide, guide_reward, scored)
+        told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress, "seen": seen}
         watched = [text_measures, *([turn_measures] if tools.tools else [])]
         result = evaluate(sampler, task, scored, measures=watched, **told)
-    if out is not None:
-        _write_rows(out, result.rows)
     spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
     said = {n: v for n, v in {"mix": list(mix), "guide": guide}.items() if v}
     return show({"model": model, **said, "data": data, **result.numbers(), **spent}, json)
+
+
+def _check_counts(evaluating: Evaluating) -> None:
+    for name in ("problems", "samples", "batch"):
+        value = getattr(evaluating, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} must be at least 1; got {value}")
 
 
 def _check_run(model: str, *told: Any) -> None:
@@ -111,9 +118,40 @@ def _check_run(model: str, *told: Any) -> None:
         )
 
 
-def _write_rows(path: Path, rows: Sequence[tuple[Problem, Any, float]]) -> None:
-    with path.open("x") as file:
-        for problem, output, reward in rows:
-            row = {"index": problem.index, "prompt": problem.input, "answer": problem.answer}
-            said = {"completion": str(output), "reward": reward, **messages(output)}
-            file.write(json.dumps({**row, **said}, default=str) + "\n")
+@contextmanager
+def _written(path: Path | None) -> Iterator[Callable[[Sequence[Rated]], None]]:
+    """Append rows to a new file as they are rated, or to none; what was rated stays whatever happens then.
+
+    `UserError` if it is there already or cannot be made.
+    """
+    if path is None:
+        yield lambda rows: None
+        return
+    try:
+        file = path.open("x")
+    except FileExistsError:
+        raise UserError(f"{path} exists already and will not be overwritten; choose another --out") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    written = []
+    try:
+        with file:
+
+            def write(rows: Sequence[Rated]) -> None:
+                file.writelines(_row(*row) for row in rows)
+                file.flush()
+                written.extend(rows)
+
+            yield write
+    except BaseException:
+        if written:
+            print(f"rlft: the {len(written)} rows that were evaluated are in {path}", file=sys.stderr)
+        else:
+            path.unlink()
+        raise
+
+
+def _row(problem: Problem, output: Any, reward: float) -> str:
+    row = {"index": problem.index, "prompt": problem.input, "answer": problem.answer}
+    said = {"completion": str(output), "reward": reward, **messages(output)}
+    return json.dumps(finite({**row, **said}), default=str) + "\n"

@@ -1,16 +1,17 @@
 """The tool: `rlft train, run, eval, sample, reproduce, report …`. Parses, calls, prints; decides nothing.
 
 Exit codes: 0 done, 2 something that was given cannot work (said in one or two lines), 3 stopped on request and
-resumable, 1 a fault of ours or of a reward (with its traceback).
+resumable, 1 a fault of ours or of a reward (with its traceback), or an output that nobody reads any more.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
-from rlft.errors import UserError
+from rlft.errors import Misbehaved, UserError
 from rlft.version import __version__
 
 USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any generative policy
@@ -47,13 +48,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the tool has its own
     try:
-        sys.exit(_dispatch(words))
+        code = _dispatch(words)
+        sys.stdout.flush()
     except UserError as error:
-        print(f"rlft: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        code = _said(f"error: {error}", 2)
+    except Misbehaved as error:
+        code = _said(f"error: {error}", 1)
+    except FloatingPointError as error:
+        code = _said(f"error: {error}; lower --lr, or use --dtype float32", 2)
+    except BrokenPipeError:  # whoever reads the output has closed it, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
     except KeyboardInterrupt:
-        print("rlft: interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = _said("interrupted", 130)
+    except Exception as error:
+        traceback.print_exc()
+        code = _said(f"error: {type(error).__name__}: {error}\nThis was not foreseen and may be a fault of rlft's.", 1)
+    sys.exit(code)
+
+
+def _said(sentence: str, code: int) -> int:
+    print(f"rlft: {sentence}", file=sys.stderr)
+    return code
 
 
 def _dispatch(words: list[str]) -> int:

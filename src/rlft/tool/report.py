@@ -14,13 +14,17 @@ def report(folders: tyro.conf.Positional[tuple[Path, ...]], out: Path | None = N
 
     Args:
         folders: run folders.
-        out: where the comparison goes.
+        out: a file for the page; by default report.html in the run's folder, or compare.html beside the folders.
     """
     from rlft import report as pages
 
+    if not folders:
+        raise UserError("give at least one run folder")
     try:
-        page = pages.write(folders[0]) if len(folders) == 1 else pages.compare(folders, out)
-    except (ValueError, IndexError) as error:
-        raise UserError(str(error) or "give at least one run folder") from error
+        page = pages.write(folders[0], out) if len(folders) == 1 else pages.compare(folders, out)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"cannot write the page: {error}; say with --out where it goes") from error
     print(page)
     return 0

@@ -14,8 +14,9 @@ from rlft.options.arguments import plain, take_option
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
+from rlft.runs.lock import held
 from rlft.runs.log import facts_of
-from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, launched, with_runtime
+from rlft.tool.again import FOLDER_OPTIONS, arguments_of, built, extended, launched, with_runtime
 
 
 def train(words: list[str]) -> int:
@@ -38,9 +39,10 @@ def _run(name: str, words: list[str], program: str) -> int:
     """A recipe in its run folder, new or resumed."""
     resume = take_option(words, "--resume")
     if resume is not None:
+        steps = take_option(words, "--steps")
         if words:
-            raise UserError(f"--resume takes every setting from the run folder; remove {' '.join(words)}")
-        return _resume(Path(resume))
+            raise UserError(f"--resume takes every setting but --steps from the run folder; remove {' '.join(words)}")
+        return _resume(Path(resume), None if steps is None else _count(steps, "--steps"))
     out = take_option(words, "--out")
     cadence = Cadence(
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
@@ -54,8 +56,17 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
     recipe = recipes.named(name)
     arguments = arguments_of(name, words, program)
     runtime = launched()
-    if runtime is None or runtime.rank == 0:
+    first = runtime is None or runtime.rank == 0
+    if first:
         refuse_existing(folder)
+    with held(folder, first):
+        return _drive(_new(recipe, name, words, arguments, folder, cadence, runtime), folder, cadence)
+
+
+def _new(
+    recipe: Any, name: str, words: list[str], arguments: dict[str, Any], folder: Path, cadence: Any, runtime: Any
+) -> Any:
+    """A recipe's run, and its new folder."""
     run = recipe(**arguments, **with_runtime(recipe, runtime))
     if run.trainer.runtime.rank == 0:
         command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
@@ -63,13 +74,18 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
         facts |= {"arguments": plain(arguments), "method": run.trainer.method.name, "seed": run.trainer.seed}
         begin(folder, {**facts, **circumstances()})
     checkpoint.meet(run.trainer.runtime)
-    return _drive(run, folder, cadence)
+    return run
 
 
-def _resume(folder: Path) -> int:
-
-    run, folder = built(folder), folder.resolve()
-    return _drive(run, folder, Cadence(**facts_of(folder)["cadence"]))
+def _resume(folder: Path, steps: int | None = None) -> int:
+    """A run that goes on, to its end or to another number of steps."""
+    facts, runtime, folder = facts_of(folder), launched(), folder.resolve()
+    first = runtime is None or runtime.rank == 0
+    with held(folder, first):
+        run = built(folder, steps)
+        if steps is not None:
+            extended(run, folder, steps, first)
+        return _drive(run, folder, Cadence(**facts.get("cadence", {})))
 
 
 def _drive(run: Any, folder: Path, cadence: Any) -> int:

@@ -13,7 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.training.score import score
-from rlft.types import Measure, Problem, Reward, Sampler, Task
+from rlft.types import Measure, Problem, Reward, Sampler, Task, UserError
+
+Rated = tuple[Problem, Any, float]
+"""A problem, an output, its reward; NaN where it could not be scored."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Evaluation:
     interval: tuple[float, float]
     passes: Mapping[int, float] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
-    rows: Sequence[tuple[Problem, Any, float]] = ()
+    rows: Sequence[Rated] = ()
 
     def numbers(self) -> dict[str, Any]:
         """Plain numbers for a file or a screen."""
@@ -59,28 +62,34 @@ def evaluate(
     batch: int = 64,
     measures: Sequence[Measure] = (),
     progress: Callable[[int, int], None] = lambda done, count: None,
+    seen: Callable[[Sequence[Rated]], None] = lambda rows: None,
 ) -> Evaluation:
     """Draw `samples` rollouts for the task's first `problems` problems (all of a finite task by default).
 
     The noise of a problem is that of its own task and split, so two policies are compared on the same noise. `batch`
-    is how many problems are sampled at once: memory, not results. Measures see all outputs at the end.
+    is how many problems are sampled at once: memory, not results. Measures see all outputs at the end; `seen` is given
+    the rows of each batch when they have been scored. `UserError` for less than one problem, sample or batch.
     """
+    for name, value in (("problems", problems), ("samples", samples), ("batch", batch)):
+        if value is not None and value < 1:
+            raise UserError(f"{name} must be at least 1 for an evaluation; got {value}")
     count = problems if problems is not None else (task.size or 256)
     count = min(count, task.size) if task.size is not None else count
-    everything: list[tuple[Problem, Any]] = []
+    rows: list[Rated] = []
     rewards = []
     for start in range(0, count, batch):
         asked = [task.at(index) for index in range(start, min(start + batch, count))]
         rollouts = policy.sample(asked, samples, seed)
         total = score(reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1]).total
         rewards.append(total.reshape(-1, samples))
-        everything += zip(rollouts.problems, rollouts.outputs, strict=True)
+        rated = list(zip(rollouts.problems, rollouts.outputs, total.tolist(), strict=True))
+        seen(rated)
+        rows += rated
         progress(start + len(asked), count)
     table = torch.cat(rewards)
-    asked, outputs = [problem for problem, _ in everything], [output for _, output in everything]
+    asked, outputs = [problem for problem, _, _ in rows], [output for _, output, _ in rows]
     stacked = torch.stack(outputs) if isinstance(outputs[0], Tensor) else outputs
     measured = {name: float(value) for measure in measures for name, value in measure(asked, stacked).items()}
-    rows = [(p, o, float(r)) for (p, o), r in zip(everything, table.flatten(), strict=True)]
     return Evaluation(table, float(table.nanmean()), bootstrap(table), pass_at(table), measured, rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rlft.types import Rollouts, Task
 
 
-def packed(rollouts: Rollouts | None) -> dict[str, Any] | None:
+def as_state(rollouts: Rollouts | None) -> dict[str, Any] | None:
     """Rollouts as plain values and tensors. Outputs are left behind: they were for the reward, which has been given."""
     if rollouts is None:
         return None
@@ -23,8 +23,8 @@ def packed(rollouts: Rollouts | None) -> dict[str, Any] | None:
     }
 
 
-def unpacked(state: Mapping[str, Any] | None, task: Task) -> Rollouts | None:
-    """The rollouts of `packed`, their problems looked up in the task again."""
+def from_state(state: Mapping[str, Any] | None, task: Task) -> Rollouts | None:
+    """The rollouts of `as_state`, their problems looked up in the task again."""
     if state is None:
         return None
     problems = tuple(replace(task.at(index), visit=visit) for index, visit in state["problems"])

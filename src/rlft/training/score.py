@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.errors import shown
+from rlft.errors import Misbehaved, shown
 from rlft.types import Parts, Problem, Reward, UserError
+
+# Of a reward: batches of squares stay within float32, which ends at 3.4e38.
+_LARGEST = 1e16
 
 
 @dataclass(frozen=True)
@@ -29,18 +34,10 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
     """The rewards of N rows. `decisions` is D, to which rewards of single decisions are padded with zeros.
 
     A reward returns N numbers, N rows of at most D numbers, or a dict of such with names, which add up. None and NaN
-    mean that a row could not be scored; anything else raises `UserError`, and so does a reward that raises.
+    mean that a row could not be scored; anything else raises `UserError`, and so does a reward that raises. One that
+    ends its process (`sys.exit`) is `Misbehaved`; a fork of it that comes back is ended.
     """
-    try:
-        result = reward(problems, outputs)
-    except UserError:
-        raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        raise UserError(
-            f"the reward raised {type(error).__name__}: {error} ({where.filename}:{where.lineno}); mend it, or let it "
-            "return None for rows that cannot be scored"
-        ) from error
+    result = _asked(reward, problems, outputs)
     if not isinstance(result, Mapping):
         total, at = _column(result, len(problems), decisions, "the reward")
         return Scores(total, at, {})
@@ -50,8 +47,45 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
         name: _column(part, len(problems), decisions, f"the reward's part {name!r}") for name, part in result.items()
     }
     total = torch.stack([part for part, _ in columns.values()]).sum(0)
+    _check_size(total, "the sum of the reward's parts")
     parts = {name: part for name, (part, _) in columns.items()}
     return Scores(total, _sum_at(columns, decisions), {**parts, **(result.watch if isinstance(result, Parts) else {})})
+
+
+def _asked(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Any:
+    """What the reward returns, in the process that asked it."""
+    asking = os.getpid()
+    try:
+        return reward(problems, outputs)
+    except UserError:
+        raise
+    except SystemExit as error:
+        raise Misbehaved(
+            f"the reward called sys.exit({'' if error.code is None else repr(error.code)}), which ends no run as done "
+            f"({_where(error)}); let it raise an error, or return None for rows that cannot be scored"
+        ) from error
+    except Exception as error:
+        raise UserError(
+            f"the reward raised {type(error).__name__}: {_text(error)} ({_where(error)}); mend it, or let it return "
+            "None for rows that cannot be scored"
+        ) from error
+    finally:
+        if os.getpid() != asking:
+            os.write(2, b"rlft: a fork of the reward came back from it, and was ended: end it with os._exit\n")
+            os._exit(1)
+
+
+def _where(error: BaseException) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{where.filename}:{where.lineno}"
+
+
+def _text(error: BaseException) -> str:
+    """What an error says, or nothing if saying it fails."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _sum_at(columns: Mapping[str, tuple[Tensor, Tensor | None]], decisions: int) -> Tensor | None:
@@ -65,10 +99,21 @@ def _sum_at(columns: Mapping[str, tuple[Tensor, Tensor | None]], decisions: int)
 
 def _column(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:
     total, at = _read(result, rows, decisions, who)
-    if total.isinf().any():
-        row = int(total.isinf().nonzero()[0])
-        raise UserError(f"{who} is infinite for row {row}; expected a finite number, or None if it cannot be scored")
+    _check_size(total, who)
     return total, at
+
+
+def _check_size(total: Tensor, who: str) -> None:
+    """UserError for a reward that is infinite, or so large that its square, as in a variance, would be."""
+    large = total.abs() > _LARGEST  # not NaN
+    if large.any():
+        row = int(large.nonzero()[0])
+        value = float(total[row])
+        told = "infinite" if math.isinf(value) else f"{value:.3g}"
+        raise UserError(
+            f"{who} is {told} for row {row}; expected a number from -{_LARGEST:.0e} to {_LARGEST:.0e}, whose square "
+            "can be averaged, or None if it cannot be scored"
+        )
 
 
 def _read(result: Any, rows: int, decisions: int, who: str) -> tuple[Tensor, Tensor | None]:
@@ -94,8 +139,11 @@ def _numbers(item: Any, row: int, who: str) -> Tensor:
     if item is None:
         return torch.tensor(torch.nan)
     try:
-        return torch.as_tensor(item).detach().to(device="cpu", dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError):
+        found = torch.as_tensor(item).detach()
+        if found.is_complex():
+            raise TypeError
+        return found.to(device="cpu", dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise UserError(f"{who} returned {shown(item)} for row {row}; expected a number, or None if unscored") from None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -22,7 +22,8 @@ from rlft.errors import incapable
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.ledger import Ledger, Metrics, check_finite
-from rlft.training.pending import packed, unpacked
+from rlft.training.optimizing import Masters, Optimizing
+from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
 from rlft.training.stream import Stream
 from rlft.types import (
@@ -43,25 +44,6 @@ from rlft.types import (
     UserError,
 )
 from rlft.types.values import overlaid
-
-
-def adamw(parameters: Sequence[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """AdamW without weight decay, which would pull a fine-tuned model towards zero and not towards its start."""
-    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
-
-
-@dataclass(frozen=True)
-class Optimizing:
-    """How gradients become steps.
-
-    schedule       what the learning rate is multiplied by at each step
-    optimizer      makes one of parameters and a learning rate
-    max_grad_norm  bound on the norm of all gradients of an update
-    """
-
-    schedule: Callable[[int], float] = lambda step: 1.0
-    optimizer: Callable[[Sequence[torch.nn.Parameter], float], torch.optim.Optimizer] = adamw
-    max_grad_norm: float = 1.0
 
 
 class Trainer:
@@ -107,8 +89,9 @@ class Trainer:
         self.runtime: Runtime = runtime or Local()
         _check(self)
         self.reference = reference or (frozen(policy) if method.reference or watch_kl else None)
-        made = self.optimizing.optimizer
-        self.optimizers = {u.name: made(u.parameters(policy), lr * u.lr) for u in method.updates}
+        self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
+        made, of = self.optimizing.optimizer, self.masters.of
+        self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -231,6 +214,7 @@ class Trainer:
         parts = [column(batch) for batch in self.passes(rollouts, cuts)]
         if not parts:
             return torch.zeros_like(rollouts.logp_old)
+        # Passes may take rows in any order, that of their lengths for instance; columns stand in the rollouts' own.
         order = torch.tensor([row for cut in cuts for row in cut], dtype=torch.long).argsort()
         return torch.cat(parts)[order.to(parts[0].device)]
 
@@ -239,6 +223,8 @@ class Trainer:
         epoch, part = divmod(self.updates_done, self.method.minibatches)
         if self.method.minibatches == 1:
             return rollouts
+        # Hashed from the place in the run, not drawn from a generator: a resumed step shuffles as the straight one did,
+        # and every process the same.
         generator = torch.Generator().manual_seed(hashed("minibatches", self.seed, self.steps_done, epoch))
         order = torch.randperm(self.prompts, generator=generator)
         chosen = order.tensor_split(self.method.minibatches)[part]
@@ -268,15 +254,21 @@ class Trainer:
 
     def minimise(self, update: Update, batch: Rollouts) -> None:
         """One optimiser step. How the batch is cut into passes and processes does not change the gradient."""
-        optimizer, parameters = self.optimizers[update.name], update.parameters(self.policy)
+        optimizer = self.optimizers[update.name]
+        parameters = self.masters.of(update.parameters(self.policy))
         optimizer.zero_grad(set_to_none=True)
+        # float64, so that how many passes there were cannot be seen in the sums that are logged.
         loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
         for rows in self.passes(batch, self.cuts(batch)):
             total = update.loss(self.policy, rows)
+            # Sums and not means: gradients add up over passes, and over processes below, and are divided once. A mean
+            # of means would make the size of a pass a hyper-parameter.
             total.sum.backward()
+            self.masters.gather()
             loss, weight = loss + total.sum.detach(), weight + total.weight.detach()
             self.ledger.watch(total, first=self.updates_done == 0)
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+        # A process whose rows had nothing for a parameter adds zeros: all must take part in the sum.
         self.runtime.sum_([*gradients, loss, weight])
         if weight == 0:  # nothing to learn from: momentum alone would still move the weights
             return
@@ -287,24 +279,34 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = self.lr * update.lr * self.optimizing.schedule(self.steps_done)
         optimizer.step()
+        self.masters.write()
         self.ledger.update(update.name, loss, weight, norm)
 
     def state_dict(self) -> dict[str, Any]:
-        """`shared`, the same on every process, and `own`, this process's part of a step that is under way."""
+        """`shared`, the same on every process, and `own`, this process's part of a step that is under way.
+
+        Weights that are not trained, as those of the model under an adapter, are not in it: they are what they were.
+        """
+        fixed = untrained(self.policy)
         shared = {
-            "policy": self.runtime.whole(self.policy.state_dict()),
+            "policy": self.runtime.whole({n: w for n, w in self.policy.state_dict().items() if n not in fixed}),
             "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
             "parts": {name: part.state_dict() for name, part in self.parts().items()},
+            "masters": self.runtime.whole(self.masters.state_dict()),
             "stream": self.stream.state_dict(),
             "steps_done": self.steps_done,
             "updates_done": self.updates_done,
         }
-        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": packed(self.pending)}}
+        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": as_state(self.pending)}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of a Trainer that was built in the same way."""
         shared, own = state["shared"], state["own"]
-        self.policy.load_state_dict(self.runtime.spread(shared["policy"], self.policy.state_dict()))
+        here = self.policy.state_dict()
+        fixed = {name: here[name] for name in untrained(self.policy)}
+        self.policy.load_state_dict(self.runtime.spread({**fixed, **shared["policy"]}, here))
+        kept = shared.get("masters", {})  # checkpoints from before there were any have none
+        self.masters.load_state_dict(self.runtime.spread(kept, self.masters.state_dict() if kept else {}))
         for name, optimizer in self.optimizers.items():
             # a copy: an optimiser takes the very tensors it is given
             optimizer.load_state_dict(copy.deepcopy(shared["optimizers"][name]))
@@ -315,7 +317,7 @@ class Trainer:
         self.stream.load_state_dict(shared["stream"])
         self.steps_done, self.updates_done = shared["steps_done"], shared["updates_done"]
         self.ledger.load_state_dict(own["ledger"])
-        self.pending = unpacked(own["pending"], self.task)
+        self.pending = from_state(own["pending"], self.task)
 
     def parts(self) -> dict[str, Stateful]:
         """The parts that remember something from step to step."""
@@ -331,6 +333,12 @@ class _Demonstrator:
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         return self.policy.demonstrate(problems, seed)
+
+
+def untrained(policy: Policy) -> set[str]:
+    """The names of the weights without gradient, which no step changes."""
+    named = cast(torch.nn.Module, policy).named_parameters(remove_duplicate=False)
+    return {name for name, weight in named if not weight.requires_grad}
 
 
 def frozen(policy: Policy) -> Policy:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from rlft.environments.dialogue import Dialogue
 from rlft.policies.conversation.replies import reply
-from rlft.policies.conversation.turns import Row, Spoken, Window, columns
+from rlft.policies.conversation.turns import Spoken, Talk, Window, columns
 from rlft.policies.language.policy import Language
 from rlft.policies.language.text import Codec, Encoded, called, padded
 from rlft.policies.language.tokens.sampling import pack
@@ -94,7 +94,7 @@ class Conversation(nn.Module):
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` conversations about each problem. Rows that are in the same turn are drawn together."""
-        rows = [Row(problem, []) for problem in problems for _ in range(group)]
+        rows = [Talk(problem, []) for problem in problems for _ in range(group)]
         spoken = self._opened(rows, problems, group, seed)
         going, turn = self._answered(rows, list(range(len(rows)))), 1
         while going:
@@ -173,7 +173,7 @@ class Conversation(nn.Module):
         view.codec = self._codec(problem)
         return view
 
-    def _opened(self, rows: list[Row], problems: Sequence[Problem], group: int, seed: int) -> list[Spoken]:
+    def _opened(self, rows: list[Talk], problems: Sequence[Problem], group: int, seed: int) -> list[Spoken]:
         """The first turn of all rows: a prompt is read once for its group."""
         spoken = []
         for some in self._by_kind(problems):
@@ -188,7 +188,7 @@ class Conversation(nn.Module):
             spoken.append(self._heard(rows, places, drawn))
         return spoken
 
-    def _spoken(self, rows: list[Row], going: list[int], group: int, seed: int, turn: int) -> list[Spoken]:
+    def _spoken(self, rows: list[Talk], going: list[int], group: int, seed: int, turn: int) -> list[Spoken]:
         """A later turn of the rows that go on."""
         spoken = []
         for kind in self._by_kind([rows[i].problem for i in going]):
@@ -205,7 +205,7 @@ class Conversation(nn.Module):
             spoken.append(self._heard(rows, some, drawn))
         return spoken
 
-    def _heard(self, rows: list[Row], some: list[int], drawn: Rollouts) -> Spoken:
+    def _heard(self, rows: list[Talk], some: list[int], drawn: Rollouts) -> Spoken:
         """Add what was drawn to its rows."""
         starts, ends = [len(rows[i].tokens) for i in some], set(self.language.ends.tolist())
         for i, text in zip(some, drawn.outputs, strict=True):
@@ -216,7 +216,7 @@ class Conversation(nn.Module):
             rows[i].said, rows[i].truncated = text, text.truncated
         return Spoken(some, starts, drawn)
 
-    def _answered(self, rows: list[Row], going: list[int]) -> list[int]:
+    def _answered(self, rows: list[Talk], going: list[int]) -> list[int]:
         """The rows that were answered, or summed up, and go on; those without a turn or room left are cut off."""
         summed = [i for i in going if rows[i].summing]
         asked = [i for i in going if not rows[i].summing and not rows[i].truncated]
@@ -227,7 +227,7 @@ class Conversation(nn.Module):
             rows[i].truncated = rows[i].unfinished = not self._fits(rows[i], 0)
         return sorted(on + [i for i in summed if not rows[i].truncated])
 
-    def _heeded(self, row: Row, messages: Sequence[Message]) -> bool:
+    def _heeded(self, row: Talk, messages: Sequence[Message]) -> bool:
         """Whether a row goes on after this answer: with it, or with a summary of what was before."""
         between = reply(self._codec(row.problem), row.problem, messages, self._ending(row))
         left = sum(message.role == "assistant" for message in row.messages) < self.turns
@@ -242,17 +242,17 @@ class Conversation(nn.Module):
         row.summing = True
         return True
 
-    def _asking(self, row: Row, answers: Sequence[Message]) -> list[int]:
+    def _asking(self, row: Talk, answers: Sequence[Message]) -> list[int]:
         """The tokens of answers behind which a summary is asked for; none where no summary is left."""
         if row.summaries >= self.window.summaries:
             return []
         return reply(self._codec(row.problem), row.problem, [*answers, self.window.asking], self._ending(row))
 
-    def _fold(self, row: Row) -> None:
+    def _fold(self, row: Talk) -> None:
         after = self.window.after
         row.fold(reply(self._codec(row.problem), row.problem, [after], self._ending(row)), after)
 
-    def _fits(self, row: Row, count: int) -> bool:
+    def _fits(self, row: Talk, count: int) -> bool:
         """Whether a turn of full length has room behind so many more tokens, in what is read and in the row."""
         more = count + self.language.sampling.max_new_tokens
         return len(row.read) + more <= self._room() and len(row.tokens) + more <= (self.max_tokens or sys.maxsize)
@@ -267,7 +267,7 @@ class Conversation(nn.Module):
                 f"window of {room}; widen it or lower max_new_tokens"
             )
 
-    def _ending(self, row: Row) -> str:
+    def _ending(self, row: Talk) -> str:
         """The text of the token that ended a row, if it was one that does; only a chat template writes it too."""
         if self.language.codec.plain(row.problem):
             return ""
@@ -279,9 +279,9 @@ class Conversation(nn.Module):
         context = getattr(self.language.causal.config.get_text_config(), "max_position_embeddings", None)
         return min(context or sys.maxsize, self.window.tokens or sys.maxsize)
 
-    def _taught(self, problem: Problem) -> Row:
+    def _taught(self, problem: Problem) -> Talk:
         """The row whose turns are those of the problem's lesson."""
-        row, answers = Row(problem, self._codec(problem).encode(problem)), list[Message]()
+        row, answers = Talk(problem, self._codec(problem).encode(problem)), list[Message]()
         for message in _answer(row.problem):
             if not message.own:
                 answers.append(message)
@@ -299,14 +299,14 @@ class Conversation(nn.Module):
             answers = []
         return row
 
-    def _check_length(self, row: Row) -> None:
+    def _check_length(self, row: Talk) -> None:
         begin = row.later[-1][0] if row.later else 0
         if len(row.read) > self._room() or len(row.tokens) > (self.max_tokens or sys.maxsize):
             raise UserError(
                 f"{called(row.problem)}: its answer of {len(row.tokens) - begin} tokens does not fit behind its prompt"
             )
 
-    def _say(self, row: Row, message: Message) -> None:
+    def _say(self, row: Talk, message: Message) -> None:
         """Write a turn of the policy's into a row."""
         codec, text = self._codec(row.problem), message.content
         words = codec.tokens(row.problem, text, False)
@@ -317,12 +317,12 @@ class Conversation(nn.Module):
         row.own += said
         row.said = codec.text(said, False)
 
-    def _decided(self, rows: list[Row], width: int) -> Bool[Tensor, "N D"]:
+    def _decided(self, rows: list[Talk], width: int) -> Bool[Tensor, "N D"]:
         """The policy's own tokens."""
         decided = padded([row.decided for row in rows], self.language.device).bool()
         return nn.functional.pad(decided, (0, width - decided.shape[1]))
 
-    def _rollouts(self, rows: list[Row], group: int, spoken: Sequence[Spoken]) -> Rollouts:
+    def _rollouts(self, rows: list[Talk], group: int, spoken: Sequence[Spoken]) -> Rollouts:
         device = self.language.device
         completion = padded([row.tokens for row in rows], device)
         least = self.language.sampling.max_new_tokens if spoken else 0

@@ -43,7 +43,7 @@ class Window:
 
 
 @dataclass
-class Row:
+class Talk:
     """A conversation as far as it has got: `tokens` follow the prompt, `own` are the policy's.
 
     later     where the row's later segments begin, and the context that each is read in instead of what was before

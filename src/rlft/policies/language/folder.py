@@ -39,8 +39,16 @@ class Loading:
 
     @property
     def place(self) -> str:
-        """The device by its name."""
-        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        """The device by its name; UserError for one that is not here, and for float16 on a CPU."""
+        name = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            torch.zeros((), device=name)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0]
+            raise UserError(f"--device {name} is not there ({reason:.80}); leave it out, or use cpu") from None
+        if self.dtype == "float16" and torch.device(name).type == "cpu":
+            raise UserError("--dtype float16 is for GPUs: on a CPU its numbers overflow; use float32 or bfloat16")
+        return name
 
 
 VALUE_HEAD = "value_head.safetensors"
@@ -102,6 +110,28 @@ def as_peft_is() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
         yield
+
+
+def refuse_pickled(folder: Path) -> None:
+    """UserError for a folder whose only weights are pickled, which may run any code when they are read."""
+    if any(folder.glob("*.safetensors")):
+        return
+    if (folder / "adapter_model.bin").is_file():
+        how = (
+            "import torch, safetensors.torch as s; "
+            f"s.save_file(torch.load('{folder}/adapter_model.bin'), '{folder}/adapter_model.safetensors')"
+        )
+    elif any(folder.glob("pytorch_model*.bin")):
+        how = (
+            "from transformers import AutoModelForCausalLM as A; "
+            f"A.from_pretrained('{folder}', use_safetensors=False).save_pretrained('{folder}')"
+        )
+    else:
+        return
+    raise UserError(
+        f"the weights in {folder} are pickled, which may run code when they are read; if you trust their source, "
+        f'convert them: python -c "{how}"'
+    )
 
 
 def has_adapter(model: Causal) -> bool:

@@ -13,10 +13,12 @@ from rlft.policies.language.folder import (
     located,
     peft_library,
     pretrained,
+    refuse_pickled,
 )
 from rlft.policies.language.mixed_causal import MixedCausal, OutsideTopP, member_folder
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.policies.mix import Weighted
+from rlft.types import UserError
 
 
 def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
@@ -24,12 +26,25 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
     source = located(path)
     if (Path(source) / MIX).is_file():
         return load_mixed(Path(source), dtype, trust_remote_code)
+    refuse_pickled(Path(source))
     if not (Path(source) / ADAPTER).is_file():
         return pretrained("AutoModelForCausalLM", source, dtype=dtype_named(dtype), trust_remote_code=trust_remote_code)
-    base = json.loads((Path(source) / ADAPTER).read_text())["base_model_name_or_path"]
-    model = load_model(base, dtype, trust_remote_code)
+    if not (Path(source) / "adapter_model.safetensors").is_file():
+        raise UserError(f"the adapter folder {source} has no adapter_model.safetensors: it was not saved to the end")
+    model = load_model(base_of(Path(source)), dtype, trust_remote_code)
     with as_peft_is():
         return peft_library().PeftModel.from_pretrained(model, source, is_trainable=True)
+
+
+def base_of(adapter: Path) -> str:
+    """The model that an adapter folder was trained on; UserError where that was a folder which is not there."""
+    base = json.loads((adapter / ADAPTER).read_text()).get("base_model_name_or_path")
+    if not base or (Path(base).is_absolute() and not Path(base).is_dir()):
+        raise UserError(
+            f"the adapter {adapter} needs the model it was trained on, {base or 'which it does not name'}: put it "
+            f"there, or write in {adapter / ADAPTER} where it is (base_model_name_or_path)"
+        )
+    return base
 
 
 def load_mixed(folder: Path, dtype: str, trust_remote_code: bool) -> MixedCausal:

@@ -34,7 +34,7 @@ from rlft.policies.language.reference import Lent, untouched
 from rlft.policies.language.rows import Begun, as_rollouts, first_places, gone_on, recorded
 from rlft.policies.language.served import Served, Server
 from rlft.policies.language.text import Codec, Prompting, check_known, check_room, padded
-from rlft.policies.language.tokens.passes import Row, passes
+from rlft.policies.language.tokens.passes import Lengths, passes
 from rlft.policies.language.tokens.sampling import Sampling, pack
 from rlft.policies.language.tokens.scoring import Asked, Causal, new_value_head, quiet, recomputing, splittable
 from rlft.policies.language.tokens.segments import by_segment
@@ -127,7 +127,7 @@ class Language(nn.Module):
         from safetensors.torch import load_file
 
         sampling, prompting, loading = overlaid(told, sampling, prompting, loading)
-        model = load_model(path, loading.dtype, loading.trust_remote_code)
+        place, model = loading.place, load_model(path, loading.dtype, loading.trust_remote_code)
         policy = cls(
             model if lora is None else with_lora(model, lora),
             load_tokenizer(path, loading.trust_remote_code),
@@ -141,7 +141,7 @@ class Language(nn.Module):
         head = Path(located(path)) / VALUE_HEAD
         if policy.value_head is not None and head.is_file():
             policy.value_head.load_state_dict(load_file(head))
-        return policy.to(loading.place)
+        return policy.to(place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
         """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`.
@@ -299,7 +299,7 @@ class Language(nn.Module):
         places = torch.arange(1, rollouts.mask.shape[1] + 1, device=rollouts.mask.device)
         own = (rollouts.mask * places).amax(1).tolist() if len(rollouts) else []
         lengths = zip(rollouts.trace["prompt_length"].tolist(), own, strict=True)
-        rows = [Row(i, i // rollouts.group, prompt, count) for i, (prompt, count) in enumerate(lengths)]
+        rows = [Lengths(i, i // rollouts.group, prompt, count) for i, (prompt, count) in enumerate(lengths)]
         return passes(rows, budget, together, self.engine.cost())
 
     @torch.no_grad()

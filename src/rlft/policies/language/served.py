@@ -29,7 +29,7 @@ from rlft.types import UserError
 _POSITIVE = (1 << 63) - 1
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """A row to be drawn: the token ids before it, how many may follow, and the seed of its noise."""
 
     tokens: list[int]
@@ -46,7 +46,7 @@ class Server(Protocol):
         ...
 
     def complete(
-        self, rows: Sequence[Asked], sampling: Sampling, ends: Sequence[int]
+        self, rows: Sequence[Request], sampling: Sampling, ends: Sequence[int]
     ) -> list[tuple[list[int], list[float]]]:
         """For each row the tokens drawn, the one of `ends` that ended it included, and the log-probability of each
         under the distribution it was drawn from."""
@@ -65,7 +65,7 @@ class Served:
         self._refresh(policy.model)
         seeds = keys.view(-1, begun.group).tolist()
         rows = [
-            Asked(prompts[i] + begun.tokens[i], begun.limit - len(begun.tokens[i]), seed & _POSITIVE)
+            Request(prompts[i] + begun.tokens[i], begun.limit - len(begun.tokens[i]), seed & _POSITIVE)
             for i in begun.going
             for seed in seeds[i]
         ]
@@ -84,7 +84,7 @@ class Served:
             self.known = now
 
 
-def _check(rows: Sequence[Asked], made: Sequence[tuple[list[int], list[float]]]) -> None:
+def _check(rows: Sequence[Request], made: Sequence[tuple[list[int], list[float]]]) -> None:
     if len(made) != len(rows):
         raise RuntimeError(f"the engine was asked for {len(rows)} rows and gave {len(made)}")
     for row, (tokens, logp) in zip(rows, made, strict=True):
@@ -156,7 +156,7 @@ class VLLM:
         self.llm.reset_prefix_cache()
 
     def complete(
-        self, rows: Sequence[Asked], sampling: Sampling, ends: Sequence[int]
+        self, rows: Sequence[Request], sampling: Sampling, ends: Sequence[int]
     ) -> list[tuple[list[int], list[float]]]:
         """See `Server`."""
         if sampling.truncates:

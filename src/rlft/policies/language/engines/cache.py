@@ -26,6 +26,8 @@ class Seats:
 
     def __init__(self, owner: Int[Tensor, "n"], prompts: int, heads: int):
         device, count = owner.device, len(owner)
+        # The largest group decides how many seats a table has, so one batched product serves groups of any size: rows
+        # that end leave a seat empty, and nothing is moved until whole prompts are idle.
         sizes = torch.bincount(owner, minlength=prompts)
         order = owner.argsort(stable=True)
         place = torch.empty_like(owner)
@@ -112,6 +114,7 @@ def moved(held: list[Tensor], rows: Int[Tensor, "m"], used: int) -> list[Tensor]
     """The first `used` slots of these rows, in storage like `held`, or in `held` where there is room."""
     count = len(rows)
     if count <= held[0].shape[1]:
+        # Only rows that came from elsewhere are copied. Callers put the last rows in the places of ended ones for this.
         # The storage stays, and so do the rows that keep their place.
         places = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
         for part in held:
@@ -138,6 +141,8 @@ class Cache:
         self, prompt: list[Tensor], gap: Tensor | None, owner: Int[Tensor, "n"], room: int, new_slots: NewSlots
     ):
         self.count, (_, prompts, self.heads, width, size) = len(owner), prompt[0].shape
+        # Seating costs two gathers a layer and step; it pays once the copies of the prompts that it spares are larger
+        # than that.
         self.shared = 2 * (self.count - prompts) * self.heads * width * size >= _SAVED
         self.gap, self.prompt, self.owner = gap, prompt, owner
         used = 0 if self.shared else width
@@ -165,6 +170,7 @@ class Cache:
     def attended(self, layer: int, queries: Float[Tensor, "n H E"]) -> Float[Tensor, "n C"]:
         """One query of each row, scaled already, to what its prompt and itself have up to the current slot."""
         keys, values = self.slots.shown(layer)
+        # With grouped queries the heads of one key head are the rows of one product.
         rows = queries.view(len(keys), -1, queries.shape[2])
         own = self.slots.written(scores(rows, keys))
         if not self.shared:
@@ -175,6 +181,8 @@ class Cache:
         read = scores(seats.take(rows), before)
         if self.gap is not None:
             read = (read.view(len(self.gap), -1, width) + self.gap).view(read.shape)
+        # One softmax over both: the prompt's part and the row's own have no maximum in common that could be known
+        # before.
         shares = torch.cat([seats.leave(read), own], 2).softmax(-1).to(values.dtype)
         heard = seats.leave(torch.bmm(seats.take(shares[:, :, :width]), told))
         return heard.baddbmm_(shares[:, :, width:], values).view(self.count, -1)
@@ -192,6 +200,7 @@ class Cache:
 
 def scores(queries: Float[Tensor, "B q E"], keys: Float[Tensor, "B s E"]) -> Float[Tensor, "B q s"]:
     """queries · keysᵀ, in float32 for half precision too."""
+    # Scores of half precision lose the differences that softmax lives on, and the first ratio would not be 1.
     if queries.dtype not in (torch.bfloat16, torch.float16):
         return torch.bmm(queries, keys.transpose(1, 2))
     if queries.is_cuda:

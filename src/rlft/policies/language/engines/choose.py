@@ -20,7 +20,7 @@ from rlft.policies.language.engines.plain import Decoders, Decodes, attends_to_e
 from rlft.policies.language.engines.trunk import Trunk, built_like_llama, hooked
 from rlft.policies.language.tokens.fused import chosen_log_probs
 from rlft.policies.language.tokens.layout import Layout, runs
-from rlft.policies.language.tokens.passes import Row, padded, shared
+from rlft.policies.language.tokens.passes import Lengths, padded_cost, shared_cost
 from rlft.policies.language.tokens.sampling import Decoder, finite
 from rlft.policies.language.tokens.scoring import Asked, Causal, hidden_states, joined, log_probs, states_before
 
@@ -37,8 +37,8 @@ class Plain:
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         return states_before(self.model, asked)
 
-    def cost(self) -> Callable[[Sequence[Row]], int]:
-        return padded
+    def cost(self) -> Callable[[Sequence[Lengths]], int]:
+        return padded_cost
 
     def log_probs(
         self, hidden: Tensor, tokens: Tensor, temperature: float, support: Tensor | None, at_once: int
@@ -72,8 +72,8 @@ class Lean:
         layout = laid_out(asked)
         return trunk.hidden(layout, layout.before(asked.row, asked.place), recompute)
 
-    def cost(self) -> Callable[[Sequence[Row]], int]:
-        return self.plain.cost() if self._usable() is None else shared
+    def cost(self) -> Callable[[Sequence[Lengths]], int]:
+        return self.plain.cost() if self._usable() is None else shared_cost
 
     def log_probs(
         self, hidden: Tensor, tokens: Tensor, temperature: float, support: Tensor | None, at_once: int

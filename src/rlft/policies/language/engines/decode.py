@@ -14,9 +14,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.policies.language.engines.cache import Cache, GrowingSlots, NewSlots
+from rlft.policies.language.engines.few_rows import for_few_rows
 from rlft.policies.language.engines.trunk import Angles, Keys, Trunk, direct
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.layout import Layout
+
+_LAYERS = ("query", "key", "value", "out", "gate", "up", "down")
 
 
 class LeanDecoder:
@@ -26,15 +29,18 @@ class LeanDecoder:
 
     def __init__(self, trunk: Trunk, head: Any, new_slots: NewSlots = GrowingSlots):
         self.trunk, self.head, self.new_slots = trunk, direct(head), new_slots
+        self.blocks = trunk.blocks
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
         width, device = tokens.shape[1], tokens.device
         length = torch.tensor(lengths, device=device)
         none = torch.zeros(0, dtype=torch.long, device=device)
+        # Prompts alone: what follows them is drawn token by token, with the same code that scores them.
         layout = Layout(tokens, length, tokens[:0], none, none)
         keys: Keys = []
         hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
         self.position, self.cache = length, None
+        # All positions that may come, at once: a rotary module called at every step costs as much as a small product.
         self.angles = self.trunk.angles(torch.arange(width + room, device=device))
         gap = None
         if min(lengths) < width:
@@ -49,6 +55,7 @@ class LeanDecoder:
             prompt, gap, room = self.read
             self.cache = Cache(prompt, gap, rows, room, self.new_slots)
             del self.read
+            self._lay_out(len(rows), room)
         else:
             self.cache.keep(rows)
         self.position = self.position[rows]
@@ -64,11 +71,23 @@ class LeanDecoder:
         assert cache is not None, "keep() before the first step()"
         angles = Angles(self.angles.cos[self.position], self.angles.sin[self.position])
         x = trunk.trunk.embed_tokens(tokens)
-        for layer, block in enumerate(trunk.blocks):
+        for layer, block in enumerate(self.blocks):
             queries, keys, values = trunk.projected(block, x, angles)
+            # Before attention, since a token attends to itself.
             cache.slots.write(layer, keys, values)
             x = trunk.after(block, x, cache.attended(layer, queries * trunk.scaling))
         return self._logits(trunk.normed(x))
+
+    def _lay_out(self, rows: int, steps: int) -> None:
+        """The layers as so few rows want them: once, since rows only become fewer."""
+
+        def few(layer: Any) -> Any:
+            return for_few_rows(layer, rows, steps)
+
+        self.head = few(self.head)
+        self.blocks = [
+            block._replace(**{name: few(getattr(block, name)) for name in _LAYERS}) for block in self.trunk.blocks
+        ]
 
     def advance(self) -> None:
         """To the next position and slot."""

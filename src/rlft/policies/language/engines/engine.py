@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from rlft.policies.language.tokens.passes import Row
+from rlft.policies.language.tokens.passes import Lengths
 from rlft.policies.language.tokens.sampling import Decoder
 from rlft.policies.language.tokens.scoring import Asked
 
@@ -25,7 +25,7 @@ class Engine(Protocol):
         """What the head sees before each decision; `recompute` keeps no activations inside layers."""
         ...
 
-    def cost(self) -> Callable[[Sequence[Row]], int]:
+    def cost(self) -> Callable[[Sequence[Lengths]], int]:
         """How many tokens it takes to score rows together."""
         ...
 

@@ -24,7 +24,7 @@ from rlft.policies.language.tokens.sampling import Decoder, finite
 from rlft.policies.language.tokens.scoring import Causal
 
 
-class Slots(DynamicLayer):
+class SlotLayer(DynamicLayer):
     """Keys and values of one attention layer in storage allocated once, of which the filled part is shown.
 
     The library's `DynamicLayer` copies everything at every token, its `StaticLayer` attends to empty slots.
@@ -73,9 +73,9 @@ def own_cache(model: Causal, room: int) -> Any:
 
 
 def slot_cache(model: Causal, room: int) -> Any:
-    """The same with `Slots` for the layers that attend to everything; windows and recurrent states stay as they are."""
+    """The same with `SlotLayer` where a layer attends to everything; windows and recurrent states stay as they are."""
     cache = own_cache(model, room)
-    cache.layers = [Slots(room) if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache.layers = [SlotLayer(room) if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
 
 
@@ -208,7 +208,7 @@ def attends_to_everything(model: Causal) -> bool:
     """Every layer is plain attention, in an implementation that takes a mask to add."""
     if model.config._attn_implementation not in ("sdpa", "eager"):
         return False
-    return all(type(layer) is Slots for layer in slot_cache(model, 1).layers)
+    return all(type(layer) is SlotLayer for layer in slot_cache(model, 1).layers)
 
 
 def _agree(trial: Callable[[], Tensor], expected: Tensor, tolerance: float) -> bool:

@@ -119,19 +119,26 @@ class Trunk:
         `recompute` keeps only what goes from layer to layer for the backward pass; `keys` is given the keys and
         values [P h L E] of each layer's prefixes.
         """
+        # One matrix of tokens and no batch: products see T rows, of which none is padding.
         x, angles = self.trunk.embed_tokens(layout.tokens), self.angles(layout.position)
         seen = None if layout.seen is None else self.added(layout.seen, x.dtype)
+        # A token may be wanted by several decisions: the last token of a prompt is, by the first one of every row of
+        # its group.
         kept, place = wanted.unique(return_inverse=True)
 
         def through(block: Block, x: Tensor) -> Tensor:
             queries, new, values = self.projected(block, x, angles)
             attended = self._attended(layout, seen, queries, new, values, keys)
+            # Attention needs every token, what follows it in the last layer only those that somebody asks for. Other
+            # layers feed layers above, whose keys and values are of all tokens.
             if block is self.blocks[-1]:
                 x, attended = x.index_select(0, kept), attended.index_select(0, kept)
             return self.after(block, x, attended)
 
         for block in self.blocks:
             if recompute and torch.is_grad_enabled():
+                # There is no dropout in eval mode, so no random state to keep; re-entrant checkpoints would lose the
+                # gradient of adapters whose inputs need none.
                 x = checkpoint(through, block, x, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = through(block, x)
@@ -143,6 +150,7 @@ class Trunk:
 
     def added(self, seen: Bool[Tensor, "n 1 D S"], dtype: torch.dtype) -> Float[Tensor, "n 1 Q S"]:
         """What attention adds to its scores, for the query heads of one key head, Q = D·H/h."""
+        # An additive mask in the type of the scores: a boolean one is turned into it at every layer.
         held = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -math.inf)
         return held.repeat(1, 1, self.heads // self.key_heads, 1)
 
@@ -167,11 +175,14 @@ class Trunk:
         first, rest = layout.prefix, layout.suffix
         q, k, v = (first.spread(part[: first.count]) for part in (queries, new, values))
         if keys is not None:
+            # The decoder that goes on from here keeps them: the prompt is read once, and never again at a step.
             keys.append((k.transpose(1, 2), v.transpose(1, 2)))
         before = first.pack(self._causal(q, k, v).flatten(2))
         if rest is None:
             return before
         q = rest.spread(queries[first.count :])
+        # Each completion attends to its prompt's keys, which are an expanded view where groups are even, and not a
+        # copy. The gradients of a whole group add up in them: that is why a prompt is read once and not once a row.
         k, v = (
             torch.cat([layout.owned(prompt), rest.spread(part[first.count :])], 1)
             for prompt, part in ((k, new), (v, values))
@@ -192,6 +203,8 @@ class Trunk:
         """
         count, times, _, width = q.shape
         per = self.heads // self.key_heads
+        # Folding the group of query heads into time makes one larger product out of several, and spares repeating the
+        # keys, which is what memory goes into with few key heads.
         q = q.view(count, times, self.key_heads, per, width).permute(0, 2, 3, 1, 4).flatten(2, 3)
         k, v = k.transpose(1, 2), v.transpose(1, 2)
         attended = scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=self.scaling)

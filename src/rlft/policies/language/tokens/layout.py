@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 
+# Gathering has a scatter as its gradient, which torch does with atomics, slowly and in any order; here no two gaps
+# share a token that counts, so the gradient is a plain gather too.
 class _Spread(Function):
     @staticmethod
     def forward(ctx: Any, flat: Tensor, slots: Tensor, real: Tensor) -> Tensor:
@@ -47,6 +49,8 @@ class Ragged:
         self.real = real.flatten().nonzero()[:, 0]
         self.shape = real.shape
         self.count = len(self.real)
+        # Without gaps both directions are views: equal lengths, the common case of a benchmark and of one prompt, cost
+        # nothing.
         self.dense = self.count == real.numel()
         self.slots = (real.flatten().cumsum(0) - 1).clamp(min=0).view(real.shape)
 
@@ -95,9 +99,11 @@ class Layout:
             self.suffix = Ragged(real)
             tokens.append(completion[:, :width][real])
             position.append((length[owner, None] + later)[real])
+            # Prompts without gaps look alike to all rows, and one mask of a row serves the batch.
             self.seen = self._seen(length if self.prefix.dense else length[owner])
         self.tokens, self.position = torch.cat(tokens), torch.cat(position) + start
         counts = torch.bincount(owner, minlength=len(length))
+        # Even groups let `owned` expand instead of copying the prompts' keys.
         self.even = len(owner) > 0 and bool((counts == counts[0]).all())
 
     def owned(self, prompts: Float[Tensor, "P L *e"]) -> Float[Tensor, "N L *e"]:

@@ -1,0 +1,39 @@
+"""The trained model of a run folder: written beside and renamed, so there is a whole one or none. Trains nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from rlft.types import Savable, UserError
+
+SAVING = ".model.writing"
+_OLD = ".model.old"
+
+
+def save_model(policy: Savable, folder: Path) -> None:
+    """Write `model` into a run folder, in place of one that is there.
+
+    `UserError` if it cannot be written; then an earlier one is as it was, and nothing is left of the new one.
+    """
+    target, beside, old = folder / "model", folder / SAVING, folder / _OLD
+    try:
+        for path in (beside, old):
+            if path.exists():  # of a run that was killed while it saved
+                shutil.rmtree(path)
+        policy.save(beside)
+        if not beside.exists():  # a pair of which neither can be saved
+            return
+        if target.exists():
+            target.rename(old)
+        beside.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors report a full device as theirs
+        shutil.rmtree(beside, ignore_errors=True)
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(
+            f"could not save the model to {target}: {why}. The training is done and in the checkpoints: mend it, such "
+            f"as by freeing some space, then save it with `rlft train --resume {folder}`"
+        ) from error
