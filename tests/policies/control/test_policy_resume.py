@@ -14,8 +14,8 @@ from rlft.noise import branch_keys, hashed, normal
 from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.types import Problem, UserError
-from tests.policies.test_control import KINDS, MENU, POINT, lively, problems
-from tests.policies.test_language import chi_square
+from tests.policies.control.test_policy import KINDS, MENU, POINT, lively, problems
+from tests.policies.language.test_policy import chi_square
 
 
 def begun(control, group=2):

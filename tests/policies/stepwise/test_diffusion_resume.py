@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from rlft.noise import START, branch_keys, normal
 from rlft.policies.stepwise.noise_rules import ode
 from rlft.types import UserError
-from tests.policies.toy_diffusion import problems, small
+from tests.policies.stepwise.toy_diffusion import problems, small
 
 
 def test_the_next_state_is_drawn_from_the_row_s_own_step():

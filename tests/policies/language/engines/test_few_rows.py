@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from rlft.policies.language.engines import few_rows
 from rlft.policies.language.engines.few_rows import FewRows, for_few_rows
 from rlft.policies.language.engines.trunk import direct
-from tests.policies.test_language import PROMPTS, build
+from tests.policies.language.test_policy import PROMPTS, build
 
 needs_it = pytest.mark.skipif(not few_rows.supported(), reason="this processor or torch lays no weights out")
 

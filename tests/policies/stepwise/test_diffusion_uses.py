@@ -13,7 +13,7 @@ from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, RectifiedFlow, V
 from rlft.policies.stepwise.diffusion import Diffusion
 from rlft.policies.stepwise.noise_rules import cps, dance_sde, ddpm, flow_sde, ode
 from rlft.types import HasValue, Policy, Teachable
-from tests.policies.toy_diffusion import learned_noise, problems, small
+from tests.policies.stepwise.toy_diffusion import learned_noise, problems, small
 
 FLOW = RectifiedFlow()
 

@@ -11,7 +11,7 @@ from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.policies.mix import emulated, guided
 from rlft.types import UserError
-from tests.policies.test_mixed_language import PROMPT, by_row, tiny
+from tests.policies.composed.test_mixed_language import PROMPT, by_row, tiny
 
 
 @pytest.fixture(scope="module")

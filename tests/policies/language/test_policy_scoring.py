@@ -14,7 +14,7 @@ from rlft.policies.language.imitate import imitate
 from rlft.policies.language.policy import Language
 from rlft.policies.language.tokens.sampling import unpack
 from rlft.types import HasValue, Problem, Rollouts, UserError
-from tests.policies.exact_norms import exactly
+from tests.policies.language.exact_norms import exactly
 
 PROMPTS = [Problem(i, text, answer=text[::-1]) for i, text in enumerate(["abc", "h", "gfedcba", "cc"])]
 CUT = {"temperature": 0.7, "top_p": 0.9, "top_k": 5}

@@ -13,8 +13,8 @@ from rlft.policies.language.enumeration import every_row
 from rlft.policies.language.speculative import Speculative, chosen, residual
 from rlft.policies.mix import emulated, guided
 from rlft.types import Policy, Problem, UserError
-from tests.policies.test_language import CUT, PROMPTS, build
-from tests.policies.test_mixed_language import PROMPT, by_row, tiny
+from tests.policies.composed.test_mixed_language import PROMPT, by_row, tiny
+from tests.policies.language.test_policy import CUT, PROMPTS, build
 
 
 def emulation(**told):

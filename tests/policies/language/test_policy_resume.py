@@ -7,9 +7,9 @@ from torch.testing import assert_close
 from rlft.noise import branch_keys, uniform
 from rlft.policies.language.tokens import sampling as _sampling
 from rlft.types import Problem, Rollouts, UserError
-from tests.policies.test_language import CUT, PROMPTS, build, chi_square, ending_with, full_logits
-from tests.policies.test_language_architectures import PROMPTS as LETTERS
-from tests.policies.test_language_architectures import build as architecture
+from tests.policies.language.engines.test_choose_architectures import PROMPTS as LETTERS
+from tests.policies.language.engines.test_choose_architectures import build as architecture
+from tests.policies.language.test_policy import CUT, PROMPTS, build, chi_square, ending_with, full_logits
 
 
 def test_pairs_of_tokens_after_a_cut_have_the_model_s_probability():

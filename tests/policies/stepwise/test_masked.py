@@ -14,7 +14,7 @@ from rlft.policies.stepwise.reveal_rules import ancestral, confident, in_random_
 from rlft.policies.stepwise.stepwise import Ahead, Foresees
 from rlft.rewards.strings import random_network
 from rlft.types import HasValue, Policy, Problem, Resumable, Rollouts, Savable, Showable, Teachable, UserError
-from tests.policies.exact_strings import apart, blanks, every, exact_policy, frequencies, some_law
+from tests.policies.stepwise.exact_strings import apart, blanks, every, exact_policy, frequencies, some_law
 
 RULES = [ancestral(), in_random_order(), confident()]
 OPEN = RULES[:2]  # whose places do not depend on the network

@@ -11,8 +11,8 @@ import pytest
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.training.trainer import Trainer
-from tests.tool.test_commands import tool
-from tests.tool.test_errors import reward_file
+from tests.tool.test_main import tool
+from tests.tool.test_main_errors import reward_file
 
 pytestmark = pytest.mark.slow
 

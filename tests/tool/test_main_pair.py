@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.runs.folder import model_folder
-from tests.tool.test_commands import tool
-from tests.tool.test_runs import last_weights, same
+from tests.tool.test_main import tool
+from tests.tool.test_run import last_weights, same
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
-from tests.tool.test_commands import tool
+from tests.tool.test_main import tool
 
 pytestmark = pytest.mark.slow
 

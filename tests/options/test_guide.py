@@ -15,9 +15,9 @@ from rlft.tool.again import trained
 from rlft.tool.evaluate_run import evaluated
 from rlft.tool.main import main
 from rlft.types import Problem, UserError
-from tests.policies.toy_diffusion import problems, small
+from tests.policies.stepwise.toy_diffusion import problems, small
 
-LITTLE = Path(__file__).parent / "tool" / "little.py"
+LITTLE = Path(__file__).parents[1] / "tool" / "little.py"
 
 
 def ink(asked, images):

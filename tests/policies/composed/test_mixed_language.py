@@ -13,8 +13,8 @@ from rlft.policies.language.tokens.sampling import support_of
 from rlft.policies.mix import contrasted, emulated, guided, traded_off
 from rlft.types import Policy, Problem, UserError
 from tests.fakes import Table
-from tests.policies.test_language import PROMPTS, build
-from tests.policies.toy_diffusion import small as denoiser
+from tests.policies.language.test_policy import PROMPTS, build
+from tests.policies.stepwise.toy_diffusion import small as denoiser
 
 PROMPT = Problem(0, "ab")
 

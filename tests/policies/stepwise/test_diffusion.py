@@ -13,7 +13,7 @@ from rlft.policies.stepwise.diffusion import Diffusion
 from rlft.policies.stepwise.noise_rules import between, cps, dance_sde, ddim, flow_sde, ode
 from rlft.policies.stepwise.stepwise import Gaussian
 from rlft.types import Rollouts, UserError
-from tests.policies.toy_diffusion import learned_noise, problems, small
+from tests.policies.stepwise.toy_diffusion import learned_noise, problems, small
 
 FLOW = RectifiedFlow()
 

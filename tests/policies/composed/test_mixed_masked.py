@@ -10,7 +10,7 @@ from rlft.policies.mix import emulated, guided
 from rlft.policies.stepwise.masked import Masked
 from rlft.policies.stepwise.reveal_rules import ancestral, in_random_order
 from rlft.types import UserError
-from tests.policies.exact_strings import blanks, every, exact_policy, some_law
+from tests.policies.stepwise.exact_strings import blanks, every, exact_policy, some_law
 
 STRINGS = every(3, 2)
 

@@ -16,7 +16,7 @@ from rlft.policies.conversation.replies import reply
 from rlft.policies.language.engines.choose import Plain
 from rlft.training.trainer import Trainer
 from rlft.types import Message, Problem, Rollouts, UserError
-from tests.policies.test_conversation import CUT, PROMPTS, Asked, Echo, language, weights
+from tests.policies.conversation.test_policy import CUT, PROMPTS, Asked, Echo, language, weights
 
 SEES = Window(42, 3, asks="?", goes_on="ah")
 

@@ -126,7 +126,7 @@ def test_what_is_no_option_is_refused():
 
 def test_a_file_of_ones_own_may_make_its_recipe_by_recipe(tmp_path):
     """What makes recipes is imported there under the name that a recipe may have, and is none."""
-    path, world = tmp_path / "mine.py", "from tests.recipes.test_recipe import cards\n"
+    path, world = tmp_path / "mine.py", "from tests.recipes.test_recipes import cards\n"
     made = "from rlft.methods.grpo import grpo\nfrom rlft.recipes import recipe\n" + world
     path.write_text(f"{made}mine = recipe(cards, grpo(), steps=1)\n")
     assert named(str(path))(size=7).trainer.task.size == 7

@@ -13,7 +13,7 @@ from rlft.policies.language.engines.choose import Lean, Plain
 from rlft.policies.language.engines.decode import LeanDecoder
 from rlft.policies.language.policy import Language
 from rlft.types import Problem, Rollouts
-from tests.policies.exact_norms import exactly
+from tests.policies.language.exact_norms import exactly
 
 TOKENIZER = character_tokenizer("abcdefgh")
 PROMPTS = [Problem(i, text, answer=text[::-1]) for i, text in enumerate(["abc", "h", "gfedcba", "cc"])]

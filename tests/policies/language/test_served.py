@@ -23,7 +23,7 @@ from rlft.recipes.train import Machines, train
 from rlft.runtime.local import Local
 from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
-from tests.policies.test_language import PROMPTS, build
+from tests.policies.language.test_policy import PROMPTS, build
 
 
 class StandIn:

@@ -14,8 +14,8 @@ from rlft.policies.language.engines.cache import Cache, GrowingSlots, Seats
 from rlft.policies.language.engines.captured import Captured, FixedSlots
 from rlft.policies.language.engines.choose import Lean, Plain
 from rlft.policies.language.policy import Language
-from tests.policies.exact_norms import exactly
-from tests.policies.test_language_lean import CUT, EVEN, PROMPTS, TOKENIZER, causal
+from tests.policies.language.engines.test_choose_lean import CUT, EVEN, PROMPTS, TOKENIZER, causal
+from tests.policies.language.exact_norms import exactly
 
 
 @pytest.fixture(params=[True, False], ids=["shared", "copied"])

@@ -12,7 +12,7 @@ from rlft.policies.mix import emulated, guided
 from rlft.policies.stepwise.diffusion import Diffusion
 from rlft.policies.stepwise.noise_rules import ddpm, ode
 from rlft.types import UserError
-from tests.policies.toy_diffusion import learned_noise, problems, small
+from tests.policies.stepwise.toy_diffusion import learned_noise, problems, small
 
 F64 = torch.float64
 
