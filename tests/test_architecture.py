@@ -184,3 +184,21 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 def test_contributing_shows_a_method_that_exists():
     page = (SOURCE.parents[1] / "CONTRIBUTING.md").read_text()
     assert (SOURCE / "methods" / "dr_grpo.py").read_text() in page
+
+
+TESTS = Path(__file__).parent
+# Tests of more than a module: what holds for all methods, recipes and policies, and the tests' own ground.
+WHOLE = {"contracts", "test_annotated.py", "test_architecture.py", "test_startup.py"}
+
+
+def test_tests_stand_where_their_modules_stand():
+    """The test of `src/rlft/a/b/c.py` is `tests/a/b/test_c.py`, or `test_c_topic.py`; a package's is called like it."""
+    for path in sorted(TESTS.rglob("test_*.py")):
+        place = path.relative_to(TESTS)
+        if place.parts[0] in WHOLE:
+            continue
+        folder = SOURCE / place.parent
+        names = {module.stem for module in folder.glob("*.py")} | {folder.name}
+        name = path.stem.removeprefix("test_")
+        assert any(name == one or name.startswith(f"{one}_") for one in names), f"{place} names no module of {folder}"
+        assert (path.parent / "__init__.py").exists()

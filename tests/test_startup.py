@@ -1,4 +1,4 @@
-"""What importing the library costs: nothing heavy before it is used. Seconds are in `tests/tool/test_commands.py`."""
+"""What importing the library costs: nothing heavy before it is used. Seconds are in `tests/tool/test_main.py`."""
 
 import subprocess
 import sys

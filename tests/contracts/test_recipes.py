@@ -49,9 +49,8 @@ def test_every_option_is_documented(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPPING)
-def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
-    if name != "digits":  # its base takes twenty seconds, and is shared with the tests of images
-        monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
+def test_a_step_and_an_evaluation(name):
+    """From bases that are built once and shared with the claims' smoke runs and the tests of images."""
     run = recipes.named(name)(**{"steps": 1, "prompts": 4, "group": 4, **recipes.smallest(name)})
     assert isinstance(run, Run)
     before = [p.detach().clone() for p in run.trainer.policy.parameters()]
@@ -65,9 +64,8 @@ def test_a_step_and_an_evaluation(name, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BUFFERED)
-def test_steps_of_a_world_and_an_evaluation(name, tmp_path, monkeypatch):
+def test_steps_of_a_world_and_an_evaluation(name):
     """To the end of a short run: the policy and its critics have moved, what was spent is counted."""
-    monkeypatch.setenv("RLFT_CACHE", str(tmp_path))
     run = recipes.named(name)(**recipes.smallest(name))
     assert isinstance(run, Run) and isinstance(run.trainer, Learner)
     before = [p.detach().clone() for p in (*run.trainer.policy.parameters(), *run.trainer.agent.q.parameters())]

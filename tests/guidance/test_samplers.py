@@ -17,9 +17,17 @@ from rlft.policies.stepwise.diffusion import Diffusion
 from rlft.policies.stepwise.noise_rules import dance_sde, ddim, ddpm
 from rlft.types import Policy, Sampler, UserError
 from tests.fakes import Cards, Table, share
-from tests.policies.exact_strings import ExactValue, apart, blanks, exact_policy, frequencies, rewards_by, some_law
-from tests.policies.test_diffusion_uses import ExactGaussian
-from tests.policies.toy_diffusion import problems, small
+from tests.policies.stepwise.exact_strings import (
+    ExactValue,
+    apart,
+    blanks,
+    exact_policy,
+    frequencies,
+    rewards_by,
+    some_law,
+)
+from tests.policies.stepwise.test_diffusion_uses import ExactGaussian
+from tests.policies.stepwise.toy_diffusion import problems, small
 
 ALPHA = 0.5
 

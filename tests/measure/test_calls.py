@@ -8,7 +8,7 @@ from rlft.measure.calls import calls_of
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.types import Problem
-from tests.policies.toy_diffusion import problems, small
+from tests.policies.stepwise.toy_diffusion import problems, small
 
 
 def test_denoisers_are_called_once_a_step_in_whole_blocks():

@@ -1,6 +1,4 @@
-"""Run by torchrun: a language model whose layers are sharded with FSDP2, three steps, a checkpoint, two more."""
-
-import sys
+"""In every process of a runtime: a language model sharded with FSDP2, three steps, a checkpoint, two more."""
 
 import torch
 
@@ -28,9 +26,7 @@ def build(runtime=None, dtype=torch.float64) -> Trainer:
     return Trainer(policy, method, like.task, like.reward, runtime=runtime, **settings)
 
 
-def main(folder: str) -> None:
-    torch.set_num_threads(1)
-    runtime = Torchrun(minutes=1)
+def learned(runtime: Torchrun, folder: str) -> dict:
     trainer = build(runtime)
     log = list(trainer.run(2))
     trainer.advance()
@@ -48,12 +44,4 @@ def main(folder: str) -> None:
     )
     sharded = sum(type(p).__name__ == "DTensor" for p in trainer.policy.parameters())
     single = list(build(runtime, torch.float32).run(2))  # another path of FSDP's reduction
-    torch.save(
-        {"single": single, "weights": weights, "log": log, "same": same, "sharded": sharded},
-        f"{folder}/{runtime.rank}.pt",
-    )
-    runtime.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    return {"single": single, "weights": weights, "log": log, "same": same, "sharded": sharded}

@@ -1,34 +1,41 @@
-"""torchrun gives the numbers of one process, for every method: two and three processes, gloo, real launches."""
+"""torchrun gives the numbers of one process, for every method: two and three processes, gloo, one real launch."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import socket
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+from tests import processes
 from tests.contracts.test_methods import NAMES, trainer, weights
+from tests.runtime import worker
 from tests.runtime.sharded import build
 from tests.runtime.worker import sgd
 
-ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("torchrun")]
 
 
-def torchrun(processes: int, *command: str, cwd: Path = ROOT) -> None:
-    """Launch, and show what went wrong if it did."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *command]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-    done = subprocess.run(launch, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+@pytest.fixture
+def three(tmp_path):
+    """What each of three processes of gloo found, which are here already: the launch itself is `two`."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    told = {"WORLD_SIZE": "3", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    places = [tmp_path / f"rank-{rank}" for rank in range(3)]
+    begun = [
+        processes.start(worker.main, str(tmp_path), into=place, RANK=str(rank), **told)
+        for rank, place in enumerate(places)
+    ]
+    for process, place in zip(begun, places, strict=True):
+        done = processes.done(process, place, timeout=240)
+        assert done.returncode == 0, done.stderr
+    return [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(3)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 3])
-def test_world_size_is_not_a_hyperparameter(processes, tmp_path):
-    torchrun(processes, "tests/runtime/worker.py", str(tmp_path))
-    pages = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(processes)]
+@pytest.mark.parametrize("processes", ["two", "three"])
+def test_world_size_is_not_a_hyperparameter(processes, request):
+    pages = [page["methods"] for page in request.getfixturevalue(processes)]
     for name in NAMES:
         t = trainer(name, prompts=5, optimizer=sgd)
         start = weights(t).clone()
@@ -43,17 +50,15 @@ def test_world_size_is_not_a_hyperparameter(processes, tmp_path):
                 assert_close(mine, its, atol=1e-6, rtol=0, equal_nan=True)
 
 
-@pytest.mark.slow
-def test_a_sharded_model_gives_the_numbers_of_a_whole_one(tmp_path):
+def test_a_sharded_model_gives_the_numbers_of_a_whole_one(two):
     """FSDP2 on the layers: weights, metrics, and a resume inside a step, against one process without sharding."""
-    torchrun(2, "tests/runtime/sharded.py", str(tmp_path))
     alone = build()
     start = weights(alone).clone()
     log = list(alone.run(4))
     single = [line["grad_norm"] for line in build(dtype=torch.float32).run(2)]
     assert (weights(alone) - start).abs().max() > 1e-4
     for rank in range(2):
-        page = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        page = two[rank]["sharded"]
         assert page["sharded"] > 10, "nothing was sharded"
         assert page["same"], "a resumed run is not the straight run"
         for name, value in alone.policy.state_dict().items():

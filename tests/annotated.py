@@ -1,0 +1,113 @@
+"""Every call of the library is held to its annotations while the tests run: the shapes and the types.
+
+The import hook of `jaxtyping` (`--jaxtyping-packages` in `pyproject.toml`) decorates every function with what stands
+here instead of with its own `jaxtyped`. The checks are the same: `beartype` on the arguments before the call, and on
+what is returned after it, with one memory of sizes for both. But a call whose arguments look like those of an earlier
+call (of the same types, tensors of the same shapes) is not checked again, which takes a fraction of the time. Not for
+sizes that are worked out from arguments' attributes (`"{self.size}"`), of which there are none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import itertools
+import typing
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import jaxtyping
+import numpy as np
+import torch
+from beartype.door import is_bearable
+
+_jaxtyped = jaxtyping.jaxtyped
+_LOOKED_AT = 2  # elements of a container; beartype looks at one
+
+
+def annotated(decorated: Any = None, *, typechecker: Any = None) -> Any:
+    """In the place of `jaxtyping.jaxtyped(typechecker=...)`: a decorator of functions, their kinds, and classes."""
+    if decorated is None:
+        return annotated
+    if inspect.isclass(decorated):  # as jaxtyping does: what a dataclass is made of is checked
+        if dataclasses.is_dataclass(decorated) and decorated.__init__.__globals__ is not globals():
+            decorated.__init__ = _function(decorated.__init__)
+        return decorated
+    if isinstance(decorated, classmethod | staticmethod):
+        return type(decorated)(_function(decorated.__func__))
+    if isinstance(decorated, property):
+        return property(*(f and _function(f) for f in (decorated.fget, decorated.fset, decorated.fdel)))
+    return _function(decorated)
+
+
+def _function(function: Callable[..., Any]) -> Callable[..., Any]:
+    if not function.__annotations__:
+        return function
+    right: set[Hashable] = set()
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        given = (*map(_look, arguments), *named, *map(_look, named.values())) if named else (*map(_look, arguments),)
+        if given not in right:
+            _check(function, arguments, named)
+            right.add(given)
+        returned = function(*arguments, **named)
+        both = (given, _look(returned))
+        if both not in right:
+            _check(function, arguments, named, returned)
+            right.add(both)
+        return returned
+
+    return call
+
+
+def _look(value: Any) -> Hashable:
+    """What of a value an annotation can be about."""
+    kind = type(value)
+    if kind is torch.Tensor or kind is torch.nn.Parameter or kind is np.ndarray:
+        return kind, value.dtype, value.shape
+    if kind in (list, tuple):
+        return kind, *map(_look, value[:_LOOKED_AT])
+    if kind is dict:
+        return kind, *((type(name), _look(its)) for name, its in itertools.islice(value.items(), _LOOKED_AT))
+    if kind is str:  # one of a few, where it is short
+        return value[:8]
+    return value if kind is type else kind
+
+
+_NOTHING = object()
+
+
+def _check(function: Callable[..., Any], arguments: tuple, named: Mapping[str, Any], returned: Any = _NOTHING) -> None:
+    signature, hints = _hints(function)
+    bound = signature.bind(*arguments, **named).arguments
+    if returned is not _NOTHING:
+        bound = {**bound, "return": returned}
+    with _jaxtyped("context"):
+        for name, value in bound.items():
+            if name not in hints:
+                continue
+            kind = signature.parameters[name].kind if name in signature.parameters else None
+            each = {inspect.Parameter.VAR_POSITIONAL: list, inspect.Parameter.VAR_KEYWORD: dict.values}.get(kind)
+            for one in each(value) if each else [value]:
+                if not is_bearable(one, hints[name]):
+                    text = f"{function.__module__}.{function.__qualname__}: {name} is {_look(one)}, not {hints[name]}; "
+                    seen = {of: _look(its) for of, its in bound.items()}
+                    raise jaxtyping.TypeCheckError(f"{text}of sizes that agree among {seen}")
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    """The signature, and the annotations as types; one that cannot be read at run time says nothing."""
+
+    def holder(value): ...
+
+    hints = {}
+    for name, annotation in function.__annotations__.items():
+        holder.__annotations__ = {"value": annotation}
+        try:
+            hints[name] = typing.get_type_hints(holder, function.__globals__, include_extras=True)["value"]
+        except Exception:  # of a name that is imported for its type alone, or of one inside a function
+            continue
+    return inspect.signature(function), hints

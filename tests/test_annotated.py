@@ -1,0 +1,60 @@
+"""Calls of the library are held to their annotations while the tests run."""
+
+import jaxtyping
+import pytest
+import torch
+
+from rlft.losses.divergence import kl_k1
+from rlft.noise import uniform
+from rlft.types import Rollouts
+from tests.annotated import annotated
+
+
+def test_shapes_and_types_of_the_library_are_checked():
+    ones = torch.ones(2, 3)
+    assert kl_k1(ones, ones).shape == (2, 3)
+    for wrong in (torch.ones(2, 4), torch.ones(2, 3, dtype=torch.long), None):
+        with pytest.raises(jaxtyping.TypeCheckError, match=r"kl_k1: logp_ref is .*Float"):
+            kl_k1(ones, wrong)
+    with pytest.raises(jaxtyping.TypeCheckError, match="uniform: keys is"):
+        uniform(torch.ones(2, 2, dtype=torch.long), 3)
+    rows = torch.ones(2, 3)
+    with pytest.raises(jaxtyping.TypeCheckError, match=r"Rollouts\.__init__: mask is"):
+        Rollouts((), 1, [], {}, rows, rows)
+
+
+def test_what_is_returned_is_checked_and_shares_the_sizes_of_what_was_given():
+    @annotated(typechecker=None)
+    def first(x: jaxtyping.Float[torch.Tensor, "N D"], n: int) -> jaxtyping.Float[torch.Tensor, "N"]:
+        return x[:n, 0]
+
+    x = torch.ones(2, 3)
+    assert len(first(x, 2)) == 2
+    with pytest.raises(jaxtyping.TypeCheckError, match="first: return is"):
+        first(x, 1)  # of arguments that were right before
+    with pytest.raises(jaxtyping.TypeCheckError, match="first: n is"):
+        first(x, 1.0)
+
+
+def test_all_kinds_of_arguments_and_of_functions():
+    class Kinds:
+        @annotated(typechecker=None)
+        @classmethod
+        def of_class(cls, *each: int, **named: str) -> int:
+            return sum(each)
+
+        @annotated(typechecker=None)
+        @property
+        def half(self) -> int:
+            return 0.5
+
+        @annotated(typechecker=None)
+        def some(self, values: list[int]) -> None: ...
+
+    assert Kinds.of_class(1, 2, a="b") == 3
+    for wrong in (lambda: Kinds.of_class(1, "2"), lambda: Kinds.of_class(a=1), lambda: Kinds().half):
+        with pytest.raises(jaxtyping.TypeCheckError):
+            wrong()
+    Kinds().some([1])
+    with pytest.raises(jaxtyping.TypeCheckError):
+        Kinds().some(["a"])
