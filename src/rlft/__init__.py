@@ -12,8 +12,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rlft.version import __version__ as __version__
-
 if TYPE_CHECKING:
     from rlft.api import train
     from rlft.policies.control.policy import Control
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from rlft.policies.stepwise.diffusion import Diffusion
     from rlft.training.evaluate import evaluate
     from rlft.training.trainer import Trainer
+    from rlft.version import __version__ as __version__
 
 __all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "train"]
 
@@ -29,6 +28,7 @@ _HOMES = {
     "Diffusion": "rlft.policies.stepwise.diffusion",
     "Language": "rlft.policies.language.policy",
     "Trainer": "rlft.training.trainer",
+    "__version__": "rlft.version",
     "evaluate": "rlft.training.evaluate",
     "train": "rlft.api",
 }
