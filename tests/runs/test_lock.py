@@ -12,7 +12,7 @@ from rlft.reproduce.cells import Cell, run_cell
 from rlft.runs import lock
 from rlft.runs.lock import held
 from rlft.types import UserError
-from tests.evidence.test_reproduce import REACH
+from tests.reproduce.test_reproduce import REACH
 from tests.runs.tiny import go_on, start
 
 OTHER = "import sys; from rlft.runs.lock import held; from pathlib import Path\nwith held(Path(sys.argv[1])): "

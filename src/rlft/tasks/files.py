@@ -90,9 +90,9 @@ def _surveyed(rows: Rows, prompt: str) -> tuple[dict[str, None], list[str]]:
     return columns, faults
 
 
-def _names(row: Mapping[str, Any]) -> Iterator[str]:
+def _names(row: Mapping[Any, Any]) -> Iterator[str]:
     for name, value in row.items():
-        yield name
+        yield str(name)
         if isinstance(value, Mapping):
             yield from (f"{name}.{inner}" for inner in _names(value))
 

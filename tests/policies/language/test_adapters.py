@@ -9,7 +9,7 @@ from rlft.policies.language import adapters
 from rlft.policies.language.folder import as_peft_is
 from rlft.policies.language.policy import Language
 from rlft.types import UserError
-from tests.policies.test_language_folder import PROMPTS, logits, plain_logits, small, train
+from tests.policies.language.test_folder import PROMPTS, logits, plain_logits, small, train
 
 KINDS = {
     "added tokens, saved": ({"modules_to_save": ["embed_tokens", "lm_head"]}, 3),
