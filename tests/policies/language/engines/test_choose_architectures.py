@@ -137,12 +137,12 @@ def test_rows_do_not_cross_to_other_rotary_factors(monkeypatch):
 def test_the_trial_keeps_the_promise(monkeypatch, wrong, way):
     """A cache that is a little wrong (0.0006 in a log-probability), in one row of several, is not used."""
 
-    class Wrong(_decode.Slots):
+    class Wrong(_decode.SlotLayer):
         def update(self, keys, values, *args, **kwargs):
             keys, values = super().update(keys, values, *args, **kwargs)
             return keys, values + wrong * (torch.arange(len(values)) == 1)[:, None, None, None]
 
-    monkeypatch.setattr(_decode, "Slots", Wrong)
+    monkeypatch.setattr(_decode, "SlotLayer", Wrong)
     assert way_of(build("phi")) == way
 
 
