@@ -1,10 +1,18 @@
-"""The one error that is the user's to mend. Everything else that is raised is a fault of ours or of a reward."""
+"""A line for the person who watches, and the one error that is the user's to mend: others are ours or a reward's."""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
+
+
+def say(sentence: str) -> None:
+    """A line on stderr for the person who watches; that nobody does any more ends nothing."""
+    with suppress(OSError):
+        print(f"rlft: {sentence}", file=sys.stderr)
 
 
 class UserError(Exception):

@@ -12,7 +12,7 @@ optimisers and the open accounts, so that another that is built the same way goe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +28,8 @@ from rlft.offpolicy.collector import Collector
 from rlft.offpolicy.method import Agent, Descent, Fit, OffPolicy
 from rlft.runtime.local import Local
 from rlft.tasks.starts import Starts
-from rlft.training.ledger import Ledger, Metrics, check_finite
+from rlft.training.ledger import Ledger, Metrics
+from rlft.training.loop import Loop
 from rlft.training.stream import Stream
 from rlft.types import Problem, Reward, Rollouts, Runtime, Task, UserError
 from rlft.types.acting import Acting
@@ -73,7 +74,7 @@ class Phase:
             raise UserError("a phase without worlds learns from data alone: set offline=1.0")
 
 
-class Learner:
+class Learner(Loop):
     """One policy, one environment, phases of learning.
 
     policy, environment   see `rlft.types.acting` and `rlft.environments.protocol`
@@ -146,23 +147,6 @@ class Learner:
     def method(self) -> OffPolicy:
         """What an update is now."""
         return self.phase.method
-
-    def run(self, steps: int) -> Iterator[Metrics]:
-        """Learn until `steps` steps are done in all, yielding each one's metrics.
-
-        UserError after those of a step whose losses are not finite: nothing can be learned from then on.
-        """
-        while self.steps_done < steps:
-            metrics = self.step()
-            yield metrics
-            check_finite(metrics)
-
-    def step(self) -> Metrics:
-        """One step, or the rest of one that was interrupted; its metrics."""
-        metrics = None
-        while metrics is None:
-            metrics = self.advance()
-        return metrics
 
     def advance(self) -> Metrics | None:
         """One iteration; the step's metrics once it is complete."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
+from rlft.errors import say
 from rlft.options.arguments import take_option
 from rlft.policies.language.remembered import remembered
 from rlft.runs.folder import model_folder
@@ -22,7 +22,7 @@ def as_trained(words: Sequence[str]) -> dict[str, Any]:
     told = remembered(model_folder(model))
     shown = {name: value for name, value in told.items() if f"--{name.replace('_', '-')}" not in given}
     if shown:
-        print(f"rlft: as it was trained: {' '.join(_words(shown))}", file=sys.stderr)
+        say(f"as it was trained: {' '.join(_words(shown))}")
     return told
 
 

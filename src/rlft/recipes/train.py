@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from rlft.advantages.correction import importance_corrected
+from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
@@ -132,9 +132,9 @@ def train(
 def _tell(learning: Learning) -> None:
     """What is allowed and trains nothing."""
     if learning.steps == 0:
-        print("rlft: --steps 0 evaluates and trains nothing", file=sys.stderr)
+        say("--steps 0 evaluates and trains nothing")
     elif learning.lr == 0:
-        print("rlft: --lr 0 draws and scores, and moves no weight", file=sys.stderr)
+        say("--lr 0 draws and scores, and moves no weight")
 
 
 def _of_the_first(problems: Sequence[Problem], outputs: Sequence[tuple[Text, Text]]) -> dict[str, float]:
@@ -210,7 +210,7 @@ def _fitting(source: Task | None, policy: Language | Conversation, prompting: Pr
     if not kept:
         raise UserError(f"no problem of {source.name} fits into the model's context; lower max_new_tokens")
     if len(kept) < source.size:
-        print(f"rlft: {source.size - len(kept)} of {source.size} problems of {source.name} do not fit", file=sys.stderr)
+        say(f"{source.size - len(kept)} of {source.size} problems of {source.name} do not fit")
     return Subset(source, kept)
 
 

@@ -1,14 +1,7 @@
-"""Run folders: one run from its start, or from where it stopped, to its report. Decides nothing about training.
-
-run.json           how it was started: command, arguments, seed, versions, revision, machine, state
-metrics.jsonl      one line a step            samples.jsonl      some problems and their rows, every few steps
-evaluations.jsonl  held-out problems          checkpoints/       see `rlft.runs.checkpoint`
-model/             the trained policy         report.html        everything on one page
-"""
+"""Run folders: one run from its start, or from where it stopped, to its report. Decides nothing about training."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +15,7 @@ from rich.console import Console
 from torch import Tensor
 
 from rlft import report
+from rlft.errors import say
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.runs import checkpoint, lock, sources
@@ -123,18 +117,18 @@ class _Drive:
             try:
                 self.log.status(status)
             except OSError as error:  # what went wrong before is what is to be said
-                _say(f"could not write {self.folder / 'run.json'}: {error.strerror}")
+                say(f"could not write {self.folder / 'run.json'}: {error.strerror}")
 
     def _ready(self, anyway: bool) -> bool:
         """Build on what is there; whether nothing is left to do."""
         run, trainer = self.run, self.trainer
         _check_start(run, self.log, anyway)
         if self.log.writes and self.hold.left is not None:
-            _say(f"the last run in {self.folder} ended without a word ({lock.told(self.hold.left)}):")
-            _say("it was killed, or a reward or a library ended it (os._exit)")
+            say(f"the last run in {self.folder} ended without a word ({lock.told(self.hold.left)}):")
+            say("it was killed, or a reward or a library ended it (os._exit)")
         resumed = _resume(run, self.folder, self.log, self.hold.began)
         if (resumed or not run.steps) and trainer.steps_done >= run.steps and facts_of(self.folder)["status"] == "done":
-            _say(f"{self.folder} is finished: {trainer.steps_done} steps are done")
+            say(f"{self.folder} is finished: {trainer.steps_done} steps are done")
             return True
         self.log.status("running", steps=run.steps)
         trainer.seen = _Samples(run, self.log, self.cadence).see
@@ -178,7 +172,7 @@ class _Drive:
     def _logged(self, metrics: Metrics) -> None:
         self.log.line("metrics", metrics)
         if not metrics["updates"] and isinstance(self.trainer, Trainer) and self.log.writes:
-            _say(f"step {metrics['step']} had nothing to learn from: no rewards differed")
+            say(f"step {metrics['step']} had nothing to learn from: no rewards differed")
 
     def _save(self) -> None:
         """A checkpoint, once everything that was logged before it is on the disk."""
@@ -241,13 +235,7 @@ class _Drive:
         try:
             report.write(self.folder)
         except OSError as error:  # the run is done all the same
-            _say(f"could not write the page: {error.strerror}; `rlft report {self.folder}` makes it")
-
-
-def _say(sentence: str) -> None:
-    """A line for the person who watches; that nobody does any more ends no run."""
-    with suppress(OSError):
-        print(f"rlft: {sentence}", file=sys.stderr)
+            say(f"could not write the page: {error.strerror}; `rlft report {self.folder}` makes it")
 
 
 def _sane(metrics: Metrics) -> None:
@@ -301,7 +289,7 @@ def accept(
             f"since {folder} was started, {told}. Put it back, or go on with --changed-anyway; then it is not the "
             "run that it was"
         )
-    _say(f"going on although {told}")
+    say(f"going on although {told}")
     if writes:
         facts = facts_of(folder)
         write_facts(folder, {**facts, **now, "changed": [*facts.get("changed", []), *changes]})
@@ -319,7 +307,7 @@ def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
         return False
     state, path, passed = checkpoint.load(checkpoints, run.trainer.runtime)
     for sentence in passed:
-        _say(sentence)
+        say(sentence)
     try:
         run.trainer.load_state_dict(state)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -329,8 +317,8 @@ def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
         ) from error
     if run.trainer.steps_done < run.steps or facts_of(folder)["status"] != "done":
         for sentence in log.cut(run.trainer.steps_done, checkpoint.logs_at(path)):
-            _say(sentence)
-    _say(f"going on from {path.name}")
+            say(sentence)
+    say(f"going on from {path.name}")
     return True
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlft import recipes
-from rlft.errors import UserError
+from rlft.errors import UserError, say
 from rlft.options.arguments import parse, take_option
 from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint, sources
@@ -50,8 +49,11 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
     code = trust.code_of(facts["recipe"], words, directory)
     writes = os.environ.get("RANK", "0") == "0"
     trust.asked(folder, code, trust.remote_code(words), told.trust, writes)
-    if changes := sources.changed_code(facts.get("code", code), code):
-        accept(changes, folder, told.anyway, writes, {"code": code}) if refuse else _note(changes)
+    changes = sources.changed_code(facts.get("code", code), code)
+    if changes and refuse:
+        accept(changes, folder, told.anyway, writes, {"code": code})
+    elif changes:
+        say(f"since this run was started, {'; '.join(changes)}")
     os.chdir(directory)
     try:
         recipe = recipes.named(facts["recipe"])
@@ -59,10 +61,6 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
         return recipe(**arguments, **with_runtime(recipe, launched()))
     finally:
         os.chdir(here)
-
-
-def _note(changes: Sequence[str]) -> None:
-    print(f"rlft: since this run was started, {'; '.join(changes)}", file=sys.stderr)
 
 
 def _words(facts: dict[str, Any], steps: int | None, name: str = "words") -> list[str]:

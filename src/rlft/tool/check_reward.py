@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import collections
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from rlft.errors import say
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.language.policy import Language
 from rlft.rewards.adapt import explained
 from rlft.runs.folder import model_folder
-from rlft.training.score import score
+from rlft.training.score import Scores, score
 from rlft.types import Problem, Reward, Task, Text, UserError, field_of
 
 
@@ -47,7 +47,7 @@ def check_reward(
     task = load_task(data, fields)
     scored = reward_of(rewards, task)
     for sentence in repeated(task):
-        print(f"rlft: {sentence}", file=sys.stderr)
+        say(sentence)
     problems = [task.at(index) for index in range(min(rows, task.size or rows))]
     policy = None if model is None else Language.load(model_folder(model), max_new_tokens=max_new_tokens)
     tokens = _words if policy is None else _of(policy)
@@ -149,12 +149,16 @@ def _tell_of_lazy(
         print(f"warning: {sentence}: a policy may learn it instead of the task")
 
 
+def _scored(reward: Reward, problems: Sequence[Problem], outputs: Sequence[Text]) -> Scores:
+    return score(reward, problems, outputs, max(len(text.tokens) for text in outputs) or 1)
+
+
 def _totals(reward: Reward, problems: Sequence[Problem], outputs: Sequence[Text]) -> list[float]:
-    return score(reward, problems, outputs, max(len(text.tokens) for text in outputs) or 1).total.tolist()
+    return _scored(reward, problems, outputs).total.tolist()
 
 
 def _said(reward: Reward, problems: Sequence[Problem], outputs: Sequence[Text]) -> list[str]:
-    scores = score(reward, problems, outputs, max(len(text.tokens) for text in outputs) or 1)
+    scores = _scored(reward, problems, outputs)
     lines = []
     for row, total in enumerate(scores.total.tolist()):
         parts = ", ".join(f"{name} {values[row]:g}" for name, values in scores.parts.items())

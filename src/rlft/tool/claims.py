@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from rlft.errors import UserError
+from rlft.errors import UserError, say
 from rlft.runs.folder import Stopped
 
 Positional = tyro.conf.Positional
@@ -68,7 +68,7 @@ def reproduce(
                 said=_say(f"{Path(name).stem}: "),
             )
         except Stopped as stopped:
-            print(f"rlft: {stopped}", file=sys.stderr)
+            say(str(stopped))
             return 3
         if publish and (left := result["claim"]["arms"].keys() - result["arms"].keys()):
             raise UserError(f"only a whole run is published: give the data of {', '.join(sorted(left))} with --set")
@@ -101,7 +101,7 @@ def compare(
     try:
         table, page = comparison.compare(what, out, rollouts=rollouts, seeds=seeds, workers=workers, said=_say(""))
     except Stopped as stopped:
-        print(f"rlft: {stopped}", file=sys.stderr)
+        say(str(stopped))
         return 3
     from rich.console import Console
 

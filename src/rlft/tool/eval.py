@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import tyro
 
+from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.options.guide import Led, guided
 from rlft.options.mix import loaded
@@ -148,7 +148,7 @@ def _written(path: Path | None) -> Iterator[Callable[[Sequence[Rated]], None]]:
             yield write
     except BaseException:
         if written:
-            print(f"rlft: the {len(written)} rows that were evaluated are in {path}", file=sys.stderr)
+            say(f"the {len(written)} rows that were evaluated are in {path}")
         else:
             path.unlink()
         raise

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rlft import recipes, report
-from rlft.errors import UserError
+from rlft.errors import UserError, say
 from rlft.options.arguments import plain, take_option
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
@@ -106,7 +105,7 @@ def _drive(run: Any, folder: Path, cadence: Any, anyway: bool = False) -> int:
     try:
         drive(run, folder, cadence, anyway=anyway)
     except Stopped as stopped:
-        print(f"rlft: {stopped}", file=sys.stderr)
+        say(str(stopped))
         return 3
     if run.trainer.runtime.rank == 0:
         print()

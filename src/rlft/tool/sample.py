@@ -48,10 +48,8 @@ def sample(
         json: print one JSON object a completion.
         seed: of the sampling noise.
     """
-    policy, problem = (
-        tools.given_to(loaded(model, mix, sampling, prompting, loading)),
-        Problem(0, prompt, task="prompt", split="sample"),
-    )
+    policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+    problem = Problem(0, prompt, task="prompt", split="sample")
     policy.check([problem])
     sampler = guided(policy, guide, reward)
     rollouts = sampler.sample([problem], n, seed)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rlft.errors import UserError
+from rlft.errors import UserError, say
 from rlft.options.arguments import take_option
 from rlft.runs import sources
 from rlft.runs.folder import here
@@ -43,7 +42,7 @@ def found_again(folder: Path) -> tuple[Path, list[str]]:
             f"{folder} was started in {directory}, which is gone, so the paths that it names mean nothing: bring that "
             "directory back, or move the run folder to where it was in it"
         )
-    _say(f"{directory} is gone, and its paths are taken from {moved}")
+    say(f"{directory} is gone, and its paths are taken from {moved}")
     return moved, [word.replace(str(directory), str(moved)) for word in words]
 
 
@@ -55,7 +54,7 @@ def asked(folder: Path, code: Mapping[str, str], remote: bool, trust: bool, writ
     files = [*code, *(["the code of a model from the hub"] if remote else [])]
     if not files:
         return
-    _say(f"{folder} runs {', '.join(files)}")
+    say(f"{folder} runs {', '.join(files)}")
     facts, me = facts_of(folder), here()
     if me == facts.get("made", me) or me in facts.get("trusted", []):
         return
@@ -69,13 +68,9 @@ def asked(folder: Path, code: Mapping[str, str], remote: bool, trust: bool, writ
         if writes:
             write_facts(folder, {**facts, "trusted": [*facts.get("trusted", []), me]})
     except OSError:
-        _say("this cannot be written into it, so it will be asked again")
+        say("this cannot be written into it, so it will be asked again")
 
 
 def remote_code(words: Sequence[str]) -> bool:
     """Whether the words let a model from the hub bring code along."""
     return any(word.split("=")[0] == _REMOTE for word in words)
-
-
-def _say(sentence: str) -> None:
-    print(f"rlft: {sentence}", file=sys.stderr)

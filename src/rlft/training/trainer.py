@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,7 +22,8 @@ from rlft.collect import one_batch
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.checks import check as _check
-from rlft.training.ledger import Ledger, Metrics, check_finite
+from rlft.training.ledger import Ledger, Metrics
+from rlft.training.loop import Loop
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
@@ -50,7 +51,7 @@ from rlft.types.values import overlaid
 PATIENCE = 5
 
 
-class Trainer:
+class Trainer(Loop):
     """One policy, one method, one task, one reward.
 
     policy, method, task, reward   see `rlft.types`
@@ -103,23 +104,6 @@ class Trainer:
         self.pending: Rollouts | None = None
         self.notes: dict[str, float] = {}
         self.tally = torch.zeros(3, dtype=torch.long)  # of a draw: rows, those scored, their decisions
-
-    def run(self, steps: int) -> Iterator[Metrics]:
-        """Train until `steps` steps are done in all, yielding each one's metrics.
-
-        UserError after those of a step whose loss or gradient is not finite: nothing can be learned from then on.
-        """
-        while self.steps_done < steps:
-            metrics = self.step()
-            yield metrics
-            check_finite(metrics)
-
-    def step(self) -> Metrics:
-        """One step, or the rest of one that was interrupted; its metrics."""
-        metrics = None
-        while metrics is None:
-            metrics = self.advance()
-        return metrics
 
     def advance(self) -> Metrics | None:
         """The next piece of a step, collection or one update; the step's metrics once it is complete."""

@@ -61,9 +61,19 @@ def load_tokenizer(path: str | Path, trust_remote_code: bool) -> Any:
     source = located(path)
     folder = Path(source)
     if (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file():
-        base = json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"]
-        return load_tokenizer(base, trust_remote_code)
+        return load_tokenizer(base_of(folder), trust_remote_code)
     return pretrained("AutoTokenizer", source, trust_remote_code=trust_remote_code)
+
+
+def base_of(adapter: Path) -> str:
+    """The model that an adapter folder was trained on; UserError where that was a folder which is not there."""
+    base = json.loads((adapter / ADAPTER).read_text()).get("base_model_name_or_path")
+    if not base or (Path(base).is_absolute() and not Path(base).is_dir()):
+        raise UserError(
+            f"the adapter {adapter} needs the model it was trained on, {base or 'which it does not name'}: put it "
+            f"there, or write in {adapter / ADAPTER} where it is (base_model_name_or_path)"
+        )
+    return base
 
 
 def located(path: str | Path) -> str:

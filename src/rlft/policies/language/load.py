@@ -10,6 +10,7 @@ from rlft.policies.language.folder import (
     ADAPTER,
     MIX,
     as_peft_is,
+    base_of,
     dtype_named,
     located,
     peft_library,
@@ -43,17 +44,6 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
     except (ValueError, RuntimeError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"cannot load the adapter {source} onto its base {base}: {reason:.300}") from error
-
-
-def base_of(adapter: Path) -> str:
-    """The model that an adapter folder was trained on; UserError where that was a folder which is not there."""
-    base = json.loads((adapter / ADAPTER).read_text()).get("base_model_name_or_path")
-    if not base or (Path(base).is_absolute() and not Path(base).is_dir()):
-        raise UserError(
-            f"the adapter {adapter} needs the model it was trained on, {base or 'which it does not name'}: put it "
-            f"there, or write in {adapter / ADAPTER} where it is (base_model_name_or_path)"
-        )
-    return base
 
 
 def load_mixed(folder: Path, dtype: str, trust_remote_code: bool) -> MixedCausal:

@@ -7,7 +7,6 @@ import bisect
 import contextlib
 import functools
 import json
-import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rlft.errors import say
 from rlft.policies.language.tokens.scoring import context_of
 from rlft.types import Problem, Text, UserError
 from rlft.types.outputs import opened_tags
@@ -285,7 +285,7 @@ def hint_of_chat(codec: Codec, problem: Problem) -> None:
     if getattr(codec.tokenizer, "chat_template", None) is not None:
         _HINTED.add(codec.tokenizer)
         said = "the model has a chat template, but the prompts are plain text and go around it"
-        print(f"rlft: {said}; --chat (chat=True) makes each a user's message", file=sys.stderr)
+        say(f"{said}; --chat (chat=True) makes each a user's message")
 
 
 def padded(rows: Sequence[Sequence[int]], device: torch.device | str) -> Int[Tensor, "n L"]:
