@@ -5,6 +5,7 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 """
 
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
+from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
@@ -13,6 +14,9 @@ from rlft.rewards.text import choice, exact, format, regex, similarity
 __all__ = [
     "adapted",
     "bleu",
+    "box_ap",
+    "box_iou",
+    "box_recall",
     "choice",
     "chrf",
     "combine",
@@ -24,11 +28,13 @@ __all__ = [
     "gleu",
     "length",
     "math",
+    "od_length",
     "overlong",
     "regex",
     "repetition",
     "rouge",
     "self_bleu",
+    "set_f1",
     "similarity",
     "trl",
     "verl",
