@@ -5,6 +5,7 @@ They are ordinary `transformers` objects: what `save_pretrained` writes, `from_p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,12 +21,26 @@ def character_tokenizer(characters: Iterable[str]) -> Any:
 
     A text gets <bos> before it. There is no unknown token: a character that is not listed raises, and does not vanish.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+    from tokenizers import Regex
 
-    letters = list(dict.fromkeys("".join(characters)))
-    vocabulary = {word: i for i, word in enumerate((*_SPECIAL, *letters))}
+    return _listed(dict.fromkeys("".join(characters)), Regex(r"[\s\S]"))
+
+
+def word_tokenizer(words: Iterable[str]) -> Any:
+    """The same with one token for each of these words, marks or phrases, spaces included; of several that fit, the
+    longest."""
+    from tokenizers import Regex
+
+    listed = dict.fromkeys(words)
+    return _listed(listed, Regex("|".join(re.escape(word) for word in sorted(listed, key=len, reverse=True))))
+
+
+def _listed(tokens: Iterable[str], pattern: Any) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    vocabulary = {word: i for i, word in enumerate((*_SPECIAL, *tokens))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(pattern, behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
     tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", BOS)])
     return _fast(tokenizer)

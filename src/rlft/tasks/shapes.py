@@ -1,0 +1,190 @@
+"""Questions about pictures of coloured shapes: which objects are where, where a phrase is, how many. No file is read.
+
+Each picture is drawn on demand from its index; splits are disjoint by what is in it. Questions and answers are words of
+`WORDS`, one token each for `models.small_language.word_tokenizer`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlft.errors import UserError
+from rlft.noise import hashed
+from rlft.tasks.scenes import COLOURS, SHAPES, SPLITS, Scene, Thing, belongs, scattered
+from rlft.types import Problem
+
+NAMES = tuple(itertools.product(COLOURS, SHAPES))
+SIDES = ("left of", "right of", "above", "below")
+_SIZE = 32
+# What a tokenizer of whole words needs for all questions and answers here, with JSON's marks and all coordinates.
+OPEN, BETWEEN, LABEL, CLOSE = '[{"bbox_2d":[', '"},{"bbox_2d":[', '],"label":"', '"}]'
+WORDS = (
+    *COLOURS, *(f" {shape}" for shape in SHAPES), " thing",
+    *(f" {side} the " for side in SIDES), "find ", "where is the ", "smallest", "largest", "thing", ", ", "?", "None",
+    OPEN, BETWEEN, LABEL, CLOSE, "[", "]",
+    *(f"{number}" for number in range(_SIZE + 1)), *(f"{number}," for number in range(_SIZE + 1)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a scene, the right answer as it is written, and what else is known of it."""
+
+    text: str
+    answer: str
+    columns: dict[str, Any]
+
+
+Family = Callable[[random.Random], tuple[Scene, Question] | None]
+
+
+class Shapes:
+    """Problems of a family of questions; their input is one message with the picture and then the question.
+
+    A problem's answer is the right text. Columns: `things`, all boxes and names of the scene, and the question's own.
+    `size` takes the first so many of a split; a split has no end without it.
+    """
+
+    def __init__(self, name: str, family: Family, split: str = "train", size: int | None = None):
+        if split not in SPLITS:
+            raise UserError(f"scenes have the splits {', '.join(SPLITS)}; not {split!r}")
+        self.name, self.family, self.split, self.size = name, family, split, size
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index, below `size`."""
+        if index < 0 or (self.size is not None and index >= self.size):
+            raise IndexError(f"{self.name} has {self.size} problems in {self.split!r}, none with index {index}")
+        draw = random.Random(hashed(self.name, self.split, index))
+        while True:
+            asked = self.family(draw)
+            if asked is not None and belongs(asked[0], self.split):
+                break
+        scene, question = asked
+        columns = {"things": [{"bbox_2d": list(one.box), "label": one.name} for one in scene.things]}
+        columns |= {"question": question.text, **question.columns}
+        return Problem(index, shown(scene, question.text), question.answer, columns, self.name, self.split)
+
+
+def shown(scene: Scene, text: str) -> list[dict[str, Any]]:
+    """One user's message: the picture, then the text."""
+    from PIL import Image
+
+    picture = {"type": "image", "image": Image.fromarray(scene.picture())}
+    return [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+
+
+def detection(fewest: int = 1, most: int = 3, asked: int = 4, names: Sequence[tuple[str, str]] = NAMES) -> Family:
+    """`find red disc, blue bar, …?`: every object of these labels, of which some are not there at all.
+
+    `fewest` to `most` things in the picture; of the `asked` labels each thing in it is one with probability 0.8, and
+    the others are hard: they share a colour or a shape with something in it. The answer is JSON, the objects in the
+    order of their left edges, or None.
+    """
+
+    def family(draw: random.Random) -> tuple[Scene, Question] | None:
+        scene = scattered(draw.choices(names, k=draw.randint(fewest, most)), draw, _SIZE, draw.getrandbits(60))
+        if scene is None:
+            return None
+        held = {tuple(one.name.split()) for one in scene.things}
+        near = [name for name in names if name not in held and any(set(name) & set(one) for one in held)]
+        labels = [name for name in sorted(held) if draw.random() < 0.8]
+        labels += draw.sample(near, k=max(asked - len(labels), 0))
+        draw.shuffle(labels)
+        spoken = [" ".join(name) for name in labels]
+        right = [one for one in scene.things if one.name in spoken]
+        return scene, Question(f"find {', '.join(spoken)}?", boxed(right), {"labels": spoken})
+
+    return family
+
+
+def boxed(things: Sequence[Thing]) -> str:
+    """Boxes and labels as JSON without spaces, `None` for none."""
+    if not things:
+        return "None"
+    return json.dumps([{"bbox_2d": list(one.box), "label": one.name} for one in things], separators=(",", ":"))
+
+
+def grounding(kinds: Sequence[str] = ("name",), fewest: int = 2, most: int = 4) -> Family:
+    """`where is the …?`: one box, [x0,y0,x1,y1]. The phrase fits one thing of the picture alone.
+
+    kinds   of phrases, drawn evenly: `name` (red disc), `colour` (red thing), `extreme` (smallest red thing, by area),
+            `relation` (red disc left of the blue bar, where there are two red discs) and `chain`, a relation of two
+            steps
+    """
+    if unknown := [kind for kind in kinds if kind not in _PHRASES]:
+        raise UserError(f"phrases are of the kinds {', '.join(_PHRASES)}; not {unknown[0]!r}")
+
+    def family(draw: random.Random) -> tuple[Scene, Question] | None:
+        kind = draw.choice(list(kinds))
+        count = draw.randint(max(fewest, _LEAST.get(kind, 1)), max(most, _LEAST.get(kind, 1)))
+        names = draw.choices(NAMES, k=count)
+        if kind in ("relation", "chain"):
+            names[1] = names[0]
+        scene = scattered(names, draw, _SIZE, draw.getrandbits(60))
+        spoken = scene and _PHRASES[kind](scene, draw)
+        if not scene or not spoken:
+            return None
+        phrase, thing = spoken
+        answer = json.dumps(list(thing.box), separators=(",", ":"))
+        return scene, Question(f"where is the {phrase}?", answer, {"kind": kind})
+
+    return family
+
+
+def _only(things: Sequence[Thing]) -> Thing | None:
+    return things[0] if len(things) == 1 else None
+
+
+def _named(scene: Scene, draw: random.Random) -> tuple[str, Thing] | None:
+    one = draw.choice(scene.things)
+    return (one.name, one) if _only([o for o in scene.things if o.name == one.name]) else None
+
+
+def _coloured(scene: Scene, draw: random.Random) -> tuple[str, Thing] | None:
+    one = draw.choice(scene.things)
+    return (f"{one.colour} thing", one) if _only([o for o in scene.things if o.colour == one.colour]) else None
+
+
+def _extreme(scene: Scene, draw: random.Random) -> tuple[str, Thing] | None:
+    word = draw.choice(("smallest", "largest"))
+    best = sorted(scene.things, key=lambda one: one.area if word == "smallest" else -one.area)
+    if len(best) < 2 or abs(best[0].area - best[1].area) < 12:
+        return None
+    return f"{word} thing", best[0]
+
+
+def beside(thing: Thing, side: str, other: Thing) -> bool:
+    """Whether the middle of one is on this side of the middle of the other, by a pixel and a half or more."""
+    dx, dy = thing.middle[0] - other.middle[0], thing.middle[1] - other.middle[1]
+    return {"left of": -dx, "right of": dx, "above": -dy, "below": dy}[side] >= 1.5
+
+
+def _related(scene: Scene, draw: random.Random) -> tuple[str, Thing] | None:
+    one, other, side = draw.choice(scene.things), draw.choice(scene.things), draw.choice(SIDES)
+    alike = [o for o in scene.things if o.name == one.name]
+    if len(alike) < 2 or other.name == one.name or not _only([o for o in scene.things if o.name == other.name]):
+        return None
+    fitting = [o for o in alike if beside(o, side, other)]
+    return (f"{one.name} {side} the {other.name}", one) if fitting == [one] else None
+
+
+def _chained(scene: Scene, draw: random.Random) -> tuple[str, Thing] | None:
+    begun, side = _related(scene, draw), draw.choice(SIDES)
+    if begun is None:
+        return None
+    phrase, one = begun
+    # The thing that is on this side of the one that the phrase means.
+    far = [o for o in scene.things if o.name != one.name and not phrase.endswith(o.name) and beside(o, side, one)]
+    target = _only(far)
+    return (f"thing {side} the {phrase}", target) if target else None
+
+
+_PHRASES: dict[str, Callable[[Scene, random.Random], tuple[str, Thing] | None]] = {
+    "name": _named, "colour": _coloured, "extreme": _extreme, "relation": _related, "chain": _chained,
+}  # fmt: skip
+_LEAST = {"colour": 2, "extreme": 2, "relation": 3, "chain": 4}
