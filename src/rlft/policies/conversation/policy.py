@@ -21,10 +21,11 @@ from rlft.environments.dialogue import Dialogue
 from rlft.policies.conversation.replies import reply
 from rlft.policies.conversation.turns import Spoken, Talk, Window, columns
 from rlft.policies.language.policy import Language
-from rlft.policies.language.text import Codec, Encoded, called, padded
+from rlft.policies.language.text import Codec, called, padded
 from rlft.policies.language.tokens.sampling import pack
 from rlft.policies.language.tokens.scoring import context_of
 from rlft.policies.language.tokens.segments import segments
+from rlft.policies.perception.media import Encoded
 from rlft.types import Message, Policy, Problem, Rollouts, Transcript, UserError
 
 
@@ -159,7 +160,7 @@ class Conversation(nn.Module):
         """Told of the tools, and stopped by their tags where there is no template."""
         codec = self.language.codec
         stop = (*codec.stop, *self.dialogue.stop) if codec.plain(problem) else codec.stop
-        return Codec(codec.tokenizer, replace(codec.prompting, stop=stop), self.dialogue.schemas)
+        return Codec(codec.front, replace(codec.prompting, stop=stop), self.dialogue.schemas)
 
     def _by_kind(self, problems: Sequence[Problem]) -> list[list[int]]:
         """Which problems are plain text and which chat messages: their turns end differently."""
@@ -197,7 +198,7 @@ class Conversation(nn.Module):
             asked = [
                 replace(
                     row.problem,
-                    input=Encoded(row.read),
+                    input=Encoded.of(row.read, row.problem),
                     task=f"{row.problem.task}/turn/{turn}/{i % group}",
                 )
                 for i, row in ((i, rows[i]) for i in some)

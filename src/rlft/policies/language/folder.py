@@ -20,6 +20,8 @@ from torch import nn
 
 from rlft.policies.language.adapters import has_adapter, merged
 from rlft.policies.language.tokens.scoring import Causal
+from rlft.policies.perception.choose import adapted, processor_of
+from rlft.policies.perception.front import Trained
 from rlft.types import UserError
 
 
@@ -31,11 +33,14 @@ class Loading:
         dtype: of the weights: float32, bfloat16, float64.
         device: cpu, cuda, cuda:1; a GPU where there is one.
         trust_remote_code: run code that a hub model brings along.
+        tower: what is trained of a model that sees or hears besides its decoder: nothing, what comes behind the tower,
+            or all. A tower that is not trained runs once for a problem. Adapters are on the decoder alone.
     """
 
     dtype: str = "float32"
     device: str | None = None
     trust_remote_code: bool = False
+    tower: Trained = "frozen"
 
     @property
     def place(self) -> str:
@@ -56,13 +61,18 @@ MIX = "mix.json"
 ADAPTER = "adapter_config.json"
 
 
-def load_tokenizer(path: str | Path, trust_remote_code: bool) -> Any:
-    """The tokenizer of a folder or a hub id; an adapter folder without one has its base's."""
+def load_processor(path: str | Path, model: Causal, trust_remote_code: bool) -> Any:
+    """The tokenizer of a folder or a hub id, or the processor where the model is shown something.
+
+    An adapter folder without one has its base's.
+    """
     source = located(path)
     folder = Path(source)
     if (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file():
-        return load_tokenizer(base_of(folder), trust_remote_code)
-    return pretrained("AutoTokenizer", source, trust_remote_code=trust_remote_code)
+        return load_processor(base_of(folder), model, trust_remote_code)
+    tokenizer = pretrained("AutoTokenizer", source, trust_remote_code=trust_remote_code)
+    causal = model.get_base_model() if has_adapter(model) else model
+    return processor_of(causal, source, tokenizer, trust_remote_code)
 
 
 def base_of(adapter: Path) -> str:
@@ -95,6 +105,8 @@ def located(path: str | Path) -> str:
 def with_lora(model: Causal, rank: int) -> Causal:
     """The model frozen, with low-rank adapters on every linear layer but the head (Hu et al. 2021, arXiv:2106.09685).
 
+    Of a model that is shown something, on those of its decoder: what the tower gives stays as it is.
+
     W + (alpha / rank)·B·A with alpha = 2·rank; B starts at 0, so the policy starts as its base. A model that has
     adapters already keeps them, and `rank` must be theirs.
     """
@@ -107,7 +119,7 @@ def with_lora(model: Causal, rank: int) -> Causal:
         raise UserError(f"the LoRA rank is {rank}; it must be at least 1")
     peft = peft_library()
     config = peft.LoraConfig(
-        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=adapted(model), task_type="CAUSAL_LM"
     )
     with torch.random.fork_rng(devices=[]), as_peft_is():
         torch.manual_seed(0)
@@ -175,8 +187,6 @@ def pretrained(kind: str, source: str, **told: Any) -> Any:
     """What a class of `transformers` reads from a folder or the hub; UserError where it cannot."""
     import transformers
 
-    if kind == "AutoModelForCausalLM":
-        told["use_safetensors"] = True
     try:
         return getattr(transformers, kind).from_pretrained(source, **told)
     except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ from rlft.policies.language.folder import (
 from rlft.policies.language.mixed_causal import MixedCausal, OutsideTopP, member_folder
 from rlft.policies.language.tokens.scoring import Causal
 from rlft.policies.mix import Weighted
+from rlft.policies.perception.choose import class_for
 from rlft.types import UserError
 
 
@@ -30,7 +31,9 @@ def load_model(path: str | Path, dtype: str, trust_remote_code: bool) -> Causal:
         return load_mixed(Path(source), dtype, trust_remote_code)
     refuse_pickled(Path(source))
     if not (Path(source) / ADAPTER).is_file():
-        return pretrained("AutoModelForCausalLM", source, dtype=dtype_named(dtype), trust_remote_code=trust_remote_code)
+        told = {"trust_remote_code": trust_remote_code}
+        kind = class_for(pretrained("AutoConfig", source, **told).architectures)
+        return pretrained(kind, source, dtype=dtype_named(dtype), use_safetensors=True, **told)
     if not (Path(source) / "adapter_model.safetensors").is_file():
         raise UserError(f"the adapter folder {source} has no adapter_model.safetensors: it was not saved to the end")
     base = base_of(Path(source))

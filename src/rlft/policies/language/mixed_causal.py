@@ -80,7 +80,7 @@ class MixedCausal(nn.Module):
         scores = [_logits(member, part) for member, part in parts]
         return SimpleNamespace(logits=self.mixed(scores))
 
-    def new_decoder(self) -> Decoder:
+    def new_decoder(self, sight: Any) -> Decoder:
         """The members' decoders in step; see `plain.Decodes`."""
         return _Together([engine.decoder() for engine in self.engines], self)
 

@@ -24,7 +24,7 @@ from rlft.policies.language.engines.engine import Engine
 from rlft.policies.language.folder import (
     VALUE_HEAD,
     Loading,
-    load_tokenizer,
+    load_processor,
     located,
     save_model,
     with_lora,
@@ -32,7 +32,7 @@ from rlft.policies.language.folder import (
 from rlft.policies.language.load import load_model
 from rlft.policies.language.reference import Lent, untouched
 from rlft.policies.language.remembered import remember
-from rlft.policies.language.rows import Begun, as_rollouts, first_places, gone_on, recorded
+from rlft.policies.language.rows import Begun, demonstrated, firsts, gone_on, prompts_in, recorded
 from rlft.policies.language.served import Served, Server
 from rlft.policies.language.text import (
     Codec,
@@ -41,10 +41,9 @@ from rlft.policies.language.text import (
     check_room,
     fitting,
     hint_of_chat,
-    padded,
 )
 from rlft.policies.language.tokens.passes import Lengths, passes
-from rlft.policies.language.tokens.sampling import Sampling, pack
+from rlft.policies.language.tokens.sampling import Sampling
 from rlft.policies.language.tokens.scoring import (
     Asked,
     Causal,
@@ -55,6 +54,10 @@ from rlft.policies.language.tokens.scoring import (
     splittable,
 )
 from rlft.policies.language.tokens.segments import by_segment
+from rlft.policies.perception.blind import Blind
+from rlft.policies.perception.choose import front_of
+from rlft.policies.perception.front import Front
+from rlft.policies.perception.sight import Sight
 from rlft.policies.resume import copied, parents
 from rlft.types import Policy, Problem, Rollouts, Text, UserError
 from rlft.types.values import overlaid
@@ -63,8 +66,8 @@ from rlft.types.values import overlaid
 class Language(nn.Module):
     """A causal language model as a policy: a decision is a token, D = max_new_tokens, and EOS is a decision too.
 
-    model           an `AutoModelForCausalLM`, or a PEFT model around one
-    tokenizer       its tokenizer
+    model           an `AutoModelForCausalLM`, one of `perception.choose.FRONTS`, or a PEFT model around one
+    tokenizer       its tokenizer, or its processor where it is shown pictures or sound, see `policies.perception`
     sampling        how tokens are drawn; log-probabilities are those of the distribution drawn from, after temperature
                     and cuts, and the support that cuts left is kept in the trace, ceil(V / 8) bytes a decision. With
                     temperature=0 (for evaluation) no row has a decision, `mask` is False everywhere, and such rows
@@ -107,7 +110,7 @@ class Language(nn.Module):
         self.model = readable(model)
         splittable(self.causal)
         self.sampling, prompting = overlaid(told, sampling, prompting)
-        self.codec = Codec(tokenizer, prompting)
+        self.codec = Codec(front_of(self.causal, tokenizer), prompting)
         self.engine = (engine or Lean)(self.causal)
         self.server: Served | None = None
         self.used_with: dict[str, Any] = {}  # options of whoever wraps it, for `remembered`
@@ -148,7 +151,7 @@ class Language(nn.Module):
         place, model = loading.place, load_model(path, loading.dtype, loading.trust_remote_code)
         policy = cls(
             model if lora is None else with_lora(model, lora),
-            load_tokenizer(path, loading.trust_remote_code),
+            load_processor(path, model, loading.trust_remote_code),
             sampling,
             prompting,
             critic=critic,
@@ -156,6 +159,7 @@ class Language(nn.Module):
             rows=rows,
             gradient_checkpointing=gradient_checkpointing,
         )
+        policy.front.hold(policy.causal, loading.tower, has_adapter(policy.model))
         head = Path(located(path)) / VALUE_HEAD
         if policy.value_head is not None and head.is_file():
             policy.value_head.load_state_dict(load_file(head))
@@ -172,7 +176,7 @@ class Language(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, folder, merge)
-        self.tokenizer.save_pretrained(folder)
+        self.front.processor.save_pretrained(folder)
         remember(
             folder, {**vars(self.codec.prompting), "max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
         )
@@ -193,7 +197,7 @@ class Language(nn.Module):
         """Another model under this one's tokenizer and settings; critic, engine and server stay behind."""
         return Language(
             model,
-            self.tokenizer,
+            self.front.processor,
             self.sampling,
             self.codec.prompting,
             rows=self.rows,
@@ -222,6 +226,11 @@ class Language(nn.Module):
     def tokenizer(self) -> Any:
         """The tokenizer."""
         return self.codec.tokenizer
+
+    @property
+    def front(self) -> Front | Blind:
+        """What the model is shown, and how."""
+        return self.codec.front
 
     @property
     def device(self) -> torch.device:
@@ -266,10 +275,7 @@ class Language(nn.Module):
         """
         length = torch.tensor([len(output.tokens) for output in rollouts.outputs], device=self.device)
         rows, cut = parents(rollouts, at, length, group)
-        prompts, begun = (
-            [row[:count] for row, count in zip(rollouts.trace[name].tolist(), counts.tolist(), strict=True)]
-            for name, counts in (("prompt", rollouts.trace["prompt_length"]), ("completion", at))
-        )
+        prompts, begun = list(prompts_in(rollouts.trace)), firsts(rollouts.trace["completion"], at)
         for problem, prompt in zip(rollouts.problems, prompts, strict=True):
             check_room(problem, prompt, self.sampling.max_new_tokens, self.causal.config)
         keys = branch_keys(rollouts.problems, at, group, seed, self.device)
@@ -285,7 +291,7 @@ class Language(nn.Module):
         limit, ends = self.sampling.max_new_tokens, self.ends.tolist()
         begun = Begun(tokens, [self.codec.over(row, ends) for row in tokens], group, limit)
         draw = gone_on if self.server is None else self.server.gone_on
-        drawn = begun.whole(draw(self, prompts, begun, keys))
+        drawn = begun.whole(draw(self, problems, prompts, begun, keys))
         lengths, truncated = self.codec.lengths(drawn.tokens[:, :limit], self.ends)
         for i in set(range(len(prompts))) - set(begun.going):
             rows = slice(i * group, (i + 1) * group)
@@ -333,15 +339,7 @@ class Language(nn.Module):
         """
         answers = [self.codec.lesson(problem) + self.ends[:1].tolist() for problem in problems]
         prompts = [self.prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
-        completion = padded(answers, self.device)
-        mask = first_places([len(answer) for answer in answers], completion.shape[1], self.device)
-        trace = {"completion": completion}
-        if self.sampling.truncates:
-            everything = pack(mask.new_ones(self.causal.get_output_embeddings().weight.shape[0]))
-            trace["support"] = everything * mask[..., None]
-        texts = [self.codec.text(answer, False) for answer in answers]
-        unscored = torch.zeros(mask.shape, device=self.device)
-        rollouts = as_rollouts(problems, prompts, 1, trace=trace, mask=mask, logp=unscored, texts=texts)
+        rollouts = demonstrated(self, problems, prompts, answers)
         return replace(rollouts, logp_old=self.log_prob(rollouts))
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
@@ -356,7 +354,8 @@ class Language(nn.Module):
         """
         if has_adapter(self.model):
             return Lent(self, self.model, untouched(self.model))
-        shared = {id(part): part for part in (self.codec, self.server)}
+        # A tower that does not learn is the same for both, and so is what it gave.
+        shared = {id(part): part for part in (self.codec, self.server, *self.front.still(self.causal))}
         return copy.deepcopy(self, shared).requires_grad_(False)
 
     @property
@@ -372,7 +371,8 @@ class Language(nn.Module):
         prompt, length, completion = (
             rollouts.trace[name].to(self.device) for name in ("prompt", "prompt_length", "completion")
         )
-        asked = Asked(prompt, length, completion, row, place)
+        sight = self.sight(rollouts.problems, prompts_in(rollouts.trace))
+        asked = Asked(prompt, length, completion, row, place, sight)
         if "context" in rollouts.trace:
             asked = by_segment(asked, rollouts.trace)
         return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)
@@ -383,6 +383,10 @@ class Language(nn.Module):
         support = None if support is None else support.to(self.device)[at]
         logp = self.engine.log_probs(hidden, tokens, temperature, support, self.logits_at_once)
         return logp.new_zeros(rollouts.mask.shape).index_put(at, logp)
+
+    def sight(self, problems: Sequence[Problem], prompts: Iterable[Sequence[int]]) -> Sight | None:
+        """What the decoder is given for what these problems show; None of a model that reads text alone."""
+        return self.front.sight(self.causal, problems, prompts)
 
     def prompt(self, problem: Problem, room: int) -> list[int]:
         """The prompt's tokens, if the model can read them and `room` more."""

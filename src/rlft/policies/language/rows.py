@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +16,9 @@ from rlft.noise import uniform
 from rlft.policies.language.engines.engine import Engine
 from rlft.policies.language.text import Codec, padded
 from rlft.policies.language.tokens.fused import widened
-from rlft.policies.language.tokens.sampling import Drawn, Sampling, finite, roll_out
+from rlft.policies.language.tokens.sampling import Drawn, Sampling, finite, pack, roll_out
 from rlft.policies.language.tokens.scoring import Causal, remembering
+from rlft.policies.perception.sight import Sight
 from rlft.types import Problem, Rollouts, Text
 
 
@@ -33,6 +34,8 @@ class Drawing(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+
+    def sight(self, problems: Sequence[Problem], prompts: Iterable[Sequence[int]]) -> Sight | None: ...
 
     model: Causal
     engine: Engine
@@ -100,7 +103,13 @@ class Begun:
         return torch.tensor(self.at, dtype=torch.long, device=device)[:, None] + torch.arange(count, device=device)
 
 
-def gone_on(policy: Drawing, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
+def gone_on(
+    policy: Drawing,
+    problems: Sequence[Problem],
+    prompts: Sequence[list[int]],
+    begun: Begun,
+    keys: Int[Tensor, "N"],
+) -> Drawn:
     """Tokens, log-probabilities and supports of the rows that go on, `policy.rows` of them at a time.
 
     A prompt is read with what was begun of it, and once for its group.
@@ -119,7 +128,9 @@ def gone_on(policy: Drawing, prompts: Sequence[list[int]], begun: Begun, keys: I
         stopped = partial(policy.codec.any_stopped, [tokens[i] for i in owners]) if policy.codec.stop else None
         noise = u[part.to(u.device)]
         with remembering(policy.causal) if policy.gradient_checkpointing else nullcontext():
-            decoder = policy.engine.decoder()
+            here = [begun.going[i] for i in range(owners[0], owners[-1] + 1)]
+            sight = policy.sight([problems[i] for i in here], [prompts[i] for i in here])
+            decoder = policy.engine.decoder(sight)
             slices.append(roll_out(decoder, read, owner, noise, policy.sampling, policy.ends, room, stopped))
     drawn, logp, supports = zip(*slices, strict=True)
     return Drawn(torch.cat(drawn), torch.cat(logp), torch.cat(supports) if policy.sampling.truncates else None)
@@ -174,6 +185,31 @@ def as_rollouts(
         mask=mask,
         logp_old=logp,
     )
+
+
+def demonstrated(
+    policy: Drawing, problems: Sequence[Problem], prompts: list[list[int]], answers: Sequence[list[int]]
+) -> Rollouts:
+    """A row for each problem that gives this answer, not scored. Where something is cut its support is everything."""
+    completion = padded(answers, policy.device)
+    mask = first_places([len(answer) for answer in answers], completion.shape[1], policy.device)
+    trace = {"completion": completion}
+    if policy.sampling.truncates:
+        everything = pack(mask.new_ones(policy.causal.get_output_embeddings().weight.shape[0]))
+        trace["support"] = everything * mask[..., None]
+    texts = [policy.codec.text(answer, False) for answer in answers]
+    unscored = torch.zeros(mask.shape, device=policy.device)
+    return as_rollouts(problems, prompts, 1, trace=trace, mask=mask, logp=unscored, texts=texts)
+
+
+def firsts(tokens: Int[Tensor, "N W"], counts: Int[Tensor, "N"]) -> list[list[int]]:
+    """The first `counts` tokens of each row."""
+    return [row[:count] for row, count in zip(tokens.tolist(), counts.tolist(), strict=True)]
+
+
+def prompts_in(trace: Mapping[str, Tensor]) -> Iterator[list[int]]:
+    """The prompt's tokens of each row, without padding; nothing is copied before somebody asks."""
+    yield from firsts(trace["prompt"], trace["prompt_length"])
 
 
 def first_places(lengths: list[int], width: int, device: torch.device) -> Bool[Tensor, "N W"]:

@@ -24,7 +24,7 @@ from rlft.policies.language.rows import Begun, Drawing
 from rlft.policies.language.text import padded
 from rlft.policies.language.tokens.sampling import Drawn, Sampling
 from rlft.policies.language.tokens.scoring import Causal
-from rlft.types import UserError
+from rlft.types import Problem, UserError
 
 _POSITIVE = (1 << 63) - 1
 
@@ -60,8 +60,16 @@ class Served:
         self.server = server
         self.known: list[tuple[int, int]] | None = None
 
-    def gone_on(self, policy: Drawing, prompts: Sequence[list[int]], begun: Begun, keys: Int[Tensor, "N"]) -> Drawn:
+    def gone_on(
+        self,
+        policy: Drawing,
+        problems: Sequence[Problem],
+        prompts: Sequence[list[int]],
+        begun: Begun,
+        keys: Int[Tensor, "N"],
+    ) -> Drawn:
         """As `rows.gone_on`, by the server: rows of equal prompts stand together, so that it reads them once."""
+        policy.codec.front.alone_with("another engine (--engine vllm)")
         self._refresh(policy.model)
         seeds = keys.view(-1, begun.group).tolist()
         rows = [

@@ -84,6 +84,7 @@ class Speculative(nn.Module):
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` completions of each problem, distributed as the policy's own, with the same trace."""
         policy, limit = self.policy, self.policy.sampling.max_new_tokens
+        policy.front.alone_with("speculative sampling")
         prompts = [policy.prompt(problem, limit) for problem in problems]
         u = uniform(row_keys(problems, group, seed, policy.device), 3 * limit).unflatten(1, (limit, 3))
         self.models = self.models or _Models(policy.causal, self.draft[0].causal)

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from rlft.errors import say
 from rlft.policies.language.tokens.scoring import context_of
+from rlft.policies.perception.blind import Blind
+from rlft.policies.perception.front import Front
+from rlft.policies.perception.media import Encoded
 from rlft.types import Problem, Text, UserError
 from rlft.types.outputs import opened_tags
 
@@ -28,10 +31,6 @@ _TAGS = 24
 def called(problem: Problem) -> str:
     """How messages speak of a problem."""
     return f"problem {problem.index} of {problem.task}/{problem.split}"
-
-
-class Encoded(tuple[int, ...]):
-    """A prompt that is token ids already, and is read as it is: what a policy drew is never tokenised again."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +87,18 @@ class TooLong(UserError):
 
 
 class Codec:
-    """A tokenizer as the policy uses it.
+    """A tokenizer as the policy uses it, that of `front`, or one alone.
 
     A `str` prompt is encoded as it is, with the special tokens the tokenizer puts before a text (BOS, if it does not
     begin with one); chat messages go through the chat template, up to where the assistant speaks, or to the end of what
     it has said already. `tools` are the schemas of functions that the chat template tells the model of.
     """
 
-    def __init__(self, tokenizer: Any, prompting: Prompting = Prompting(), tools: Sequence[Mapping[str, Any]] = ()):
-        self.tokenizer, self.prompting, self.stop = tokenizer, prompting, tuple(prompting.stop)
+    def __init__(
+        self, front: Front | Blind | Any, prompting: Prompting = Prompting(), tools: Sequence[Mapping[str, Any]] = ()
+    ):
+        self.front: Front | Blind = front if isinstance(front, Front | Blind) else Blind(front)
+        self.tokenizer, self.prompting, self.stop = self.front.tokenizer, prompting, tuple(prompting.stop)
         self.tools = [dict(tool) for tool in tools]
 
     def plain(self, problem: Problem) -> bool:
@@ -107,7 +109,8 @@ class Codec:
         """The prompt's tokens; UserError if there are none or the tokenizer does not know the text."""
         if isinstance(problem.input, Encoded):
             return list(problem.input)
-        tokens = self.tokens(problem, *self._written(problem))
+        written, special = self._written(problem)
+        tokens = self.tokens(problem, self.front.expanded(problem, written), special)
         if not tokens:
             raise UserError(
                 f"{called(problem)}: its prompt {problem.input!r:.60} becomes no token at all with "
@@ -216,9 +219,9 @@ class Codec:
             if self.prompting.system is not None:
                 raise UserError(f"{called(problem)} is plain text; a system prompt needs chat messages, or --chat")
             begins = self.tokenizer.bos_token
-            return problem.input, not (begins and problem.input.startswith(begins))
-        messages = self._messages(problem)
-        if getattr(self.tokenizer, "chat_template", None) is None:
+            return self.front.before(problem, problem.input), not (begins and problem.input.startswith(begins))
+        messages = self.front.placed(problem, self._messages(problem))
+        if self.template is None:
             raise UserError(
                 f"{called(problem)} is chat messages, and the tokenizer has no chat template; "
                 "give a chat model, or a prompt as one string"
@@ -230,6 +233,8 @@ class Codec:
             messages = messages[:-1]
         goes_on = {"continue_final_message": True} if begun else {"add_generation_prompt": True}
         try:
+            if self.front.processor is not self.tokenizer:
+                told["chat_template"] = self.template
             return self.tokenizer.apply_chat_template(messages, tokenize=False, **goes_on, **told), False
         # Templates raise what they like, jinja's errors or the tokenizer's.
         except Exception as error:
@@ -238,6 +243,12 @@ class Codec:
             raise UserError(
                 f"{called(problem)}: the model's chat template refuses messages of {roles}: {error}{hint}"
             ) from error
+
+    @property
+    def template(self) -> Any:
+        """The chat template, the processor's if it has one; None where there is none."""
+        own = getattr(self.front.processor, "chat_template", None)
+        return getattr(self.tokenizer, "chat_template", None) if own is None else own
 
     def told(self, problem: Problem) -> dict[str, Any]:
         """What the chat template is told besides: for all problems, and over it for this one."""
@@ -282,7 +293,7 @@ def hint_of_chat(codec: Codec, problem: Problem) -> None:
     """A line on stderr, once, where a chat model is given text to be continued."""
     if codec.tokenizer in _HINTED or not codec.plain(problem):
         return
-    if getattr(codec.tokenizer, "chat_template", None) is not None:
+    if codec.template is not None:
         _HINTED.add(codec.tokenizer)
         said = "the model has a chat template, but the prompts are plain text and go around it"
         say(f"{said}; --chat (chat=True) makes each a user's message")

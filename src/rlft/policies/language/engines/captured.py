@@ -19,6 +19,7 @@ from torch import Tensor
 from rlft.policies.language.engines.cache import moved
 from rlft.policies.language.engines.decode import LeanDecoder
 from rlft.policies.language.engines.trunk import Trunk
+from rlft.policies.perception.sight import Sight
 
 Step = Callable[[Tensor], Tensor]
 # How many slots the first stage has.
@@ -66,8 +67,8 @@ class Captured:
 
     share = 0.5
 
-    def __init__(self, trunk: Trunk, head: Any):
-        self.rows = LeanDecoder(trunk, head, FixedSlots)
+    def __init__(self, trunk: Trunk, head: Any, sight: Sight | None = None):
+        self.rows = LeanDecoder(trunk, head, sight, FixedSlots)
         self.play: Step | None = None
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:

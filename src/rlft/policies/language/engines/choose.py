@@ -32,6 +32,7 @@ from rlft.policies.language.tokens.scoring import (
     log_probs,
     states_before,
 )
+from rlft.policies.perception.sight import Sight
 
 
 class Plain:
@@ -40,8 +41,8 @@ class Plain:
     def __init__(self, model: Causal):
         self.model, self.decoders = model, Decoders(model)
 
-    def decoder(self) -> Decoder:
-        return self.decoders.new()
+    def decoder(self, sight: Sight | None = None) -> Decoder:
+        return self.decoders.new(sight)
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         return states_before(self.model, asked)
@@ -70,9 +71,9 @@ class Lean:
         self.fits = not own and built_like_llama(model) and attends_to_everything(model)
         self.exact: bool | None = None
 
-    def decoder(self) -> Decoder:
+    def decoder(self, sight: Sight | None = None) -> Decoder:
         trunk = self._usable()
-        return self.plain.decoder() if trunk is None else self._going_on(trunk)
+        return self.plain.decoder(sight) if trunk is None else self._going_on(trunk, sight)
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:
         trunk = self._usable()
@@ -103,19 +104,20 @@ class Lean:
             self.exact = _agrees(self.model, trunk, self._going_on(trunk))
         return trunk if self.exact else None
 
-    def _going_on(self, trunk: Trunk) -> Decoder:
+    def _going_on(self, trunk: Trunk, sight: Sight | None = None) -> Decoder:
         head = self.model.get_output_embeddings()
         captured = head.weight.is_cuda if self.captured is None else self.captured
-        return Captured(trunk, head) if captured else LeanDecoder(trunk, head)
+        return Captured(trunk, head, sight) if captured else LeanDecoder(trunk, head, sight)
 
 
 def laid_out(asked: Asked, start: int = 0) -> Layout:
     """The rows with equal prompts that stand together behind one, each as far as its last decision needs it."""
-    owner = runs(asked.prompt, asked.length)
+    owner = runs(asked.prompt, asked.length, None if asked.sight is None else asked.sight.owner)
     first = torch.cat([owner.new_ones(min(len(owner), 1)), owner.diff()]).nonzero()[:, 0]
     reach = torch.zeros_like(asked.length).scatter_reduce(0, asked.row, asked.place, "amax")
     prompt, length = asked.prompt[first], asked.length[first]
-    return Layout(prompt[:, : int(length.max())], length, asked.completion, owner, reach, start)
+    sight = None if asked.sight is None else asked.sight.of(first)
+    return Layout(prompt[:, : int(length.max())], length, asked.completion, owner, reach, start, sight)
 
 
 @torch.no_grad()

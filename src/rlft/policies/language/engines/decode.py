@@ -18,6 +18,7 @@ from rlft.policies.language.engines.few_rows import for_few_rows
 from rlft.policies.language.engines.trunk import Angles, Keys, Trunk, direct
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.layout import Layout
+from rlft.policies.perception.sight import Sight
 
 _LAYERS = ("query", "key", "value", "out", "gate", "up", "down")
 
@@ -27,8 +28,8 @@ class LeanDecoder:
 
     share = 0.97
 
-    def __init__(self, trunk: Trunk, head: Any, new_slots: NewSlots = GrowingSlots):
-        self.trunk, self.head, self.new_slots = trunk, direct(head), new_slots
+    def __init__(self, trunk: Trunk, head: Any, sight: Sight | None = None, new_slots: NewSlots = GrowingSlots):
+        self.trunk, self.head, self.sight, self.new_slots = trunk, direct(head), sight, new_slots
         self.blocks = trunk.blocks
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
@@ -36,12 +37,12 @@ class LeanDecoder:
         length = torch.tensor(lengths, device=device)
         none = torch.zeros(0, dtype=torch.long, device=device)
         # Prompts alone: what follows them is drawn token by token, with the same code that scores them.
-        layout = Layout(tokens, length, tokens[:0], none, none)
+        layout = Layout(tokens, length, tokens[:0], none, none, sight=self.sight)
         keys: Keys = []
         hidden = self.trunk.hidden(layout, length.cumsum(0) - 1, keys=keys)
-        self.position, self.cache = length, None
+        self.position, self.cache = length if self.sight is None else length + self.sight.ahead, None
         # All positions that may come, at once: a rotary module called at every step costs as much as a small product.
-        self.angles = self.trunk.angles(torch.arange(width + room, device=device))
+        self.angles = self.trunk.angles(torch.arange(int(self.position.max()) + room, device=device))
         gap = None
         if min(lengths) < width:
             behind = torch.arange(width, device=device) >= length[:, None, None]

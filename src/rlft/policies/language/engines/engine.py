@@ -11,14 +11,15 @@ from torch import Tensor
 from rlft.policies.language.tokens.passes import Lengths
 from rlft.policies.language.tokens.sampling import Decoder
 from rlft.policies.language.tokens.scoring import Asked
+from rlft.policies.perception.sight import Sight
 
 
 @runtime_checkable
 class Engine(Protocol):
     """A causal language model at work."""
 
-    def decoder(self) -> Decoder:
-        """One that has read nothing yet."""
+    def decoder(self, sight: Sight | None = None) -> Decoder:
+        """One that has read nothing yet; `sight` is what the prompts were shown that it will read."""
         ...
 
     def hidden(self, asked: Asked, recompute: bool) -> Float[Tensor, "M H"]:

@@ -21,7 +21,8 @@ from transformers.cache_utils import DynamicLayer
 
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.sampling import Decoder, finite
-from rlft.policies.language.tokens.scoring import Causal, context_of, known_to
+from rlft.policies.language.tokens.scoring import Causal, context_of, known_to, logits_of, seeing_states
+from rlft.policies.perception.sight import Sight
 
 
 class SlotLayer(DynamicLayer):
@@ -87,8 +88,8 @@ class Cached:
     instead of building its own at every token; only right where all layers attend to everything.
     """
 
-    def __init__(self, model: Causal, new_cache: Callable[[Causal, int], Any], broad: bool):
-        self.model, self.new_cache, self.broad = model, new_cache, broad
+    def __init__(self, model: Causal, new_cache: Callable[[Causal, int], Any], broad: bool, sight: Sight | None = None):
+        self.model, self.new_cache, self.broad, self.sight = model, new_cache, broad, sight
         self.takes = inspect.signature(model.forward).parameters
         # A recurrent state has no slots to mask: once the prompt is read, padding is gone from it.
         self.recurrent = "cache_params" in self.takes
@@ -105,7 +106,13 @@ class Cached:
         self.used, self.position = width, size
         self.cache = self.new_cache(self.model, width + room)
         left = tokens.gather(1, from_left % width).where(read, 0)
-        return self._forward(left, read.long() if self.padded else None, from_left.clamp(min=0))
+        mask = read.long() if self.padded else None
+        if self.sight is None:
+            return self._forward(left, mask, from_left.clamp(min=0))
+        laid = self.sight.laid(self.model.get_input_embeddings(), left, width - size)
+        self.position = size + self.sight.ahead
+        hidden = self.sight.reads.states(self.model, laid, mask, self.cache)
+        return logits_of(self.model, hidden[:, -1])
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:
         self.cache.reorder_cache(rows)
@@ -138,8 +145,8 @@ class Cached:
 class Uncached:
     """Reads every row from its beginning for every token: right for whatever is causal, and slow."""
 
-    def __init__(self, model: Causal):
-        self.model = model
+    def __init__(self, model: Causal, sight: Sight | None = None):
+        self.model, self.sight = model, sight
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
         self.tokens = nn.functional.pad(tokens, (0, room))
@@ -148,6 +155,7 @@ class Uncached:
 
     def keep(self, rows: Int[Tensor, "n"]) -> None:
         self.tokens, self.length = self.tokens[rows], self.length[rows]
+        self.sight = None if self.sight is None else self.sight.of(rows)
 
     def step(self, tokens: Int[Tensor, "n"]) -> Float[Tensor, "n V"]:
         self.tokens = self.tokens.scatter(1, self.length[:, None], tokens[:, None])
@@ -155,15 +163,18 @@ class Uncached:
         return self._forward()
 
     def _forward(self) -> Tensor:
-        logits = self.model(input_ids=self.tokens[:, : int(self.length.max())], use_cache=False).logits
-        return widened(logits[torch.arange(len(logits), device=logits.device), self.length - 1])
+        tokens = self.tokens[:, : int(self.length.max())]
+        last = torch.arange(len(tokens), device=tokens.device), self.length - 1
+        if self.sight is not None:
+            return logits_of(self.model, seeing_states(self.model, self.sight, tokens)[last])
+        return widened(self.model(input_ids=tokens, use_cache=False).logits[last])
 
 
 @runtime_checkable
 class Decodes(Protocol):
     """A model that has a way of its own, several models in one for instance."""
 
-    def new_decoder(self) -> Decoder: ...
+    def new_decoder(self, sight: Sight | None) -> Decoder: ...
 
 
 class Decoders:
@@ -175,31 +186,33 @@ class Decoders:
 
     def __init__(self, model: Causal):
         self.model = model
-        self.way: Callable[[], Decoder] | None = None
+        self.way: Callable[[Sight | None], Decoder] | None = None
 
-    def new(self) -> Decoder:
+    def new(self, sight: Sight | None = None) -> Decoder:
+        """One that has read nothing; `sight` is what the prompts were shown that it will read."""
         if self.way is None:
             self.way = self._fastest()
-        return self.way()
+        return self.way(sight)
 
-    def _fastest(self) -> Callable[[], Decoder]:
+    def _fastest(self) -> Callable[[Sight | None], Decoder]:
         model = self.model
         expected = finite(trial(None, model))
         for way in _cached_ways(model):
-            if _agree(lambda way=way: trial(way(), model), expected, model):
+            if _agree(lambda way=way: trial(way(None), model), expected, model):
                 return way
         warnings.warn(f"no cache reproduces {type(model).__name__}: every token costs a full forward", stacklevel=2)
         return partial(Uncached, model)
 
 
-def _cached_ways(model: Causal) -> list[Callable[[], Decoder]]:
+def _cached_ways(model: Causal) -> list[Callable[[Sight | None], Decoder]]:
     if isinstance(model, Decodes):
         return [model.new_decoder]
     takes = inspect.signature(model.forward).parameters
     if "past_key_values" not in takes and "cache_params" not in takes:
         return []
-    broad = [partial(Cached, model, slot_cache, broad=True)] if attends_to_everything(model) else []
-    return [*broad, partial(Cached, model, slot_cache, broad=False), partial(Cached, model, own_cache, broad=False)]
+    ways = [(slot_cache, False), (own_cache, False)]
+    broad = [(slot_cache, True)] if attends_to_everything(model) else []
+    return [partial(Cached, model, cache, broad) for cache, broad in broad + ways]
 
 
 def attends_to_everything(model: Causal) -> bool:

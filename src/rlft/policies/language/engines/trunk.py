@@ -61,7 +61,7 @@ class Angles(NamedTuple):
 
 def built_like_llama(model: Any) -> bool:
     """Whether the parts of this causal model are those of Llama."""
-    trunk = model.base_model
+    trunk = model.get_decoder()
     if _children(trunk) != _TRUNK or not all(map(_llama_like, trunk.layers)):
         return False
     # These change all angles, of earlier tokens too, when a row grows long.
@@ -91,8 +91,8 @@ class Trunk:
     """The decoder without its head: tokens to hidden states."""
 
     def __init__(self, model: Any):
-        self.trunk = trunk = model.base_model
-        self.heads, self.key_heads = model.config.num_attention_heads, model.config.num_key_value_heads
+        self.trunk = trunk = model.get_decoder()
+        self.heads, self.key_heads = trunk.config.num_attention_heads, trunk.config.num_key_value_heads
         self.blocks = [_block(layer) for layer in trunk.layers]
         self.width, self.scaling = trunk.layers[0].self_attn.head_dim, trunk.layers[0].self_attn.scaling
 
@@ -120,7 +120,7 @@ class Trunk:
         values [P h L E] of each layer's prefixes.
         """
         # One matrix of tokens and no batch: products see T rows, of which none is padding.
-        x, angles = self.trunk.embed_tokens(layout.tokens), self.angles(layout.position)
+        x, angles = layout.seen_in(self.trunk.embed_tokens(layout.tokens)), self.angles(layout.position)
         seen = None if layout.seen is None else self.added(layout.seen, x.dtype)
         # A token may be wanted by several decisions: the last token of a prompt is, by the first one of every row of
         # its group.

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.autograd import Function
 
+from rlft.policies.perception.sight import Sight
+
 
 # Gathering has a scatter as its gradient, which torch does with atomics, slowly and in any order; here no two gaps
 # share a token that counts, so the gradient is a plain gather too.
@@ -63,9 +65,16 @@ class Ragged:
         return padded.flatten(0, 1) if self.dense else _Packed.apply(padded, self.real)
 
 
-def runs(prompt: Int[Tensor, "N L"], length: Int[Tensor, "N"]) -> Int[Tensor, "N"]:
-    """The number of each row's prompt where equal ones that stand together are counted once."""
+def runs(
+    prompt: Int[Tensor, "N L"], length: Int[Tensor, "N"], shown: Int[Tensor, "N"] | None = None
+) -> Int[Tensor, "N"]:
+    """The number of each row's prompt where equal ones that stand together are counted once.
+
+    Of rows that were `shown` different things equal tokens are different prompts.
+    """
     same = (prompt[1:] == prompt[:-1]).all(1) & (length[1:] == length[:-1])
+    if shown is not None:
+        same &= shown[1:] == shown[:-1]
     return torch.cat([length.new_zeros(min(len(length), 1)), (~same).cumsum(0)])
 
 
@@ -76,6 +85,7 @@ class Layout:
     owner       [N] the prompt of each completion, in ascending order
     reach       [N] how many tokens of each completion there are
     start       the position of a prompt's first token
+    sight       what the prompts were shown, of those that were
     """
 
     def __init__(
@@ -86,10 +96,11 @@ class Layout:
         owner: Int[Tensor, "N"],
         reach: Int[Tensor, "N"],
         start: int = 0,
+        sight: Sight | None = None,
     ):
         place = torch.arange(prompt.shape[1], device=prompt.device)
         real = place < length[:, None]
-        self.prefix, self.owner, self.length = Ragged(real), owner, length
+        self.prefix, self.owner, self.length, self.sight = Ragged(real), owner, length, sight
         tokens, position = [prompt[real]], [place.expand_as(real)[real]]
         self.suffix = self.seen = None
         width = int(reach.max()) if len(reach) else 0
@@ -105,6 +116,16 @@ class Layout:
         counts = torch.bincount(owner, minlength=len(length))
         # Even groups let `owned` expand instead of copying the prompts' keys.
         self.even = len(owner) > 0 and bool((counts == counts[0]).all())
+
+    def seen_in(self, embedded: Float[Tensor, "T H"]) -> Float[Tensor, "T H"]:
+        """The tokens' embeddings with those of what was seen in their places."""
+        if self.sight is None:
+            return embedded
+        row, place = self.sight.places()
+        if not len(row):
+            return embedded
+        seen = torch.cat([self.sight.each[i].embedding for i in self.sight.owner.tolist()])
+        return embedded.index_put((self.prefix.slots[row, place],), seen.to(embedded.dtype))
 
     def owned(self, prompts: Float[Tensor, "P L *e"]) -> Float[Tensor, "N L *e"]:
         """Each completion's prompt."""

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.sampling import unpack
+from rlft.policies.perception.sight import Sight
 from rlft.types import UserError
 
 # A `transformers` causal language model: a module whose attributes are known at run time only.
@@ -26,13 +27,17 @@ Causal = Any
 
 
 class Asked(NamedTuple):
-    """Rows, and M decisions of them: prompt [N L], its length [N], completion [N D], rows [M] and places [M]."""
+    """Rows, and M decisions of them: prompt [N L], its length [N], completion [N D], rows [M] and places [M].
+
+    `sight` is what the rows were shown; None of a model that reads text alone.
+    """
 
     prompt: Int[Tensor, "N L"]
     length: Int[Tensor, "N"]
     completion: Int[Tensor, "N D"]
     row: Int[Tensor, "M"]
     place: Int[Tensor, "M"]
+    sight: Sight | None = None
 
 
 def states_before(model: Causal, asked: Asked) -> Float[Tensor, "M H"]:
@@ -41,8 +46,15 @@ def states_before(model: Causal, asked: Asked) -> Float[Tensor, "M H"]:
     before = asked.length[asked.row] + asked.place
     # No further than is asked: some models rotate every position otherwise when they see many.
     width = int(before.max()) if len(before) else 1
-    hidden = hidden_states(model, joined(asked.prompt, asked.length, asked.completion[:, :longest])[:, :width])
+    tokens = joined(asked.prompt, asked.length, asked.completion[:, :longest])[:, :width]
+    hidden = hidden_states(model, tokens) if asked.sight is None else seeing_states(model, asked.sight, tokens)
     return hidden[asked.row, before - 1]
+
+
+def seeing_states(model: Causal, sight: Sight, tokens: Int[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+    """As `hidden_states`, of rows that were shown something."""
+    laid = sight.laid(model.get_input_embeddings(), tokens, torch.zeros_like(tokens[:, 0]))
+    return sight.reads.states(model, laid, None, None)
 
 
 def known_to(model: Causal) -> int:
