@@ -75,6 +75,113 @@ def qwen_vl(version):
     return drawn(kinds[1], config), Apart(pictures, words, {})
 
 
+def clip(**more):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    return {**sizes, "image_size": 32, "patch_size": 8, **more}
+
+
+def llava():
+    words = tokenizer(["<image>"], "<image>")
+    config = T.LlavaConfig(
+        text_config=text_of(words, model_type="llama"),
+        vision_config=clip(model_type="clip_vision_model", projection_dim=32),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+        image_seq_length=16,
+    )
+    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    told = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    made = T.LlavaProcessor(pictures, words, chat_template=words.chat_template, **told)
+    return drawn(T.LlavaForConditionalGeneration, config), made
+
+
+def tiles(kind):
+    names = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>"]
+    names += [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
+    words = tokenizer(names, "<image>")
+    sizes = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
+    told = {"text_config": text_of(words, model_type="llama"), "vision_config": clip(), "scale_factor": 2}
+    told |= {"image_token_id": words.convert_tokens_to_ids("<image>"), "pad_token_id": words.pad_token_id}
+    if kind == "smolvlm":
+        made = Apart(T.SmolVLMImageProcessorPil(**sizes), words, {"image_seq_len": 4})
+        return drawn(T.SmolVLMForConditionalGeneration, T.SmolVLMConfig(**told)), made
+    pictures = T.Idefics3ImageProcessorPil(**sizes)
+    made = T.Idefics3Processor(pictures, words, image_seq_len=4, chat_template=words.chat_template)
+    return drawn(T.Idefics3ForConditionalGeneration, T.Idefics3Config(**told)), made
+
+
+def gemma3():
+    names = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
+    words = tokenizer((), "<start_of_image>", **names)
+    text = text_of(words, head_dim=8, query_pre_attn_scalar=8, sliding_window=16, sliding_window_pattern=2)
+    ids = {name.replace("token", "token_index"): words.convert_tokens_to_ids(word) for name, word in names.items()}
+    sight = clip(model_type="siglip_vision_model", vision_use_head=False)
+    config = T.Gemma3Config(text_config=text, vision_config=sight, mm_tokens_per_image=4, **ids)
+    pictures = T.Gemma3ImageProcessorPil(size={"height": 32, "width": 32})
+    made = T.Gemma3Processor(pictures, words, image_seq_length=4, chat_template=words.chat_template)
+    return drawn(T.Gemma3ForConditionalGeneration, config), made
+
+
+def internvl():
+    names = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
+    words = tokenizer((), "<IMG_CONTEXT>", **names, video_token="<video>")
+    config = T.InternVLConfig(
+        text_config=text_of(words, model_type="qwen2"),
+        vision_config=clip(image_size=[32, 32], patch_size=[8, 8]),
+        image_token_id=words.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=4,
+        downsample_ratio=0.5,
+    )
+    pictures = T.GotOcr2ImageProcessorPil(size={"height": 32, "width": 32}, max_patches=4)
+    return drawn(T.InternVLForConditionalGeneration, config), Apart(pictures, words, {"image_seq_length": 4})
+
+
+def onevision():
+    words, pins = tokenizer(["<image>", "<video>"], "<image>"), [[32, 32], [32, 64], [64, 32]]
+    config = T.LlavaOnevisionConfig(
+        text_config=text_of(words, model_type="llama"),
+        vision_config=clip(model_type="siglip_vision_model", vision_use_head=False),
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        video_token_id=words.convert_tokens_to_ids("<video>"),
+        vision_feature_layer=-1,
+        image_grid_pinpoints=pins,
+    )
+    pictures = T.LlavaOnevisionImageProcessorPil(size={"height": 32, "width": 32}, image_grid_pinpoints=pins)
+    made = Apart(pictures, words, {"num_image_tokens": 16, "vision_aspect_ratio": "anyres_max_9"})
+    return drawn(T.LlavaOnevisionForConditionalGeneration, config), made
+
+
+def heard(**more):
+    sizes = {"num_mel_bins": 16, "encoder_layers": 2, "encoder_attention_heads": 4, "max_source_positions": 50}
+    return {**sizes, **more}
+
+
+def qwen2_audio():
+    names = ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
+    words = tokenizer(names, "<|audio_bos|><|AUDIO|><|audio_eos|>")
+    config = T.Qwen2AudioConfig(
+        text_config=text_of(words, model_type="qwen2"),
+        audio_config=heard(model_type="qwen2_audio_encoder", d_model=32, encoder_ffn_dim=64),
+        audio_token_index=words.convert_tokens_to_ids("<|AUDIO|>"),
+    )
+    extractor = T.WhisperFeatureExtractor(feature_size=16, chunk_length=1)
+    made = T.Qwen2AudioProcessor(extractor, words, chat_template=words.chat_template)
+    return drawn(T.Qwen2AudioForConditionalGeneration, config), made
+
+
+def flamingo():
+    words = tokenizer(["<sound>"], "<sound>")
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = T.AudioFlamingo3Config(
+        text_config=text_of(words, model_type="qwen2"),
+        audio_config={**sizes, "num_mel_bins": 16, "max_source_positions": 50},
+        audio_token_id=words.convert_tokens_to_ids("<sound>"),
+    )
+    extractor = T.WhisperFeatureExtractor(feature_size=16, chunk_length=1)
+    made = T.AudioFlamingo3Processor(extractor, words, chat_template=words.chat_template)
+    return drawn(T.AudioFlamingo3ForConditionalGeneration, config), made
+
+
 def pixels(width, height, seed):
     return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
 
@@ -109,6 +216,14 @@ SOUNDS = [
     asked(3, samples(12345, 3), "what?"),
 ]
 FAMILIES = {
+    "llava": (llava, PICTURES),
+    "idefics3": (lambda: tiles("idefics3"), PICTURES),
+    "smolvlm": (lambda: tiles("smolvlm"), PICTURES),
+    "gemma3": (gemma3, PICTURES),
+    "internvl": (internvl, PICTURES),
+    "onevision": (onevision, PICTURES),
+    "qwen2-audio": (qwen2_audio, SOUNDS),
+    "flamingo": (flamingo, SOUNDS),
     "qwen2.5-vl": (lambda: qwen_vl("2.5"), PICTURES),
     "qwen3-vl": (lambda: qwen_vl("3"), PICTURES),
 }

@@ -60,6 +60,13 @@ def processor_at(source: str, tokenizer: Any, trust_remote_code: bool) -> Any:
     return processor
 
 
+def setting(processor: Any, name: str, usual: Any) -> Any:
+    """What a processor, or the file of one that is apart, says under this name."""
+    if isinstance(processor, Apart):
+        return processor.settings.get(name, usual)
+    return getattr(processor, name, usual)
+
+
 def _pictures(source: str) -> Any:
     import transformers
 

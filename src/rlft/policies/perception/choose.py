@@ -13,7 +13,9 @@ from rlft.policies.perception.blind import Blind
 from rlft.policies.perception.front import Front
 from rlft.policies.perception.grids import Grids
 from rlft.policies.perception.llava import Llava
-from rlft.policies.perception.sounds import Qwen2Audio
+from rlft.policies.perception.sounds import Qwen2Audio, Windows
+from rlft.policies.perception.tiles import Anyres, Crops, Tiles
+from rlft.policies.perception.typed import Typed
 from rlft.types import UserError
 
 FRONTS: dict[str, type[Front]] = {
@@ -21,6 +23,12 @@ FRONTS: dict[str, type[Front]] = {
     "Qwen2VLForConditionalGeneration": Grids,
     "Qwen2_5_VLForConditionalGeneration": Grids,
     "Qwen3VLForConditionalGeneration": Grids,
+    "Idefics3ForConditionalGeneration": Tiles,
+    "SmolVLMForConditionalGeneration": Tiles,
+    "LlavaOnevisionForConditionalGeneration": Anyres,
+    "InternVLForConditionalGeneration": Crops,
+    "Gemma3ForConditionalGeneration": Typed,
+    "AudioFlamingo3ForConditionalGeneration": Windows,
     "Qwen2AudioForConditionalGeneration": Qwen2Audio,
 }
 
