@@ -37,13 +37,19 @@ def table_trainer(**settings) -> Trainer:
     return Trainer(policy, method, Cards(), reward, **{**defaults, **settings})
 
 
+def _longer(problem, output):
+    return replace(problem, input=f"{problem.input}{output}={problem.input}")
+
+
 # What the observer of a family is asked: where the first trajectory ended, the class of the first point, a longer text;
 # the masked policy has no classes and can be told nothing.
 MERGES = {
     "control": lambda p, out: replace(p, input=p.input + 1 + int(1000 * out.observations[-1].abs().sum())),
     "diffusion": lambda p, out: replace(p, input=2 * int(out[0] > 0) + int(out[1] > 0)),
     "masked": lambda p, out: p,
-    "language": lambda p, out: replace(p, input=f"{p.input}{out}={p.input}"),
+    "language": _longer,
+    "seeing": _longer,
+    "hearing": _longer,
 }
 
 

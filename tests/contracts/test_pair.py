@@ -14,7 +14,15 @@ from rlft.types import Exchanging, HasReference, HasValue, Policy, Rollouts
 from tests.pairs import family_trainer, table_trainer, weights
 
 KINDS = ["table", *FAMILIES]
-TOLERANCE = {"table": 0.0, "control": 1e-6, "diffusion": 1e-6, "masked": 1e-6, "language": 5e-5}
+TOLERANCE = {
+    "table": 0.0,
+    "control": 1e-6,
+    "diffusion": 1e-6,
+    "masked": 1e-6,
+    "language": 5e-5,
+    "seeing": 5e-5,
+    "hearing": 5e-5,
+}
 
 
 def build(kind, **settings):

@@ -16,6 +16,8 @@ COLUMNS = {
     "diffusion": ("states",),
     "masked": ("states",),
     "language": ("completion",),
+    "seeing": ("completion",),
+    "hearing": ("completion",),
 }
 GROUP = 3
 

@@ -1,4 +1,4 @@
-"""Small models that see or hear: the builder repeats itself, and the decoder is given what the model's own code gives."""
+"""Small models that see or hear: builders repeat themselves, and rows are scored as the models themselves would."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ read is left out and noted, never guessed.
                        (running, done, stopped, failed), steps, and `error` if there was one
     metrics.jsonl      {"step", "reward", "reward/PART", "kl", "seconds/STAGE", ...}; any other number is drawn too
     evaluations.jsonl  {"step", "name", "reward", "interval": [low, high], "problems", "samples", MEASURE: number, ...}
-    samples.jsonl      {"step", "problem": {"index", "input", "answer"}, "rows": [row, ...]}
+    samples.jsonl      {"step", "problem": {"index", "input", "answer", "shown": see `seen`}, "rows": [row, ...]}
 
 A row of samples.jsonl has `reward`, and if known `parts`, `advantage` and `tokens`. Its `kind` says how it is shown:
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from rlft.report import pictures
+from rlft.report import pictures, seen
 from rlft.report.files import Record, Run, as_number
 from rlft.report.words import number
 
@@ -59,6 +59,7 @@ class Card:
     rows: tuple[Row, ...]
     hidden: int
     images: bool
+    seen: tuple[str, ...] = ()  # SVG of what the problem showed
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,13 @@ def _card(record: Record, span: tuple[float, float]) -> Card | None:
         rows=tuple(_row(row, span) for row in shown),
         hidden=len(rows) - len(shown),
         images=images,
+        seen=seen.drawn(problem, [(_said(row), pictures.colour(_reward(row), *span)) for row in shown]),
     )
+
+
+def _said(row: Record) -> str:
+    text = row.get("text")
+    return text if isinstance(text, str) else ""
 
 
 def _row(row: Record, span: tuple[float, float]) -> Row:

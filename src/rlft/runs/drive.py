@@ -26,7 +26,7 @@ from rlft.runs.stopping import stop_asked
 from rlft.training.evaluate import Evaluation, evaluate
 from rlft.training.ledger import Metrics, check_finite
 from rlft.training.trainer import Trainer
-from rlft.types import Measure, Problem, Reward, Rollouts, Sampler, Savable, Showable, Task, UserError
+from rlft.types import Illustrating, Measure, Problem, Reward, Rollouts, Sampler, Savable, Showable, Task, UserError
 
 
 @dataclass
@@ -344,7 +344,9 @@ class _Samples:
                 }
                 for row in range(first, first + group)
             ]
-            self.log.line("samples", {"step": step, "problem": _plain(rollouts.problems[first]), "rows": rows})
+            problem = rollouts.problems[first]
+            told = policy.illustrate(problem) if isinstance(policy, Illustrating) else {}
+            self.log.line("samples", {"step": step, "problem": _plain(problem) | told, "rows": rows})
 
 
 def _plain(problem: Problem) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlft.errors import nearest
+from rlft.tasks.shown import beside, undecoded
 from rlft.types import Problem, UserError, field_of
 
 Rows = Sequence[Mapping[str, Any]]
@@ -27,6 +28,7 @@ class Files:
     demonstration  the column with what is imitated, where that is not the answer; None is `demonstration` where there
              is one
              A name with dots is a field inside a column: `extra_info.question`
+             Paths of pictures and sounds, in messages or in columns, are relative to the data file
     split    which split of a Hugging Face data set; of a file it only names the noise
     name     the task's name, which names its noise too; by default the file's, without its ending
 
@@ -44,8 +46,11 @@ class Files:
         split: str = "train",
         name: str | None = None,
     ):
+        self.folder = None
         if isinstance(path, str | Path):
             self.rows, source = _read(path, split), str(path)
+            file = Path(path).expanduser()
+            self.folder = file.parent if file.is_file() else None
         else:
             self.rows, source = path, name or "rows"
         if not len(self.rows):
@@ -73,7 +78,7 @@ class Files:
         """The problem with this index, below `size`."""
         if not 0 <= index < self.size:
             raise IndexError(f"{self.name} has {self.size} problems, none with index {index}")
-        row = self.rows[index]
+        row = self.rows[index] if self.folder is None else beside(self.rows[index], self.folder, self.prompt)
         asked, answer, shown = (
             field_of(row, name) if name else None for name in (self.prompt, self.answer, self.demonstration)
         )
@@ -205,7 +210,7 @@ def _hugging_face(path: str, split: str, on_disk: bool) -> Rows:
     except Exception as error:  # of many kinds: no network, no such id, a folder of something else
         raise UserError(f"cannot load the data set {path}: {error}") from error
     if not isinstance(found, datasets.DatasetDict):
-        return found
+        return undecoded(found, datasets)
     if split not in found:
         raise UserError(f"the data set {path} has no split {split!r}{nearest(split, found)}")
-    return found[split]
+    return undecoded(found[split], datasets)

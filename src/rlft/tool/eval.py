@@ -21,6 +21,7 @@ from rlft.options.tools import ToolUse
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
+from rlft.policies.perception.thumbnails import bare
 from rlft.runs.log import finite
 from rlft.tool.evaluate_run import evaluated
 from rlft.tool.show import counting, messages, show
@@ -155,6 +156,6 @@ def _written(path: Path | None) -> Iterator[Callable[[Sequence[Rated]], None]]:
 
 
 def _row(problem: Problem, output: Any, reward: float) -> str:
-    row = {"index": problem.index, "prompt": problem.input, "answer": problem.answer}
+    row = {"index": problem.index, "prompt": bare(problem.input), "answer": problem.answer}
     said = {"completion": str(output), "reward": reward, **messages(output)}
     return json.dumps(finite({**row, **said}), default=str) + "\n"

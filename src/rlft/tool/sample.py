@@ -18,6 +18,8 @@ def sample(
     model: str,
     prompt: str,
     n: int = 1,
+    image: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    audio: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     mix: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     guide: str | None = None,
     reward: tuple[str, ...] = (),
@@ -41,6 +43,8 @@ def sample(
         model: a folder, a hub id, or a run folder, whose trained model is taken.
         prompt: the text to continue, or with --chat the user's message.
         n: completions.
+        image: a picture's file that is shown before the prompt; repeat it for several.
+        audio: a wav file that is heard before the prompt; repeat it for several.
         mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
             distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several.
         guide: sample by looking ahead: "best_of(8)". See rlft.guidance.
@@ -49,7 +53,7 @@ def sample(
         seed: of the sampling noise.
     """
     policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
-    problem = Problem(0, prompt, task="prompt", split="sample")
+    problem = Problem(0, prompt, columns=_shown(image, audio), task="prompt", split="sample")
     policy.check([problem])
     sampler = guided(policy, guide, reward)
     rollouts = sampler.sample([problem], n, seed)
@@ -61,3 +65,8 @@ def sample(
             ended = "cut by a limit" if text.truncated else "ended by the model"
             print(f"── {number} of {n}, {len(text.tokens)} tokens, {ended}\n{spoken(text) or '(no text)'}")
     return 0
+
+
+def _shown(image: tuple[str, ...], audio: tuple[str, ...]) -> dict[str, list[str]]:
+    """The columns of a problem that shows these."""
+    return {name: list(files) for name, files in (("images", image), ("audios", audio)) if files}

@@ -1,4 +1,4 @@
-"""The engine's promises on four small policies, in seconds: what `rlft doctor` runs on the user's own machine.
+"""The engine's promises on six small policies, in seconds: what `rlft doctor` runs on the user's own machine.
 
 `FAMILIES` builds a Trainer of each family around any method; the project's contract tests use the same ones.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from rlft.training.trainer import Trainer
-from rlft.types import Method
+from rlft.types import Method, Problem
 
 EXTRAS = {
     "lora": ("peft",),
@@ -99,12 +101,58 @@ def masked(method: Method, dtype: torch.dtype = torch.float32, rows: int | None 
     return Trainer(policy, method, Strings(length=8), reward, prompts=4, group=4, rows=rows, watch_kl=True)
 
 
+class _Shown:
+    """Sums beside a picture or a sound of noise, which says nothing of them; `name` is the column that shows it."""
+
+    split, size = "train", None
+
+    def __init__(self, name: str, shape: tuple[int, ...]):
+        from rlft.tasks.arithmetic import Arithmetic
+
+        self.name, self.shape, self.sums = name, shape, Arithmetic()
+
+    def at(self, index: int) -> Problem:
+        draws = torch.Generator().manual_seed(index)
+        noise = torch.rand(self.shape, generator=draws).numpy()
+        return replace(self.sums.at(index), columns={self.name: noise}, task=self.name)
+
+
+def seeing(method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None) -> Trainer:
+    """A model that is shown a picture, of which the tower learns too."""
+    from rlft.models.seeing import seeing as built
+
+    return _shown(built("0123456789+=", image_size=8, **_TINY), _Shown("image", (8, 8, 3)), method, dtype, rows)
+
+
+def hearing(method: Method, dtype: torch.dtype = torch.float32, rows: int | None = None) -> Trainer:
+    """A model that hears a sound, whose tower is frozen."""
+    from rlft.models.seeing import hearing as built
+
+    model, processor = built("0123456789+=", mels=8, **_TINY)
+    model.get_submodule("model.audio_tower").requires_grad_(False)
+    return _shown((model, processor), _Shown("audio", (2000,)), method, dtype, rows)
+
+
+_TINY = {"width": 32, "layers": 2, "heads": 2, "context": 48, "tower_width": 16, "tower_layers": 1}
+
+
+def _shown(built: tuple[Any, Any], task: _Shown, method: Method, dtype: torch.dtype, rows: int | None) -> Trainer:
+    from rlft.policies.language.policy import Language
+    from rlft.rewards import length
+
+    policy = Language(*built, max_new_tokens=6, critic=method.critic).to(dtype)
+    reward = length(target=3, unit="characters")
+    return Trainer(policy, method, task, reward, prompts=4, group=4, rows=rows, watch_kl=True)
+
+
 # The first ratio of a float32 policy: step-wise ones score as they sample; a cached decoder sums in another order.
 FAMILIES = {
     "control": (control, 1e-6),
     "diffusion": (diffusion, 1e-6),
     "masked": (masked, 1e-6),
     "language": (language, 5e-5),
+    "seeing": (seeing, 5e-5),
+    "hearing": (hearing, 5e-5),
 }
 
 

@@ -130,6 +130,15 @@ class Showable(Protocol):
 
 
 @runtime_checkable
+class Illustrating(Protocol):
+    """The policy can say how a problem is to be drawn in a report, where it shows something."""
+
+    def illustrate(self, problem: Problem) -> dict[str, Any]:
+        """`input` as plain values and `shown`, pictures as data URIs, see `rlft.report.seen`; {} if it is text."""
+        ...
+
+
+@runtime_checkable
 class Savable(Protocol):
     """The policy can be saved as others load it (a Hugging Face folder, a file of weights)."""
 

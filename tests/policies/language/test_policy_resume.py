@@ -81,8 +81,8 @@ def test_prompt_and_kept_tokens_are_read_once_for_their_group(monkeypatch):
     policy.resume(rows, torch.tensor([2, 1]), 5, seed=1)
     new = policy.engine.decoder
 
-    def spied():
-        decoder = new()
+    def spied(sight):
+        decoder = new(sight)
         start = decoder.start
         decoder.start = lambda tokens, lengths, room: (
             read.append((tokens.tolist(), lengths, room)) or start(tokens, lengths, room)

@@ -128,6 +128,10 @@ class Conversation(nn.Module):
         """Write the language model's folder; what answers it is not part of it."""
         self.language.save(folder)
 
+    def illustrate(self, problem: Problem) -> dict[str, Any]:
+        """See `types.Illustrating`."""
+        return self.language.illustrate(problem)
+
     def show(self, output: Transcript) -> dict[str, Any]:
         """Every message with who said it, the length of what the policy said, and whether a limit ended it."""
         messages = [

@@ -187,6 +187,10 @@ class Language(nn.Module):
         """The completion with its length."""
         return {"kind": "text", "text": str(output), "truncated": output.truncated, "tokens": len(output.tokens)}
 
+    def illustrate(self, problem: Problem) -> dict[str, Any]:
+        """See `types.Illustrating`."""
+        return self.front.illustrate(problem)
+
     def with_sampling(self, **told: Any) -> Language:
         """The same weights, not a copy, drawn from otherwise: greedy or longer rows for evaluation, for instance."""
         view = copy.copy(self)
@@ -313,7 +317,8 @@ class Language(nn.Module):
 
     def value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The expected reward from each decision on, seen before it; 0 off the mask. Needs `critic=True`."""
-        head = self._critic()
+        if (head := self.value_head) is None:
+            raise UserError("this language policy has no critic: build or load it with critic=True")
         with nullcontext() if self.value_trains_trunk else torch.no_grad():
             hidden, at = self._decisions(rollouts)
         values = head(hidden.to(head.weight.dtype))[:, 0]
@@ -393,8 +398,3 @@ class Language(nn.Module):
         tokens = fitting(self.codec, problem, room, self.causal.config)
         check_known(problem, tokens, known_to(self.causal))
         return tokens
-
-    def _critic(self) -> nn.Linear:
-        if self.value_head is None:
-            raise UserError("this language policy has no critic: build or load it with critic=True")
-        return self.value_head

@@ -43,6 +43,10 @@ class Blind:
     def alone_with(self, what: str) -> None:
         """What is named knows text alone, and so does this."""
 
+    def illustrate(self, problem: Problem) -> dict[str, Any]:
+        """Nothing to draw."""
+        return {}
+
     def sight(self, model: Any, problems: Sequence[Problem], prompts: Iterable[Sequence[int]]) -> None:
         """Nothing."""
         return

@@ -8,14 +8,27 @@ from typing import Any
 
 from torch import nn
 
+from rlft.policies.perception.apart import processor_at
 from rlft.policies.perception.blind import Blind
 from rlft.policies.perception.front import Front
+from rlft.policies.perception.grids import Grids
 from rlft.policies.perception.llava import Llava
-from rlft.policies.perception.sounds import Qwen2Audio
+from rlft.policies.perception.sounds import Qwen2Audio, Windows
+from rlft.policies.perception.tiles import Anyres, Crops, Tiles
+from rlft.policies.perception.typed import Typed
 from rlft.types import UserError
 
 FRONTS: dict[str, type[Front]] = {
     "LlavaForConditionalGeneration": Llava,
+    "Qwen2VLForConditionalGeneration": Grids,
+    "Qwen2_5_VLForConditionalGeneration": Grids,
+    "Qwen3VLForConditionalGeneration": Grids,
+    "Idefics3ForConditionalGeneration": Tiles,
+    "SmolVLMForConditionalGeneration": Tiles,
+    "LlavaOnevisionForConditionalGeneration": Anyres,
+    "InternVLForConditionalGeneration": Crops,
+    "Gemma3ForConditionalGeneration": Typed,
+    "AudioFlamingo3ForConditionalGeneration": Windows,
     "Qwen2AudioForConditionalGeneration": Qwen2Audio,
 }
 
@@ -55,6 +68,4 @@ def processor_of(model: Any, source: str, tokenizer: Any, trust_remote_code: boo
     """What `front_of` wants of this folder or hub id: the processor, or the tokenizer where nothing is shown."""
     if type(model).__name__ not in FRONTS:
         return tokenizer
-    import transformers
-
-    return transformers.AutoProcessor.from_pretrained(source, trust_remote_code=trust_remote_code)
+    return processor_at(source, tokenizer, trust_remote_code)

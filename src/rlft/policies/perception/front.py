@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from rlft.policies.perception.kept import Kept, Looked, numbers_in
 from rlft.policies.perception.media import Encoded, Shown, in_columns, kind_of, parts_of, shown_in
 from rlft.policies.perception.sight import Laid, Seen, Sight
+from rlft.policies.perception.thumbnails import illustrated
 from rlft.policies.perception.towers import Given, Tower, learns
 from rlft.types import Problem, UserError
 
@@ -150,6 +151,11 @@ class Front(ABC):
         """The tower and what comes behind it, if none of it learns."""
         tower, between = self.parts(model)
         return [] if any(map(learns, (tower, *between))) else [tower, *between]
+
+    @final
+    def illustrate(self, problem: Problem) -> dict[str, Any]:
+        """See `types.Illustrating`."""
+        return illustrated(problem, shown_in(problem))
 
     @final
     def alone_with(self, what: str) -> None:

@@ -86,18 +86,13 @@ class Sight:
         index = (torch.arange(width, device=tokens.device) - start[:, None]).clamp(min=0)
         row, place = self.places()
         column = place + start[row]
-        here = column < width
-        shown = torch.zeros_like(tokens, dtype=torch.bool).index_put((row[here], column[here]), here.new_ones(()))
-        embedded, layers = embed(tokens), ()
-        owners = self.owner.tolist()
+        shown = torch.zeros_like(tokens, dtype=torch.bool).index_put((row, column), row.new_ones((), dtype=torch.bool))
+        embedded = embed(tokens)
         if len(row):
-            seen = torch.cat([self.each[i].embedding for i in owners])[here].to(embedded.dtype)
-            embedded = embedded.index_put((row[here], column[here]), seen)
-            kinds = max(len(self.each[i].layers) for i in owners)
-            layers = tuple(torch.cat([self._layer(i, kind) for i in owners])[here] for kind in range(kinds))
+            embedded = embedded.index_put((row, column), self.embedded().to(embedded.dtype))
         length = torch.tensor([seen.length for seen in self.each], device=tokens.device)[self.owner]
         behind = torch.arange(width, device=tokens.device) - start[:, None] >= length[:, None]
-        return Laid(embedded, self.positions(index), shown, behind, layers)
+        return Laid(embedded, self.positions(index), shown, behind, self.layers())
 
     def places(self) -> tuple[Int[Tensor, "K"], Int[Tensor, "K"]]:
         """Row and place of everything that was seen, row by row."""
@@ -119,9 +114,15 @@ class Sight:
             placed[:, mine] = _three(seen, index[mine])
         return placed
 
-    def _layer(self, i: int, kind: int) -> Tensor:
-        seen = self.each[i]
-        return seen.layers[kind] if seen.layers else seen.embedding.new_zeros(seen.embedding.shape)
+    def embedded(self) -> Float[Tensor, "K H"]:
+        """What is embedded in these places."""
+        return torch.cat([self.each[i].embedding for i in self.owner.tolist()])
+
+    def layers(self) -> tuple[Float[Tensor, "K H"], ...]:
+        """What is added in these places after the first layers, zeros for what adds nothing there."""
+        count = max((len(seen.layers) for seen in self.each), default=0)
+        each = [seen.layers or (torch.zeros_like(seen.embedding),) * count for seen in self.each]
+        return tuple(torch.cat([each[i][level] for i in self.owner.tolist()]) for level in range(count))
 
 
 def _three(seen: Seen, index: Int[Tensor, "m S"]) -> Int[Tensor, "3 m S"]:

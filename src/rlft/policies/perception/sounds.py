@@ -34,10 +34,43 @@ class Qwen2Audio(Straight):
         told = {"sampling_rate": rate, "return_attention_mask": True, "padding": "max_length", "return_tensors": "pt"}
         made = extractor([sound(one.held, one.rate, rate) for one in shown], **told)
         mask = made["attention_mask"]
-        # Two convolutions, of which one halves, and a mean over pairs.
-        counts = [(((length - 1) // 2 + 1) - 2) // 2 + 1 for length in mask.sum(-1).tolist()]
+        counts = [_halved_twice(length) for length in mask.sum(-1).tolist()]
         features = {"input_features": made["input_features"], "feature_attention_mask": mask}
         return Looked(features, [self.symbol * count for count in counts])
 
     def parts(self, model: Any) -> tuple[nn.Module, list[nn.Module]]:
         return model.base_model.audio_tower, [model.base_model.multi_modal_projector]
+
+
+@final
+class Windows(Straight):
+    """Audio Flamingo 3 (Goel et al. 2025, arXiv:2507.08128): windows of thirty seconds, one behind the other."""
+
+    kind: ClassVar[str] = "audio"
+
+    @property
+    def symbol(self) -> str:
+        return self.processor.audio_token
+
+    def read(self, shown: Sequence[Shown]) -> Looked:
+        extractor = self.processor.feature_extractor
+        rate, texts, windows = extractor.sampling_rate, [], []
+        for one in shown:
+            samples = sound(one.held, one.rate, rate)
+            size = int(rate * extractor.chunk_length)
+            windows += [samples[start : start + size] for start in range(0, len(samples), size)]
+            texts.append(-(-len(samples) // size))
+        told = {"sampling_rate": rate, "return_attention_mask": True, "padding": "max_length", "return_tensors": "pt"}
+        made = extractor(windows, **told)
+        mask = made["attention_mask"]
+        lengths = [int(part.sum()) for part in mask.split(texts)]
+        features = {"input_features": made["input_features"], "input_features_mask": mask}
+        return Looked(features, [self.symbol * _halved_twice(length) for length in lengths])
+
+    def parts(self, model: Any) -> tuple[nn.Module, list[nn.Module]]:
+        return model.base_model.audio_tower, [model.base_model.multi_modal_projector]
+
+
+def _halved_twice(frames: int) -> int:
+    """Tokens of so many frames: two convolutions, of which one halves, and a mean over pairs."""
+    return (((frames - 1) // 2 + 1) - 2) // 2 + 1

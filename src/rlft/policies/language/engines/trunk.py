@@ -94,6 +94,8 @@ class Trunk:
         self.trunk = trunk = model.get_decoder()
         self.heads, self.key_heads = trunk.config.num_attention_heads, trunk.config.num_key_value_heads
         self.blocks = [_block(layer) for layer in trunk.layers]
+        rotary = getattr(trunk.config, "rope_parameters", None) or {}
+        self.by_three = "mrope_section" in rotary
         self.width, self.scaling = trunk.layers[0].self_attn.head_dim, trunk.layers[0].self_attn.scaling
 
     def bypassed(self) -> Iterator[nn.Module]:
@@ -104,9 +106,10 @@ class Trunk:
             yield from (*block.around, block.first, block.second)
             yield from (module for module in (block.query_norm, block.key_norm) if module is not None)
 
-    def angles(self, position: Int[Tensor, "n"]) -> Angles:
-        """As the model's own rotary module has them."""
-        cos, sin = self.trunk.rotary_emb(self.trunk.embed_tokens.weight[:1], position[None])
+    def angles(self, position: Int[Tensor, "*r n"]) -> Angles:
+        """As the model's own rotary module has them; of three positions at once for models that turn by three."""
+        told = position.expand(3, -1)[:, None] if self.by_three else position[None]
+        cos, sin = self.trunk.rotary_emb(self.trunk.embed_tokens.weight[:1], told)
         half = self.width // 2
         return Angles(cos[0, :, None], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1)[:, None])
 
@@ -135,13 +138,16 @@ class Trunk:
                 x, attended = x.index_select(0, kept), attended.index_select(0, kept)
             return self.after(block, x, attended)
 
-        for block in self.blocks:
+        for level, block in enumerate(self.blocks):
             if recompute and torch.is_grad_enabled():
                 # There is no dropout in eval mode, so no random state to keep; re-entrant checkpoints would lose the
                 # gradient of adapters whose inputs need none.
                 x = checkpoint(through, block, x, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = through(block, x)
+            # A tower that speaks in several layers does so in the first ones: never in the last, where few are kept.
+            more = layout.added_after(level, x)
+            x = x if more is None else x + more
         return self.normed(x).index_select(0, place)
 
     def normed(self, x: Float[Tensor, "n H"]) -> Float[Tensor, "n H"]:

@@ -101,7 +101,9 @@ class Layout:
         place = torch.arange(prompt.shape[1], device=prompt.device)
         real = place < length[:, None]
         self.prefix, self.owner, self.length, self.sight = Ragged(real), owner, length, sight
-        tokens, position = [prompt[real]], [place.expand_as(real)[real]]
+        index = place.expand_as(real)
+        at = index if sight is None else sight.positions(index)
+        tokens, position = [prompt[real]], [at[..., real]]
         self.suffix = self.seen = None
         width = int(reach.max()) if len(reach) else 0
         if width:
@@ -109,23 +111,31 @@ class Layout:
             real = later < reach[:, None]
             self.suffix = Ragged(real)
             tokens.append(completion[:, :width][real])
-            position.append((length[owner, None] + later)[real])
+            behind = length if sight is None else length + sight.ahead
+            position.append((behind[owner, None] + later)[real].expand(*at.shape[:-2], -1))
             # Prompts without gaps look alike to all rows, and one mask of a row serves the batch.
             self.seen = self._seen(length if self.prefix.dense else length[owner])
-        self.tokens, self.position = torch.cat(tokens), torch.cat(position) + start
+        self.tokens, self.position = torch.cat(tokens), torch.cat(position, -1) + start
         counts = torch.bincount(owner, minlength=len(length))
         # Even groups let `owned` expand instead of copying the prompts' keys.
         self.even = len(owner) > 0 and bool((counts == counts[0]).all())
 
     def seen_in(self, embedded: Float[Tensor, "T H"]) -> Float[Tensor, "T H"]:
         """The tokens' embeddings with those of what was seen in their places."""
-        if self.sight is None:
+        if self.sight is None or not len(at := self._seen_at()):
             return embedded
-        row, place = self.sight.places()
-        if not len(row):
-            return embedded
-        seen = torch.cat([self.sight.each[i].embedding for i in self.sight.owner.tolist()])
-        return embedded.index_put((self.prefix.slots[row, place],), seen.to(embedded.dtype))
+        return embedded.index_put((at,), self.sight.embedded().to(embedded.dtype))
+
+    def added_after(self, level: int, like: Float[Tensor, "T H"]) -> Float[Tensor, "T H"] | None:
+        """What is added to the hidden states after layer `level`, where something is."""
+        layers = () if self.sight is None else self.sight.layers()
+        if level >= len(layers):
+            return None
+        return torch.zeros_like(like).index_put((self._seen_at(),), layers[level].to(like.dtype))
+
+    def _seen_at(self) -> Int[Tensor, "K"]:
+        assert self.sight is not None
+        return self.prefix.slots[self.sight.places()]
 
     def owned(self, prompts: Float[Tensor, "P L *e"]) -> Float[Tensor, "N L *e"]:
         """Each completion's prompt."""
