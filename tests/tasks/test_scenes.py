@@ -26,7 +26,8 @@ def test_things_keep_apart():
         covered = np.zeros((34, 34), dtype=int)
         for thing in scene.things if scene else ():
             x0, y0, x1, y1 = thing.box
-            assert 0 <= x0 and 0 <= y0 and x1 <= 32 and y1 <= 32 and 6 <= x1 - x0 <= 10 and 6 <= y1 - y0 <= 10
+            assert 0 <= x0 and 0 <= y0 and x1 <= 32 and y1 <= 32 and {x1 - x0, y1 - y0} <= {8, 12}
+            assert not any(side % 4 for side in thing.box)
             covered[y0 : y1 + 1, x0 : x1 + 1] += 1
         assert covered.max() <= 1
     assert scattered([("red", "disc")] * 30, random.Random(0)) is None

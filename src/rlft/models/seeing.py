@@ -1,7 +1,8 @@
 """Small models that are shown pictures or sounds, built on the spot with random weights. Nothing is trained.
 
 They are ordinary `transformers` objects, a LLaVA and a Qwen2-Audio: what `save_pretrained` of model and processor
-write, `AutoProcessor` and the auto classes read. Their tokenizer has one token for each character.
+write, `AutoProcessor` and the auto classes read. Their tokenizer has one token for each
+word that is given, or for each character of a text.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from rlft.models.small_language import BOS, EOS, PAD, character_tokenizer
+from rlft.models.small_language import BOS, EOS, PAD, word_tokenizer
 
 _PICTURES = ("CLIPImageProcessorPil", "CLIPImageProcessor")
-# The parts of all messages, one behind the other: who says what is said by the characters, if it is to be said.
+# The parts of all messages, one behind the other: who says what is said by the words, if it is to be said.
 CHAT = (
     "<bos>{% for message in messages %}{% if message.content is string %}{{ message.content }}{% else %}"
     "{% for part in message.content %}{% if part.type == 'image' %}<image>{% elif part.type == 'audio' %}<sound>"
@@ -24,7 +25,7 @@ CHAT = (
 
 
 def seeing(
-    characters: Iterable[str],
+    words: Iterable[str],
     image_size: int = 32,
     patch: int = 8,
     width: int = 96,
@@ -43,7 +44,7 @@ def seeing(
     """
     import transformers
 
-    tokenizer = _with_symbol(characters, "<image>")
+    tokenizer = _with_symbol(words, "<image>")
     vision = {
         "model_type": "clip_vision_model",
         "image_size": image_size,
@@ -77,7 +78,7 @@ def seeing(
 
 
 def hearing(
-    characters: Iterable[str],
+    words: Iterable[str],
     seconds: int = 1,
     mels: int = 16,
     width: int = 96,
@@ -94,7 +95,7 @@ def hearing(
     """
     import transformers
 
-    tokenizer = _with_symbol(characters, "<sound>")
+    tokenizer = _with_symbol(words, "<sound>")
     audio = {
         "model_type": "qwen2_audio_encoder",
         "num_mel_bins": mels,
@@ -114,8 +115,8 @@ def hearing(
     return _drawn(transformers.Qwen2AudioForConditionalGeneration, config, seed), processor
 
 
-def _with_symbol(characters: Iterable[str], symbol: str) -> Any:
-    tokenizer = character_tokenizer(characters)
+def _with_symbol(words: Iterable[str], symbol: str) -> Any:
+    tokenizer = word_tokenizer(words)
     tokenizer.add_special_tokens({"additional_special_tokens": [symbol]})
     tokenizer.chat_template = CHAT
     return tokenizer

@@ -9,7 +9,7 @@ from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
-from rlft.rewards.text import choice, exact, format, regex, similarity
+from rlft.rewards.text import choice, exact, format, label, regex, similarity
 
 __all__ = [
     "adapted",
@@ -26,6 +26,7 @@ __all__ = [
     "exact",
     "format",
     "gleu",
+    "label",
     "length",
     "math",
     "od_length",

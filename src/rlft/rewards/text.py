@@ -9,6 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from rlft.metrics.boxes import span
 from rlft.rewards.adapt import column, each
 from rlft.rewards.answers import marked_answer
 from rlft.rewards.notation import unified
@@ -32,6 +33,21 @@ def exact(*, strip: bool = True, case: bool = True) -> Reward:
         return _NAN if problem.answer is None else float(form(output) == form(str(problem.answer)))
 
     return each(equal)
+
+
+def label(*, case: bool = False) -> Reward:
+    """1 where the answer is the gold one, word for word, else 0; NaN without a gold one.
+
+    The answer is what stands inside the last `<answer>`, else behind the last `</think>`, else all of the completion;
+    white space around it does not count, nor, unless `case`, do capitals. For classes and for options by their text.
+    """
+
+    def form(text: str) -> str:
+        return span(text) if case else span(text).casefold()
+
+    return each(
+        lambda problem, output: _NAN if problem.answer is None else float(form(output) == form(str(problem.answer)))
+    )
 
 
 def choice(letters: str = "ABCD") -> Reward:

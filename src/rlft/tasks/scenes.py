@@ -6,13 +6,14 @@ is `tasks.shapes`.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from rlft.noise import hashed
 
@@ -26,6 +27,7 @@ COLOURS = {
     "purple": (160, 60, 200),
     "white": (240, 240, 240),
 }
+NAMES = tuple(itertools.product(COLOURS, SHAPES))
 _GROUND = (24, 24, 32)
 
 
@@ -76,6 +78,22 @@ class Scene:
         draws = np.random.Generator(np.random.PCG64(self.key))
         return (pixels + self.noise * draws.standard_normal(pixels.shape)).clip(0, 255).astype(np.uint8)
 
+    def patches(self, side: int) -> Int[np.ndarray, "patches 5"]:
+        """Of each patch of `side` pixels, row by row: which name the thing has that covers most of it, from 1 in the
+        order of `NAMES`, and its box; 0 and -100, which no loss counts, where there is none."""
+        told = np.full((self.size // side, self.size // side, 5), -100)
+        told[..., 0] = 0
+        covered = np.zeros(told.shape[:2], dtype=int)
+        edges = np.arange(0, self.size, side)
+        for thing in self.things:
+            x0, y0, x1, y1 = thing.box
+            wide = (np.minimum(x1, edges + side) - np.maximum(x0, edges)).clip(0)
+            high = (np.minimum(y1, edges + side) - np.maximum(y0, edges)).clip(0)
+            shared = high[:, None] * wide
+            told[shared > covered] = [NAMES.index((thing.colour, thing.shape)) + 1, *thing.box]
+            covered = np.maximum(covered, shared)
+        return told.reshape(-1, 5)
+
 
 @cache
 def _filled(shape: str, width: int, height: int) -> Bool[np.ndarray, "height width"]:
@@ -95,13 +113,13 @@ def _filled(shape: str, width: int, height: int) -> Bool[np.ndarray, "height wid
 
 def scattered(names: Sequence[tuple[str, str]], draw: random.Random, size: int = 32, key: int = 0) -> Scene | None:
     """Things of these colours and shapes at places of their own, with a pixel between them; None where they found no
-    room. Each is 6 to 10 pixels wide and high."""
+    room. Each is 8 or 12 pixels wide and high, and all corners are on every fourth pixel."""
     boxes: list[Corners] = []
     for _ in range(60):
         if len(boxes) == len(names):
             break
-        width, height = draw.randint(6, 10), draw.randint(6, 10)
-        x, y = draw.randint(0, size - width), draw.randint(0, size - height)
+        width, height = draw.choice((8, 12)), draw.choice((8, 12))
+        x, y = draw.randrange(0, size - width + 1, 4), draw.randrange(0, size - height + 1, 4)
         box = (x, y, x + width, y + height)
         if all(_apart(box, other) for other in boxes):
             boxes.append(box)

@@ -6,7 +6,6 @@ Each picture is drawn on demand from its index; splits are disjoint by what is i
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -15,10 +14,9 @@ from typing import Any
 
 from rlft.errors import UserError
 from rlft.noise import hashed
-from rlft.tasks.scenes import COLOURS, SHAPES, SPLITS, Scene, Thing, belongs, scattered
+from rlft.tasks.scenes import COLOURS, NAMES, SHAPES, SPLITS, Scene, Thing, belongs, scattered
 from rlft.types import Problem
 
-NAMES = tuple(itertools.product(COLOURS, SHAPES))
 SIDES = ("left of", "right of", "above", "below")
 _SIZE = 32
 # What a tokenizer of whole words needs for all questions and answers here, with JSON's marks and all coordinates.
@@ -26,7 +24,8 @@ OPEN, BETWEEN, LABEL, CLOSE = '[{"bbox_2d":[', '"},{"bbox_2d":[', '],"label":"',
 WORDS = (
     *COLOURS, *(f" {shape}" for shape in SHAPES), " thing",
     *(f" {side} the " for side in SIDES), "find ", "where is the ", "smallest", "largest", "thing", ", ", "?", "None",
-    OPEN, BETWEEN, LABEL, CLOSE, "[", "]",
+    OPEN, BETWEEN, LABEL, CLOSE, "[", "]", "which of ", "think: which of ", "explain: which of ",
+    "<think>", "</think>", "<answer>", "</answer>", "</think><answer>", "</answer><think>", ": ",
     *(f"{number}" for number in range(_SIZE + 1)), *(f"{number}," for number in range(_SIZE + 1)),
 )  # fmt: skip
 
@@ -109,7 +108,28 @@ def boxed(things: Sequence[Thing]) -> str:
     return json.dumps([{"bbox_2d": list(one.box), "label": one.name} for one in things], separators=(",", ":"))
 
 
-def grounding(kinds: Sequence[str] = ("name",), fewest: int = 2, most: int = 4) -> Family:
+def classes(names: Sequence[tuple[str, str]] = NAMES, options: int = 4, asked: str = "which of ") -> Family:
+    """`which of red disc, blue bar, …?`: the one thing of the picture, by its name; the others of the options share
+    a colour or a shape with it as far as there are such."""
+
+    def family(draw: random.Random) -> tuple[Scene, Question] | None:
+        right = draw.choice(list(names))
+        scene = scattered([right], draw, _SIZE, draw.getrandbits(60))
+        near = [name for name in names if name != right and set(name) & set(right)]
+        far = [name for name in names if not set(name) & set(right)]
+        labels = [right, *draw.sample(near, k=min(options - 1, len(near)))]
+        labels += draw.sample(far, k=options - len(labels))
+        draw.shuffle(labels)
+        spoken = [" ".join(name) for name in labels]
+        question = Question(f"{asked}{', '.join(spoken)}?", " ".join(right), {"options": spoken})
+        return scene and (scene, question)
+
+    return family
+
+
+def grounding(
+    kinds: Sequence[str] = ("name",), fewest: int = 2, most: int = 4, names: Sequence[tuple[str, str]] = NAMES
+) -> Family:
     """`where is the …?`: one box, [x0,y0,x1,y1]. The phrase fits one thing of the picture alone.
 
     kinds   of phrases, drawn evenly: `name` (red disc), `colour` (red thing), `extreme` (smallest red thing, by area),
@@ -122,10 +142,10 @@ def grounding(kinds: Sequence[str] = ("name",), fewest: int = 2, most: int = 4) 
     def family(draw: random.Random) -> tuple[Scene, Question] | None:
         kind = draw.choice(list(kinds))
         count = draw.randint(max(fewest, _LEAST.get(kind, 1)), max(most, _LEAST.get(kind, 1)))
-        names = draw.choices(NAMES, k=count)
+        held = draw.choices(names, k=count)
         if kind in ("relation", "chain"):
-            names[1] = names[0]
-        scene = scattered(names, draw, _SIZE, draw.getrandbits(60))
+            held[1] = held[0]
+        scene = scattered(held, draw, _SIZE, draw.getrandbits(60))
         spoken = scene and _PHRASES[kind](scene, draw)
         if not scene or not spoken:
             return None

@@ -150,6 +150,11 @@ class Conversation(nn.Module):
         with an end-of-sequence token, in plain text also where the dialogue's stop string does. A message whose role
         is `summary` is asked for and followed as a summary is, wherever it stands.
         """
+        made = self.lessons(problems)
+        return replace(made, logp_old=self.log_prob(made))
+
+    def lessons(self, problems: Sequence[Problem]) -> Rollouts:
+        """The same rows without saying how likely they were, which imitation has no use for."""
         rows = [self._taught(problem) for problem in problems]
         made = self._rollouts(rows, 1, [])
         mask = self._decided(rows, made.mask.shape[1])
@@ -157,8 +162,7 @@ class Conversation(nn.Module):
         if self.language.sampling.truncates:
             everything = pack(mask.new_ones(self.language.causal.get_output_embeddings().weight.shape[0]))
             trace["support"] = everything * mask[..., None]
-        made = replace(made, mask=mask, trace=trace)
-        return replace(made, logp_old=self.log_prob(made))
+        return replace(made, mask=mask, trace=trace)
 
     def _codec(self, problem: Problem) -> Codec:
         """Told of the tools, and stopped by their tags where there is no template."""

@@ -12,12 +12,16 @@ import torch
 from rlft.cache import cached
 from rlft.policies.language.policy import Language
 from rlft.products import usual
-from rlft.types import Policy, Problem, Teachable
+from rlft.types import Policy, Problem, Rollouts, Teachable
 
 
 @runtime_checkable
 class Imitator(Teachable, Policy, Protocol):
-    """A policy that learns from demonstrations."""
+    """A policy that learns from demonstrations, however likely it finds them."""
+
+    def lessons(self, problems: Sequence[Problem]) -> Rollouts:
+        """`demonstrate`, but for `logp_old`."""
+        ...
 
 
 def imitate(
@@ -42,7 +46,7 @@ def imitate(
         optimizer.param_groups[0]["lr"] = lr * min(rising, 1.0) * falling
         optimizer.zero_grad()
         with usual():
-            rows = policy.demonstrate(problems_at(step), seed=0)
+            rows = policy.lessons(problems_at(step))
             loss = policy.loss_on(rows).sum() / rows.mask.sum()
             loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)

@@ -342,10 +342,14 @@ class Language(nn.Module):
 
         D is the longest lesson. Where top_k or top_p cut, a demonstration's support is the whole vocabulary.
         """
+        rollouts = self.lessons(problems)
+        return replace(rollouts, logp_old=self.log_prob(rollouts))
+
+    def lessons(self, problems: Sequence[Problem]) -> Rollouts:
+        """The same rows without saying how likely they were, which imitation has no use for."""
         answers = [self.codec.lesson(problem) + self.ends[:1].tolist() for problem in problems]
         prompts = [self.prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
-        rollouts = demonstrated(self, problems, prompts, answers)
-        return replace(rollouts, logp_old=self.log_prob(rollouts))
+        return demonstrated(self, problems, prompts, answers)
 
     def loss_on(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """-log softmax(logits)[token] of each decision, whatever the temperature and the cuts; 0 off the mask."""

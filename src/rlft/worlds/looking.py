@@ -1,0 +1,93 @@
+"""Small models that have looked at shapes and imitated a teacher: what worlds of pictures start from, cached.
+
+A tower learns once, for all of them, what is in each patch of a scene. Then it is frozen, and a decoder behind it
+learns from questions and answers in words.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rlft.cache import cached
+from rlft.models.seeing import seeing
+from rlft.models.towers import Lesson, taught_tower
+from rlft.noise import hashed
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.tasks.scenes import NAMES, Scene, belongs, scattered
+from rlft.worlds.characters import Lessons
+
+# Raised when the tower would come out otherwise.
+VERSION = 1
+SIDE, PATCH, _BATCH = 32, 8, 64
+_SHAPE: dict[str, Any] = {"image_size": SIDE, "patch": PATCH, "width": 96, "layers": 3, "context": 192}
+
+
+def taught(
+    name: str, words: Sequence[str], *lessons: Lessons, tokens: int, looks: int = 1000, critic: bool = False
+) -> Language:
+    """The model that speaks these words after these lessons in turn, cached under `name`.
+
+    tokens  in an answer, its end included
+    looks   batches of 64 pictures that its tower has learned from
+    critic  whether the policy has one besides, untrained
+    """
+
+    def build() -> Language:
+        model, processor = seeing(words, **_SHAPE)
+        tower = {"tower": model.model.vision_tower, "between": model.model.multi_modal_projector}
+        for part, weights in _tower(looks).items():
+            tower[part].load_state_dict(weights)
+            tower[part].requires_grad_(False)
+        policy = Language(model, processor, max_new_tokens=tokens)
+        for lesson in lessons:
+            imitate(policy, lesson.at, steps=lesson.steps, lr=lesson.lr)
+        return policy
+
+    return cached_language(f"{name}-{VERSION}-{looks}", build, max_new_tokens=tokens, critic=critic)
+
+
+def _tower(looks: int) -> dict[str, dict[str, Tensor]]:
+    """The weights of the cached tower and of what stands between it and a decoder."""
+
+    def build() -> dict[str, Tensor]:
+        model, _ = seeing("?", **_SHAPE)
+        body, between = model.model.vision_tower, model.model.multi_modal_projector
+
+        def embed(pixels: Tensor) -> Tensor:
+            return between(body(pixels).last_hidden_state[:, 1:])
+
+        classes = (len(NAMES) + 1, *[SIDE + 1] * 4)
+        taught_tower(embed, (body, between), glances(0), classes, looks)
+        parts = {"tower": body, "between": between}
+        return {f"{part}.{key}": value for part, module in parts.items() for key, value in module.state_dict().items()}
+
+    held = cached(f"shapes-tower-{VERSION}-{looks}", build, save_file, load_file)
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, value in held.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = value
+    return parts
+
+
+def glances(seed: int) -> Callable[[int], Lesson]:
+    """Batches of scenes of the training split with one to four things, as the tower reads them, and their patches."""
+
+    def at(step: int) -> Lesson:
+        draw = random.Random(hashed("glances", seed, step))
+        scenes: list[Scene] = []
+        while len(scenes) < _BATCH:
+            scene = scattered(draw.choices(NAMES, k=draw.randint(1, 4)), draw, SIDE, draw.getrandbits(60))
+            if scene is not None and belongs(scene, "train"):
+                scenes.append(scene)
+        pixels = torch.from_numpy(np.stack([scene.picture() for scene in scenes])).permute(0, 3, 1, 2)
+        return pixels / 127.5 - 1, torch.from_numpy(np.stack([scene.patches(PATCH) for scene in scenes]))
+
+    return at
