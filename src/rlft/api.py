@@ -21,13 +21,19 @@ from rlft.options.arguments import plain
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
+from rlft.policies.language.policy import Language
+from rlft.policies.language.remembered import remembered
+from rlft.policies.language.text import Prompting
+from rlft.policies.language.tokens.sampling import Sampling
 from rlft.rewards.adapt import named
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
-from rlft.runs.folder import Cadence, begin, circumstances, refuse_existing
+from rlft.runs.folder import Cadence, begin, circumstances, model_folder, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
+from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tasks.files import Files
+from rlft.tool.again import Again, built
 from rlft.training.evaluate import Evaluation
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
 from rlft.types.values import overlaid
@@ -83,6 +89,32 @@ def train(
             begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
         checkpoint.meet(trainer.runtime)
         return drive(run, folder, Cadence(save=save_every), quiet)
+
+
+def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
+    """The trained policy of a run folder: `policy = rlft.load("runs/digits")`.
+
+    A language model is loaded from the run's `model` with what it remembers (see `policies.language.remembered`; tools
+    are given to it anew). Any other recipe's policy is built again from the words of the run, which imports the
+    recipe's file, and reads `model/weights.safetensors`.
+
+    into   a policy that is built as the run's was, and gets its weights: for a run that Python has started, whose
+           network nobody else knows, and for a `weights.safetensors` alone
+    trust  run the code of a folder that others have made; see `--trust-run`
+
+    Raises `UserError` for a run without a trained model, and for weights of another network.
+    """
+    folder = Path(run)
+    if into is not None:
+        load_weights(into, folder)
+        return into
+    if (folder / "model" / WEIGHTS).is_file():
+        policy = built(folder, Again(trust=trust), refuse=False).trainer.policy
+        load_weights(policy, folder)
+        return policy
+    place = model_folder(str(folder))
+    options = vars(Sampling()) | vars(Prompting())
+    return Language.load(place, **{name: value for name, value in remembered(place).items() if name in options})
 
 
 def _task(data: Data, split: str) -> Task:

@@ -20,7 +20,7 @@ from torch import Tensor
 from rlft.noise import hashed
 from rlft.runs import lock
 from rlft.runs.log import LOGS, write_facts
-from rlft.runs.model import SAVING
+from rlft.runs.model import SAVING, WEIGHTS
 from rlft.types import Problem, Task, UserError
 from rlft.version import __version__
 
@@ -95,7 +95,13 @@ def model_folder(model: str) -> str:
     if not (path / "model").is_dir():
         raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
     first = path / "model" / "one"
-    return str(first if first.is_dir() else path / "model")
+    found = first if first.is_dir() else path / "model"
+    if (found / WEIGHTS).is_file():
+        raise UserError(
+            f"{model} has trained no language model: `rlft sample` without --prompt and `rlft eval` without --data use "
+            f"it as its recipe does, and in Python rlft.load({model!r}) loads it"
+        )
+    return str(found)
 
 
 def circumstances() -> dict[str, Any]:

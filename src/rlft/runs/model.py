@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
+from safetensors.torch import load_model
 
 from rlft.types import Savable, UserError
 
 SAVING = ".model.writing"
+WEIGHTS = "weights.safetensors"
 _OLD = ".model.old"
 
 
@@ -37,3 +40,18 @@ def save_model(policy: Savable, folder: Path) -> None:
             f"could not save the model to {target}: {why}. The training is done and in the checkpoints: mend it, such "
             f"as by freeing some space, then save it with `rlft train --resume {folder}`"
         ) from error
+
+
+def load_weights(policy: Any, folder: Path) -> None:
+    """The `weights.safetensors` of a run folder, or of its `model`, into a policy that is built in the same way.
+
+    `UserError` where there is none, or where it is of another network.
+    """
+    file = next((f for f in (folder / "model" / WEIGHTS, folder / WEIGHTS) if f.is_file()), None)
+    if file is None:
+        raise UserError(f"{folder} holds no model/{WEIGHTS}: it is no finished run of a network of your own")
+    try:
+        load_model(policy, file)
+    except (RuntimeError, SafetensorError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"{file} does not fit this policy, build it as it was trained: {told:.300}") from error

@@ -16,6 +16,7 @@ from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint, sources
 from rlft.runs.drive import Run, accept
 from rlft.runs.log import facts_of, write_facts
+from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tool import trust
 
 
@@ -117,8 +118,14 @@ def with_runtime(recipe: Callable[..., Any], runtime: Any) -> dict[str, Any]:
 
 
 def trained(folder: Path, trusted: bool = False) -> Run:
-    """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint."""
+    """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint.
+
+    Without checkpoints with those of `model/weights.safetensors`: the policy's alone, and not its critics'.
+    """
     run = built(folder, Again(trust=trusted), refuse=False)
+    if not checkpoint.there(folder / "checkpoints") and (folder / "model" / WEIGHTS).is_file():
+        load_weights(run.trainer.policy, folder)
+        return run
     state, _, _ = checkpoint.load(folder / "checkpoints", run.trainer.runtime)
     run.trainer.load_state_dict(state)
     return run
