@@ -19,6 +19,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft train --model FOLDER_OR_HUB_ID --data FILE --reward NAME [--method grpo] [--out runs/first]
   rlft train --resume runs/first        go on where a run stopped
   rlft run RECIPE [--out FOLDER]        a recipe, or a file of your own: {{recipes}}
+  rlft run METHOD --env Pendulum-v1     a world of Gymnasium by any published method: sac, ppo …
   rlft eval --model … --data … --reward … [--samples 8] [--json]
   rlft sample --model … --prompt "…" [-n 4]
   rlft papers [KEY]                     the systems, what each adds, the state of its evidence

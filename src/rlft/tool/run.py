@@ -28,11 +28,13 @@ def run(words: list[str]) -> int:
     """`rlft run`."""
     if words and words[0] in ("-h", "--help"):
         print(f"rlft run RECIPE [OPTIONS], with RECIPE one of {', '.join(recipes.names())} or a file of your own\n")
+        print("rlft run METHOD --env ID, with any published method: a world of Gymnasium, such as Pendulum-v1\n")
         print("rlft run RECIPE --help lists its options.", FOLDER_OPTIONS)
         return 0
     if not words or words[0].startswith("-"):
         raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
-    return _run(words[0], words[1:], f"rlft run {words[0]}")
+    name, rest = recipes.of_a_method(words[0], words[1:])
+    return _run(name, rest, f"rlft run {words[0]}")
 
 
 def _run(name: str, words: list[str], program: str) -> int:
@@ -53,7 +55,7 @@ def _run(name: str, words: list[str], program: str) -> int:
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
         samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
     )
-    folder = Path(out or f"runs/{Path(name).stem}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = Path(out or f"runs/{Path(program.split()[-1]).stem}-{datetime.now():%Y%m%d-%H%M%S}")
     return _start(name, words, program, folder, cadence)
 
 
