@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import platform
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rlft.machine import here
 from rlft.noise import hashed
 from rlft.runs import lock
 from rlft.runs.log import LOGS, write_facts
@@ -67,15 +67,6 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
             write_facts(folder, {**facts, **started})
     except OSError as error:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
-
-
-def here() -> dict[str, str]:
-    """The machine and its user, by their names."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in containers
-        user = str(os.getuid())
-    return {"host": platform.node(), "user": user}
 
 
 def discard(folder: Path) -> None:

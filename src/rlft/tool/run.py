@@ -10,13 +10,14 @@ from typing import Any
 from rlft import recipes, report
 from rlft.errors import UserError, say
 from rlft.options.arguments import plain, take_option
+from rlft.options.trained import as_trained
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
 from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
-from rlft.tool.trust import code_of
+from rlft.tool.trust import asked_for_tools, code_of
 
 
 def train(words: list[str]) -> int:
@@ -60,30 +61,31 @@ def _run(name: str, words: list[str], program: str) -> int:
 
 
 def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
-    recipe = recipes.named(name)
-    arguments = arguments_of(name, words, program)
+    recipe, trusted = recipes.named(name), _take_flag(words, "--trust-run")
+    remembered = as_trained(words) if name == "train" else {}
+    asked_for_tools(words, remembered, trusted)
+    arguments = arguments_of(name, words, program, remembered)
     runtime = launched()
     first = runtime is None or runtime.rank == 0
     if first:
         refuse_existing(folder)
     with held(folder, first):
-        return _drive(_new(recipe, name, words, arguments, folder, cadence, runtime), folder, cadence)
+        code = code_of(name, [*words, *remembered.get("tools", ())], Path.cwd())
+        run = recipe(**arguments, **with_runtime(recipe, runtime))
+        facts = {"cadence": vars(cadence), "arguments": plain(arguments), "code": code}
+        facts |= {"remembered": remembered} if remembered else {}
+        _begin(run, name, words, folder, facts)
+        return _drive(run, folder, cadence)
 
 
-def _new(
-    recipe: Any, name: str, words: list[str], arguments: dict[str, Any], folder: Path, cadence: Any, runtime: Any
-) -> Any:
-    """A recipe's run, and its new folder."""
-    code = code_of(name, words, Path.cwd())
-    run = recipe(**arguments, **with_runtime(recipe, runtime))
+def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str, Any]) -> None:
+    """Make the new folder of a recipe's run."""
     if run.trainer.runtime.rank == 0:
         command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
-        facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
-        facts |= {"method": run.trainer.method.name, "seed": run.trainer.seed, "arguments": plain(arguments)}
-        facts["code"] = code
-        begin(folder, {**facts, **circumstances()})
+        about = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words}
+        about |= {"method": run.trainer.method.name, "seed": run.trainer.seed}
+        begin(folder, {**about, **facts, **circumstances()})
     checkpoint.meet(run.trainer.runtime)
-    return run
 
 
 def _take_flag(words: list[str], name: str) -> bool:
