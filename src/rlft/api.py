@@ -10,6 +10,7 @@ rlft.train(policy, data="prompts.jsonl", reward=lambda problems, outputs: [-len(
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,10 @@ def train(
     with held(folder, first):
         if not resume and first:
             facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
-            begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
+            begin(
+                folder,
+                {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances(_script())},
+            )
         checkpoint.meet(trainer.runtime)
         return drive(run, folder, Cadence(save=save_every), quiet)
 
@@ -115,6 +119,12 @@ def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
     place = model_folder(str(folder))
     options = vars(Sampling()) | vars(Prompting())
     return Language.load(place, **{name: value for name, value in remembered(place).items() if name in options})
+
+
+def _script() -> list[Path]:
+    """The file that Python was started with: what a run depends on besides this library. None in a notebook."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return [Path(file)] if file and Path(file).is_file() else []
 
 
 def _task(data: Data, split: str) -> Task:

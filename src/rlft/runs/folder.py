@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,8 +95,12 @@ def model_folder(model: str) -> str:
     return str(found)
 
 
-def circumstances() -> dict[str, Any]:
-    """Versions, revision and machine: what a number may depend on besides the arguments."""
+def circumstances(code: Sequence[Path] = ()) -> dict[str, Any]:
+    """Versions, revision and machine: what a number may depend on besides the arguments.
+
+    The revision is that of the user's `code`, a recipe's or reward's file, and then `library` is this library's; without
+    such code it is this library's.
+    """
     import numpy
     import transformers
 
@@ -106,7 +110,8 @@ def circumstances() -> dict[str, Any]:
     machine |= {"model": _processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
-    return {"versions": versions, "revision": revision(), "machine": machine}
+    revisions = {"revision": revision_of(code), "library": revision()} if code else {"revision": revision()}
+    return {"versions": versions, **revisions, "machine": machine}
 
 
 def _processor() -> str:
@@ -124,17 +129,33 @@ def revision() -> str | None:
     Committed results do not count as changes: they decide no number.
     """
     here = Path(__file__).parents[1]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=5, check=True)
-        return done.stdout.strip()
-
     try:
-        git("ls-files", "--error-unmatch", "runs/folder.py")  # not a package inside somebody else's repository
-        changed = git("status", "--porcelain", "--", ".", ":!reproduce/results")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        _git(here, "ls-files", "--error-unmatch", "runs/folder.py")  # not a package inside somebody else's repository
+        changed = _git(here, "status", "--porcelain", "--", ".", ":!reproduce/results")
+        return _git(here, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def revision_of(files: Sequence[Path]) -> str | None:
+    """The git revision of the repository that the first of these files lies in; None where it lies in none.
+
+    With `+` if one of the files has been changed since, or has never been committed.
+    """
+    place = files[0].resolve().parent
+    try:
+        found = _git(place, "rev-parse", "--short=12", "HEAD")
+        home = Path(_git(place, "rev-parse", "--show-toplevel"))
+        own = [str(path) for file in files if (path := file.resolve()).is_relative_to(home)]
+        changed = _git(place, "status", "--porcelain", "--ignored", "--", *own)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found + ("+" if changed else "")
+
+
+def _git(place: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()
 
 
 def fingerprint(weights: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str,
         command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
         about = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words}
         about |= {"method": run.trainer.method.name, "seed": run.trainer.seed}
-        begin(folder, {**about, **facts, **circumstances()})
+        begin(folder, {**about, **facts, **circumstances([Path(file) for file in facts["code"]])})
     checkpoint.meet(run.trainer.runtime)
 
 
