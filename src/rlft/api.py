@@ -86,11 +86,10 @@ def train(
         refuse_existing(folder)
     with held(folder, first):
         if not resume and first:
+            said = {"data": str(data) if isinstance(data, str | Path) else task.name, "reward": _said(reward)}
             facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
-            begin(
-                folder,
-                {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances(_script())},
-            )
+            facts |= {"arguments": plain({"learning": learning, "method": chosen, **said})}
+            begin(folder, {**facts, **circumstances(_script())})
         checkpoint.meet(trainer.runtime)
         return drive(run, folder, Cadence(save=save_every), quiet)
 
@@ -119,6 +118,12 @@ def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
     place = model_folder(str(folder))
     options = vars(Sampling()) | vars(Prompting())
     return Language.load(place, **{name: value for name, value in remembered(place).items() if name in options})
+
+
+def _said(reward: Rewarded | Sequence[Rewarded] | None) -> list[str]:
+    """The rewards by their names, as a run remembers them."""
+    given = list(reward) if isinstance(reward, list | tuple) else [] if reward is None else [reward]
+    return named(given)
 
 
 def _script() -> list[Path]:

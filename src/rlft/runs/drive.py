@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,7 @@ from rlft.errors import say
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.runs import checkpoint, lock, sources
+from rlft.runs.card import write_cards
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
@@ -145,7 +147,7 @@ class _Drive:
         if isinstance(self.trainer.policy, Savable):
             with self.trainer.runtime.gathered():
                 if self.log.writes:
-                    save_model(self.trainer.policy, self.folder)
+                    save_model(self.trainer.policy, self.folder, partial(write_cards, run=self.folder))
 
     def _train(self) -> None:
         run, trainer = self.run, self.trainer

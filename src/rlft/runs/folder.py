@@ -98,8 +98,8 @@ def model_folder(model: str) -> str:
 def circumstances(code: Sequence[Path] = ()) -> dict[str, Any]:
     """Versions, revision and machine: what a number may depend on besides the arguments.
 
-    The revision is that of the user's `code`, a recipe's or reward's file, and then `library` is this library's; without
-    such code it is this library's.
+    The revision is that of the user's `code`, a recipe's or reward's file, and then `library` is this library's;
+    without such code it is this library's.
     """
     import numpy
     import transformers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ WEIGHTS = "weights.safetensors"
 _OLD = ".model.old"
 
 
-def save_model(policy: Savable, folder: Path) -> None:
-    """Write `model` into a run folder, in place of one that is there.
+def save_model(policy: Savable, folder: Path, finish: Callable[[Path], None] = lambda model: None) -> None:
+    """Write `model` into a run folder, in place of one that is there; `finish` adds to it what else belongs there.
 
     `UserError` if it cannot be written; then an earlier one is as it was, and nothing is left of the new one.
     """
@@ -29,6 +30,7 @@ def save_model(policy: Savable, folder: Path) -> None:
         policy.save(beside)
         if not beside.exists():  # a pair of which neither can be saved
             return
+        finish(beside)
         if target.exists():
             target.rename(old)
         beside.rename(target)
