@@ -93,6 +93,12 @@ def train(
 ) -> Run:
     """Fine-tune a language model with reinforcement learning.
 
+    $ rlft train --model owner/name --data sums.jsonl --reward math --lora 16 --lr 1e-4 --out runs/first
+    $ rlft train --model owner/name --data arithmetic --steps 20 --prompts 4 --group 4 --max-new-tokens 32
+    $ rlft train --model runs/first --data mine.jsonl --chat --reward reward.py:mine "length(target=50, unit='tokens')"
+
+    The first for a machine with a GPU, the second for a laptop, the third goes on with what the first has trained.
+
     Args:
         model: a folder, a hub id, a PEFT adapter's folder, or a run folder, whose trained model is taken.
         data: a JSONL, JSON, CSV or Parquet file, a saved data set or hub id, or a task: arithmetic,

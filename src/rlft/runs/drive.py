@@ -21,6 +21,7 @@ from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.runs import checkpoint, lock, sources
 from rlft.runs.card import write_cards
+from rlft.runs.estimate import estimate
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
@@ -88,6 +89,7 @@ class _Drive:
         self.log = Log(folder, run.trainer.runtime.rank == 0)
         self.found: dict[str, Evaluation] = {}
         self.stop = lambda: False
+        self.whole = 0
 
     def go(self, page: bool, anyway: bool) -> dict[str, Evaluation]:
         """Everything, from where it stands; the status of the run says how it ended."""
@@ -158,6 +160,7 @@ class _Drive:
                 if metrics is not None:
                     self._logged(metrics)
                     bar.update(metrics)
+                    self._estimate(metrics)
                     _sane(metrics)
                 # all processes stop at the same place, wherever the signal found each of them
                 halt = bool(trainer.runtime.gather(torch.tensor([self.stop()])).any())
@@ -175,6 +178,19 @@ class _Drive:
         self.log.line("metrics", metrics)
         if not metrics["updates"] and isinstance(self.trainer, Trainer) and self.log.writes:
             say(f"step {metrics['step']} had nothing to learn from: no rewards differed")
+
+    def _estimate(self, metrics: Metrics) -> None:
+        """Say once, after a first whole step in this process, how long the others will take.
+
+        The first that updates is whole where rows are drawn anew; in a buffer it may have begun to update half-way.
+        """
+        self.whole += bool(metrics["updates"])
+        if self.quiet or not self.log.writes or self.whole != (1 if isinstance(self.trainer, Trainer) else 2):
+            return
+        self.whole += 1  # said, or not worth a line
+        told, evaluated = facts_of(self.folder).get("arguments", {}), self.run.held_out is not None
+        if said := estimate(self.trainer.steps_done, metrics["seconds/step"], self.run.steps, told, evaluated):
+            say(said)
 
     def _save(self) -> None:
         """A checkpoint, once everything that was logged before it is on the disk."""
