@@ -17,8 +17,8 @@ def shown(capsys, function):
 def test_options_stand_in_groups_under_their_own_names(capsys):
     page = shown(capsys, train)
     for title, about in (("learning", "How much is drawn"), ("held out", "What the policy is evaluated on")):
-        assert f"─ {title} options ─" in page and about in page
-    learning, rest = page.split("─ learning options ─")[1].split("─ sampling options ─")
+        assert f" {title} options " in page and about in page
+    learning, rest = page.split(" learning options ")[1].split(" sampling options ")
     assert "--steps INT" in learning and "--lr FLOAT" in learning and "--temperature" not in learning
     assert "--temperature" in rest and "--learning" not in page and "--learning." not in page
 
