@@ -19,9 +19,11 @@ from rlft import rewards
 from rlft.errors import shown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import plain
+from rlft.options.fitting import fitting
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
+from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.policy import Language
 from rlft.policies.language.remembered import remembered
 from rlft.policies.language.text import Prompting
@@ -36,7 +38,7 @@ from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tasks.files import Files
 from rlft.tool.again import Again, built
 from rlft.training.evaluate import Evaluation
-from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, Teachable, UserError
 from rlft.types.values import overlaid
 
 Rewarded = Reward | str
@@ -59,6 +61,7 @@ def train(
     resume: bool = False,
     save_every: int = 20,
     quiet: bool = False,
+    changed_anyway: bool = False,
     runtime: Runtime | None = None,
     **told: Any,
 ) -> dict[str, Evaluation]:
@@ -68,6 +71,7 @@ def train(
     reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; several add, each times its
               weight in `reward_weights`; None is the task's own
     out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
+    changed_anyway  with `resume`, go on although data have changed since; `run.json` then says so
     learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`
 
     Raises `UserError` for what cannot work, before any work is done where that can be seen.
@@ -75,8 +79,13 @@ def train(
     (learning,) = overlaid(told, learning)
     chosen, task = method or grpo(), _task(data, "train")
     rewarded = _reward(reward, reward_weights, task)
-    trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     held_out = None if eval_data is None else _task(eval_data, "test")
+    if isinstance(policy, Language | Conversation):
+        lessons = Teachable in chosen.needs
+        task, held_out = fitting(task, policy, lessons), held_out and fitting(held_out, policy, lessons)
+        for source in filter(None, (task, held_out)):
+            policy.check(source.at(index) for index in range(source.size or 256))
+    trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
     folder = Path(out)
     first = trainer.runtime.rank == 0
@@ -91,7 +100,7 @@ def train(
             facts |= {"arguments": plain({"learning": learning, "method": chosen, **said})}
             begin(folder, {**facts, **circumstances(_script())})
         checkpoint.meet(trainer.runtime)
-        return drive(run, folder, Cadence(save=save_every), quiet)
+        return drive(run, folder, Cadence(save=save_every), quiet, anyway=changed_anyway)
 
 
 def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:

@@ -178,7 +178,7 @@ def unwatched(run: Run) -> Concern | None:
 
 
 def saturated(run: Run) -> Concern | None:
-    """Pictures of the last samples have over half of their numbers at -1 or 1 or beyond, 20 points more than the first's.
+    """Pictures of the last samples have over half of their numbers at or beyond -1 and 1, 20 points more than at first.
 
     A number is one channel of one pixel.
     """
@@ -192,8 +192,8 @@ def saturated(run: Run) -> Concern | None:
         "saturated",
         "Pictures are black or white",
         f"{percent(after)} of the pixels of the last samples are at an end of their range, of the first "
-        f"{percent(before)}. Most rewards of pictures can be gamed so: look at them, hold the policy nearer to its start (KL), or "
-        "stop earlier.",
+        f"{percent(before)}. Most rewards of pictures can be gamed so: look at them, hold the policy nearer to its "
+        "start (KL), or stop earlier.",
     )
 
 
