@@ -131,8 +131,9 @@ def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
 
 def _said(reward: Rewarded | Sequence[Rewarded] | None) -> list[str]:
     """The rewards by their names, as a run remembers them."""
-    given = list(reward) if isinstance(reward, list | tuple) else [] if reward is None else [reward]
-    return named(given)
+    if isinstance(reward, str) or callable(reward):
+        return named([reward])
+    return named(list(reward or ()))
 
 
 def _script() -> list[Path]:
