@@ -64,9 +64,7 @@ def test_what_cannot_work(tmp_path):
 def test_problems_that_do_not_fit(tmp_path, capsys):
     """The context has 24 places: 4 are for the answer."""
     rows = [*ROWS, {"prompt": "a" * 21, "answer": "a"}, {"prompt": "a" * 19, "answer": "a"}]
-    with pytest.raises(
-        UserError, match="problem 4 of rows/train: its prompt of 22 tokens and 4 new ones do not fit"
-    ):
+    with pytest.raises(UserError, match="problem 4 of rows/train: its prompt of 22 tokens and 4 new ones do not fit"):
         rlft.train(policy(), rows, "exact", rloo(), **settings(tmp_path / "refused", steps=1))
     assert not (tmp_path / "refused").exists()
     dropping = policy(overlong="drop")

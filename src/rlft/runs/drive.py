@@ -324,6 +324,9 @@ def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
             )
         return False
     state, path, passed = checkpoint.load(checkpoints, run.trainer.runtime)
+    if log.writes:
+        with suppress(OSError):  # a folder that cannot be written into is said where that matters
+            checkpoint.tidy(checkpoints, path)
     for sentence in passed:
         say(sentence)
     try:
