@@ -105,4 +105,4 @@ def _check_run(model: str, *told: Any) -> None:
     if not (Path(model) / "run.json").is_file():
         raise UserError(f"--prompt is needed: {model} is not the run folder of a recipe, which has problems of its own")
     if any(told):
-        raise UserError("--mix, --tools, --image and --audio are for --prompt: a run folder is sampled as its recipe says")
+        raise UserError("--mix, --tools, --image and --audio are for --prompt: a run is sampled as its recipe says")
