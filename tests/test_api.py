@@ -17,10 +17,10 @@ def named_a(problems, outputs):
 ROWS = [{"prompt": f"say {c}", "answer": c} for c in "abcd"]
 
 
-def policy():
+def policy(**told):
     tokenizer = character_tokenizer("abcdefghijklmnopqrstuvwxyz .")
     model = small_llama(len(tokenizer), width=16, layers=1, heads=2, context=24)
-    return rlft.Language(model, tokenizer, max_new_tokens=4)
+    return rlft.Language(model, tokenizer, max_new_tokens=4, **told)
 
 
 def settings(out, **more):
@@ -59,6 +59,31 @@ def test_what_cannot_work(tmp_path):
     with pytest.raises(AttributeError, match="no attribute 'teach'"):
         _ = rlft.teach
     assert not (tmp_path / "run").exists()
+
+
+def test_problems_that_do_not_fit(tmp_path, capsys):
+    """The context has 24 places: 4 are for the answer."""
+    rows = [*ROWS, {"prompt": "a" * 21, "answer": "a"}, {"prompt": "a" * 19, "answer": "a"}]
+    with pytest.raises(UserError, match="problem 4 of rows/train: its prompt of 22 tokens and 4 new ones do not fit"):
+        rlft.train(policy(), rows, "exact", rloo(), **settings(tmp_path / "refused", steps=1))
+    assert not (tmp_path / "refused").exists()
+    dropping = policy(overlong="drop")
+    rlft.train(dropping, rows, named_a, rloo(), eval_data=rows, **settings(tmp_path / "run", steps=1))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
+    assert capsys.readouterr().err.count("1 of 6 problems of rows do not fit") == 2
+    assert lines[0]["problems"] == 5
+    rlft.train(policy(overlong="cut"), rows, named_a, rloo(), **settings(tmp_path / "cut", steps=1))
+
+
+def test_changed_data_are_gone_on_with_if_that_is_said(tmp_path):
+    rlft.train(policy(), ROWS, named_a, rloo(), **settings(tmp_path / "run", steps=1))
+    other = [*ROWS[:-1], {"prompt": "say e", "answer": "e"}]
+    again = {"resume": True, **settings(tmp_path / "run", steps=2)}
+    with pytest.raises(UserError, match="the data is not what it was, in rows 4 to 4"):
+        rlft.train(policy(), other, named_a, rloo(), **again)
+    rlft.train(policy(), other, named_a, rloo(), changed_anyway=True, **again)
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["steps"] == 2 and facts["changed"] == ["the data is not what it was, in rows 4 to 4"]
 
 
 def test_several_rewards_and_their_parts(tmp_path):

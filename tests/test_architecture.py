@@ -12,7 +12,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # The rooms of the house, from the ground up: a file imports its own room and rooms of the floors below, so rooms of one
 # floor are strangers, and there can be no circle of rooms. A folder is a room; in `policies` each wing is one.
 FLOORS = [
-    ("errors", "cache", "report", "version"),  # report reads files only
+    ("errors", "cache", "machine", "report", "version"),  # report reads files only
     ("types",),
     ("noise", "products", "sandbox"),
     ("losses", "metrics", "models", "runtime", "verifiers"),

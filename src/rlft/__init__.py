@@ -1,6 +1,7 @@
 """rlft: reinforcement-learning fine-tuning of any generative policy on one engine.
 
-    rlft.train      fine-tune a policy in one call          rlft.training.evaluate   rewards of a policy on problems
+    rlft.train      fine-tune a policy in one call          rlft.load     a run folder's trained policy
+    rlft.evaluate   rewards of a policy on problems
     rlft.Language   a Hugging Face causal model             rlft.Diffusion, rlft.Control
     rlft.Trainer    the loop itself
 
@@ -13,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlft.api import train
+    from rlft.api import load, train
     from rlft.policies.control.policy import Control
     from rlft.policies.language.policy import Language
     from rlft.policies.stepwise.diffusion import Diffusion
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rlft.training.trainer import Trainer
     from rlft.version import __version__ as __version__
 
-__all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "train"]
+__all__ = ["Control", "Diffusion", "Language", "Trainer", "evaluate", "load", "train"]
 
 _HOMES = {
     "Control": "rlft.policies.control.policy",
@@ -30,6 +31,7 @@ _HOMES = {
     "Trainer": "rlft.training.trainer",
     "__version__": "rlft.version",
     "evaluate": "rlft.training.evaluate",
+    "load": "rlft.api",
     "train": "rlft.api",
 }
 

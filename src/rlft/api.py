@@ -10,6 +10,7 @@ rlft.train(policy, data="prompts.jsonl", reward=lambda problems, outputs: [-len(
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,26 @@ from rlft import rewards
 from rlft.errors import shown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import plain
+from rlft.options.fitting import fitting
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
+from rlft.policies.conversation.policy import Conversation
+from rlft.policies.language.policy import Language
+from rlft.policies.language.remembered import remembered
+from rlft.policies.language.text import Prompting
+from rlft.policies.language.tokens.sampling import Sampling
 from rlft.rewards.adapt import named
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
-from rlft.runs.folder import Cadence, begin, circumstances, refuse_existing
+from rlft.runs.folder import Cadence, begin, circumstances, model_folder, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
+from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tasks.files import Files
+from rlft.tool.again import Again, built
 from rlft.training.evaluate import Evaluation
-from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, UserError
+from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, Teachable, UserError
 from rlft.types.values import overlaid
 
 Rewarded = Reward | str
@@ -52,6 +61,7 @@ def train(
     resume: bool = False,
     save_every: int = 20,
     quiet: bool = False,
+    changed_anyway: bool = False,
     runtime: Runtime | None = None,
     **told: Any,
 ) -> dict[str, Evaluation]:
@@ -61,6 +71,7 @@ def train(
     reward    a function (ours, TRL's or verl's signature), a name or `file.py:function`; several add, each times its
               weight in `reward_weights`; None is the task's own
     out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
+    changed_anyway  with `resume`, go on although data have changed since; `run.json` then says so
     learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`
 
     Raises `UserError` for what cannot work, before any work is done where that can be seen.
@@ -68,8 +79,13 @@ def train(
     (learning,) = overlaid(told, learning)
     chosen, task = method or grpo(), _task(data, "train")
     rewarded = _reward(reward, reward_weights, task)
-    trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     held_out = None if eval_data is None else _task(eval_data, "test")
+    if isinstance(policy, Language | Conversation):
+        lessons = Teachable in chosen.needs
+        task, held_out = fitting(task, policy, lessons), held_out and fitting(held_out, policy, lessons)
+        for source in filter(None, (task, held_out)):
+            policy.check(source.at(index) for index in range(source.size or 256))
+    trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
     folder = Path(out)
     first = trainer.runtime.rank == 0
@@ -79,10 +95,51 @@ def train(
         refuse_existing(folder)
     with held(folder, first):
         if not resume and first:
+            said = {"data": str(data) if isinstance(data, str | Path) else task.name, "reward": _said(reward)}
             facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
-            begin(folder, {**facts, "arguments": plain({"learning": learning, "method": chosen}), **circumstances()})
+            facts |= {"arguments": plain({"learning": learning, "method": chosen, **said})}
+            begin(folder, {**facts, **circumstances(_script())})
         checkpoint.meet(trainer.runtime)
-        return drive(run, folder, Cadence(save=save_every), quiet)
+        return drive(run, folder, Cadence(save=save_every), quiet, anyway=changed_anyway)
+
+
+def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
+    """The trained policy of a run folder: `policy = rlft.load("runs/digits")`.
+
+    A language model is loaded from the run's `model` with what it remembers (see `policies.language.remembered`; tools
+    are given to it anew). Any other recipe's policy is built again from the words of the run, which imports the
+    recipe's file, and reads `model/weights.safetensors`.
+
+    into   a policy that is built as the run's was, and gets its weights: for a run that Python has started, whose
+           network nobody else knows, and for a `weights.safetensors` alone
+    trust  run the code of a folder that others have made; see `--trust-run`
+
+    Raises `UserError` for a run without a trained model, and for weights of another network.
+    """
+    folder = Path(run)
+    if into is not None:
+        load_weights(into, folder)
+        return into
+    if (folder / "model" / WEIGHTS).is_file():
+        policy = built(folder, Again(trust=trust), refuse=False).trainer.policy
+        load_weights(policy, folder)
+        return policy
+    place = model_folder(str(folder))
+    options = vars(Sampling()) | vars(Prompting())
+    return Language.load(place, **{name: value for name, value in remembered(place).items() if name in options})
+
+
+def _said(reward: Rewarded | Sequence[Rewarded] | None) -> list[str]:
+    """The rewards by their names, as a run remembers them."""
+    if isinstance(reward, str) or callable(reward):
+        return named([reward])
+    return named(list(reward or ()))
+
+
+def _script() -> list[Path]:
+    """The file that Python was started with: what a run depends on besides this library. None in a notebook."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return [Path(file)] if file and Path(file).is_file() else []
 
 
 def _task(data: Data, split: str) -> Task:

@@ -51,6 +51,22 @@ def rows(ended: int, of: int) -> Records:
     return [{"step": 1, "problem": {"index": 0}, "rows": early}, {"step": 40, "problem": {"index": 0}, "rows": last}]
 
 
+def drawn(first: int, last: int, of: int = 10) -> Records:
+    """Two steps of one picture each, with so many pixels of ten at the ends of their range."""
+
+    def step(number: int, ends: int) -> dict[str, Any]:
+        pixels = [(-1.0 if i % 2 else 1.3) if i < ends else 0.99 for i in range(of)]
+        return {"step": number, "problem": {"index": 0}, "rows": [{"kind": "image", "pixels": [pixels], "reward": 0.0}]}
+
+    return [step(1, first), step(40, last)]
+
+
+def rising(before: float, after: float, kl: bool = False) -> Records:
+    """A reward of two levels, with a KL or without."""
+    lines = steady() if kl else without("kl")
+    return [{**line, "reward": before if line["step"] <= 20 else after} for line in lines]
+
+
 def without(key: str) -> Records:
     return [{k: v for k, v in line.items() if k != key} for line in steady()]
 
@@ -59,6 +75,20 @@ CASES: list[tuple[str, set[str], dict[str, Records]]] = [
     ("nothing to say", set(), {"metrics": steady()}),
     ("no steps at all", set(), {}),
     ("one step", set(), {"metrics": steady(1)}),
+    # what a reward may be gamed by
+    ("a hundredfold without KL", {"unwatched"}, {"metrics": rising(0.01, 1.0)}),
+    ("a hundredfold with KL", set(), {"metrics": rising(0.01, 1.0, kl=True)}),
+    ("hardly a hundredfold without KL", set(), {"metrics": rising(0.01, 0.99)}),
+    ("from nothing without KL", set(), {"metrics": rising(0.0, 1.0)}),
+    ("pictures at the ends", {"saturated"}, {"metrics": steady(), "samples": drawn(3, 6)}),
+    ("half of the pixels", set(), {"metrics": steady(), "samples": drawn(0, 5)}),
+    ("hardly more than before", set(), {"metrics": steady(), "samples": drawn(5, 6)}),
+    ("as black and white as before", set(), {"metrics": steady(), "samples": drawn(8, 9)}),
+    (
+        "broken pictures",
+        set(),
+        {"metrics": steady(), "samples": [{**r, "rows": [{"kind": "image"}]} for r in drawn(0, 9)]},
+    ),
     # numbers
     ("NaN gradient once", {"nan"}, {"metrics": setting("grad_norm", math.nan, lambda s: s == 7)}),
     ("infinite kl once", {"nan"}, {"metrics": setting("kl", math.inf, lambda s: s == 7)}),

@@ -233,3 +233,13 @@ def test_checkpoints_are_ordered_by_number(tmp_path):
 def test_a_page_that_a_kill_left_out_is_written(run):
     drive(tiny(every=2), run, quiet=True)
     assert (run / "report.html").exists() and status(run) == "done"
+
+
+def test_a_kill_before_old_checkpoints_were_dropped_leaves_none_of_them(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_prune", lambda folder, newest, keep: None)  # as if it was killed each time
+        start(tmp_path / "run")
+    names = [path.name for path in checkpoint.there(tmp_path / "run" / "checkpoints")]
+    assert names == ["step-000000", "step-000002", "step-000004"]
+    go_on(tmp_path / "run")  # it is done, and saves no more
+    assert [p.name for p in checkpoint.there(tmp_path / "run" / "checkpoints")] == ["step-000002", "step-000004"]

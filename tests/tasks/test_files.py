@@ -114,7 +114,7 @@ def test_the_layout_of_verl(tmp_path):
         ("hole.jsonl", '{"prompt": "a"}\n{"prompt": " \\n"}', r"row 2: the prompt \(column 'prompt'\) is empty"),
         ("gap.jsonl", '{"prompt": "a"}\n{"x": 1}\n{"prompt": ""}', r"row 2: the prompt \(column 'prompt'\) is empty"),
         ("chat.jsonl", '{"prompt": []}', r"row 1: .* is empty"),
-        ("number.jsonl", '{"prompt": 3}', r"row 1: .* is a int; expected text or a list of chat messages"),
+        ("number.jsonl", '{"prompt": 3}', r"row 1: .* is the number 3; expected text or a list of chat messages"),
         ("turn.jsonl", '{"prompt": [{"content": "a"}]}', r"row 1: .* has a message that is not"),
     ],
 )

@@ -68,6 +68,14 @@ def test_a_finished_run_is_given_more_steps(place, tmp_path):
     assert facts["words"][-2:] == facts["command"][-2:] == ["--steps", "4"]
 
 
+def test_a_card_stands_beside_the_adapter(place):
+    page = (place / "run" / "model" / "README.md").read_text()
+    assert page.startswith('---\nlibrary_name: "peft"\n')
+    assert "# model, trained by grpo" in page and "LoRA adapters of rank 2 of model" in page
+    after = json.loads((place / "run" / "evaluations.jsonl").read_text().splitlines()[-1])
+    assert f"| {after['reward']:.4g} |" in page and "on `data.jsonl` with the reward `reward.py:many`" in page
+
+
 def test_only_the_steps_may_change(place, capsys):
     assert tool("train", "--resume", place / "run", "--lr", 1) == 2
     assert "every setting but --steps" in said(capsys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -53,8 +54,8 @@ def parse(
     groups = _groups(function)
     for name, group in groups.items():
         usual = inspect.signature(function).parameters[name].default
-        form = _fields(f"{group.__name__.lower()} options", group, {}, {**vars(usual), **defaults})
-        nested[name] = Annotated[form, tyro.conf.arg(name="")]
+        form = _fields(group.__name__, group, {}, {**vars(usual), **defaults}, alone=True)
+        nested[name] = Annotated[form, tyro.conf.arg(name=_titled(group), help=_first_line(group))]
     form = _fields(function.__name__, function, nested, defaults)
     document += f"\n\n{more}" if more else ""
     values = tyro.cli(form, args=argv, prog=program, description=document)
@@ -62,6 +63,15 @@ def parse(
     if make is not None:
         arguments["method"] = make(**vars(arguments["method"]))
     return arguments | {name: group(**vars(arguments[name])) for name, group in groups.items()}
+
+
+def _titled(group: type) -> str:
+    """What a group of options is called in the help: HeldOut is "held out"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", group.__name__).lower()
+
+
+def _first_line(group: type) -> str:
+    return inspect.cleandoc(group.__doc__ or "").partition("\n")[0]
 
 
 def _groups(function: Callable[..., Any]) -> dict[str, type]:
@@ -107,8 +117,17 @@ def _of_kind(kind: type, name: str) -> Callable[..., Any]:
     return make
 
 
-def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, Any], defaults: Mapping[str, Any]) -> type:
-    """A dataclass with the function's parameters, their help taken from the docstring's `Args`."""
+def _fields(
+    name: str,
+    function: Callable[..., Any],
+    nested: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    alone: bool = False,
+) -> type:
+    """A dataclass with the function's parameters, their help taken from the docstring's `Args`.
+
+    Options of a group stand `alone`, without its name before theirs.
+    """
     hints = typing.get_type_hints(function, include_extras=True)
     helps = {p.arg_name: p.description or "" for p in parse_docstring(inspect.cleandoc(function.__doc__ or "")).params}
     fields = []
@@ -120,7 +139,9 @@ def _fields(name: str, function: Callable[..., Any], nested: Mapping[str, Any], 
             continue
         help_text = " ".join(helps.get(parameter.name, "").split())
         short = [f"-{parameter.name}"] if len(parameter.name) == 1 else None
-        annotation = Annotated[hints[parameter.name], tyro.conf.arg(help=help_text, aliases=short)]
+        annotation = Annotated[
+            hints[parameter.name], tyro.conf.arg(help=help_text, aliases=short, prefix_name=not alone)
+        ]
         default = defaults.get(parameter.name, parameter.default)
         held = dataclasses.field() if default is parameter.empty else dataclasses.field(default=default)
         fields.append((parameter.name, annotation, held))

@@ -14,16 +14,18 @@ from rlft.runs.folder import model_folder
 def as_trained(words: Sequence[str]) -> dict[str, Any]:
     """Defaults by the names of options, from the folder of `--model`, and a line on stderr that says them.
 
-    Words win. Nothing where no problems are given, for then a run folder is built again from its own words.
+    Words win, and what they say is left out. Nothing where no problems are given, for then a run folder is built again
+    from its own words.
     """
     model, given = take_option(list(words), "--model"), {word.split("=")[0] for word in words}
     if model is None or not given & {"--data", "--prompt"}:
         return {}
     told = remembered(model_folder(model))
-    shown = {name: value for name, value in told.items() if f"--{name.replace('_', '-')}" not in given}
+    said = {name: {f"--{name.replace('_', '-')}", f"--no-{name.replace('_', '-')}"} for name in told}
+    shown = {name: value for name, value in told.items() if not given & said[name]}
     if shown:
         say(f"as it was trained: {' '.join(_words(shown))}")
-    return told
+    return shown
 
 
 def _words(options: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rlft import methods
 from rlft.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -151,6 +152,20 @@ def _documented(functions: Any, numbers: Mapping[str, Any]) -> str:
 def names() -> list[str]:
     """Every recipe there is: the files of this folder."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def of_a_method(name: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """`sac --env Pendulum-v1` as the recipe that plays worlds by such methods, and its words; others as they are.
+
+    A method with a recipe of its own name is meant where a world is named.
+    """
+    given = {word.split("=")[0] for word in words}
+    if name not in methods.names() or (name in names() and "--env" not in given):
+        return name, list(words)
+    from rlft.types import Method
+
+    kind = "on_policy" if methods.kind(methods.named(name)) is Method else "off_policy"
+    return kind, [*words] if "--method" in given else ["--method", name, *words]
 
 
 def module(name: str) -> ModuleType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from rlft.advantages.correction import importance_corrected
 from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
+from rlft.options.fitting import fitting
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
@@ -21,14 +21,13 @@ from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
 from rlft.policies.language.served import VLLM
-from rlft.policies.language.text import Prompting, TooLong
+from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.rewards.pairs import both
 from rlft.runs.drive import Run
 from rlft.runs.folder import model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
-from rlft.tasks.subset import Subset
 from rlft.training.trainer import frozen
 from rlft.types import Exchanging, Measure, Method, Policy, Problem, Runtime, Task, Teachable, Text, UserError
 
@@ -93,6 +92,12 @@ def train(
 ) -> Run:
     """Fine-tune a language model with reinforcement learning.
 
+    $ rlft train --model owner/name --data sums.jsonl --reward math --lora 16 --lr 1e-4 --out runs/first
+    $ rlft train --model owner/name --data arithmetic --steps 20 --prompts 4 --group 4 --max-new-tokens 32
+    $ rlft train --model runs/first --data mine.jsonl --chat --reward reward.py:mine "length(target=50, unit='tokens')"
+
+    The first for a machine with a GPU, the second for a laptop, the third goes on with what the first has trained.
+
     Args:
         model: a folder, a hub id, a PEFT adapter's folder, or a run folder, whose trained model is taken.
         data: a JSONL, JSON, CSV or Parquet file, a saved data set or hub id, or a task: arithmetic,
@@ -108,8 +113,8 @@ def train(
     )
     alone = _served(load(model_folder(model)), machines.vllm, loading.dtype)
     pair, speaking = Exchanging in method.needs, tools.given_to(alone)
-    task, held_out = (_fitting(source, speaking, prompting, method) for source in (task, held_out))
-    assert task is not None
+    task = fitting(task, speaking, Teachable in method.needs)
+    held_out = None if held_out is None else fitting(held_out, speaking, Teachable in method.needs)
     sources = [source for source in (task, held_out) if source is not None]
     _check(alone, speaking, method, second.observer, sources)
     policy: Policy = speaking
@@ -193,25 +198,6 @@ def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -
             roomy = member.with_sampling(max_new_tokens=2 * member.sampling.max_new_tokens)
             roomy.check(pair.merge(problem, Text("")) for problem in _asked(source))
     return pair
-
-
-def _fitting(source: Task | None, policy: Language | Conversation, prompting: Prompting, method: Method) -> Task | None:
-    """With `overlong="drop"` the problems whose prompts, and lessons if there are to be any, fit into the context."""
-    if source is None or source.size is None or prompting.overlong != "drop":
-        return source
-    kept = []
-    for index in range(source.size):
-        problem = source.at(index)
-        with contextlib.suppress(TooLong):
-            policy.check([problem])
-            if Teachable in method.needs and problem.lesson is not None:
-                policy.check_lessons([problem])
-            kept.append(index)
-    if not kept:
-        raise UserError(f"no problem of {source.name} fits into the model's context; lower max_new_tokens")
-    if len(kept) < source.size:
-        say(f"{source.size - len(kept)} of {source.size} problems of {source.name} do not fit")
-    return Subset(source, kept)
 
 
 def _asked(source: Task) -> Iterator[Problem]:

@@ -5,11 +5,13 @@ Each rule is a function of the run that returns a Concern or None; `concerns` as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from rlft.report import series
+from rlft.report import pictures, series
 from rlft.report.files import Record, Run, arguments
 from rlft.report.summary import evaluation_names, evaluations, measure
 from rlft.report.words import count, number, percent
@@ -31,7 +33,8 @@ class Concern:
 
 def concerns(run: Run) -> list[Concern]:
     """Every concern that the run's numbers raise, gravest first."""
-    rules = (failed, not_a_number, parity, unscored, no_contrast, exploding, collapse, flat, held_out, cut_off)
+    rules = (failed, not_a_number, parity, unscored, no_contrast, exploding, unwatched, saturated, collapse)
+    rules += (flat, held_out, cut_off)
     return [found for rule in rules if (found := rule(run)) is not None]
 
 
@@ -152,6 +155,56 @@ def exploding(run: Run) -> Concern | None:
         "what it does not measure: look at the held-out measures and the samples. A KL penalty, a lower learning rate "
         "or fewer steps hold it back.",
     )
+
+
+def unwatched(run: Run) -> Concern | None:
+    """The reward rose a hundredfold, from above 0 in the first tenth of steps to the last, and no KL was measured."""
+    before, after = series.ends(run.column("reward")[1])
+    if (
+        before is None
+        or after is None
+        or before <= 0
+        or after < 100 * before
+        or len(series.finite(run.column("kl")[1]))
+    ):
+        return None
+    return Concern(
+        "unwatched",
+        "Nobody measured how far the policy went",
+        f"The reward rose from {number(before)} to {number(after)}, and no KL to the start was measured. A reward that "
+        "rises a hundredfold is as often gamed as earned: look at the last samples, and measure the KL "
+        "(--kl, watch_kl=True).",
+    )
+
+
+def saturated(run: Run) -> Concern | None:
+    """Pictures of the last samples have over half of their numbers at or beyond -1 and 1, 20 points more than at first.
+
+    A number is one channel of one pixel.
+    """
+    steps = sorted({record["step"] for record in run.samples})
+    if len(steps) < 2:
+        return None
+    before, after = (_at_the_ends([r for r in run.samples if r["step"] == step]) for step in (steps[0], steps[-1]))
+    if before is None or after is None or after <= 0.5 or after < before + 0.2:
+        return None
+    return Concern(
+        "saturated",
+        "Pictures are black or white",
+        f"{percent(after)} of the pixels of the last samples are at an end of their range, of the first "
+        f"{percent(before)}. Most rewards of pictures can be gamed so: look at them, hold the policy nearer to its "
+        "start (KL), or stop earlier.",
+    )
+
+
+def _at_the_ends(records: Sequence[Record]) -> float | None:
+    """The share of all pixels of these records' pictures that are at -1 or 1, or beyond; None without any picture."""
+    found = []
+    for row in (row for record in records for row in record.get("rows") or [] if isinstance(row, dict)):
+        if row.get("kind") == "image":
+            with suppress(ValueError):
+                found.append(np.abs(pictures.array(row.get("pixels"))).ravel() >= 1)
+    return float(np.concatenate(found).mean()) if found else None
 
 
 def collapse(run: Run) -> Concern | None:

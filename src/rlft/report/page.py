@@ -28,6 +28,8 @@ _BEFORE_AND_AFTER = (
 )
 # Arguments that a reader looks for in the heading, in this order.
 _HEADING = ("model", "policy", "data", "task", "reward", "arm")
+# How a language model was asked, which it remembers; of other runs none.
+_USED_WITH = ("system", "chat", "chat_template_kwargs", "stop", "tools", "window")
 
 
 def write(folder: str | Path, out: str | Path | None = None) -> Path:
@@ -102,6 +104,7 @@ def about(run: Run) -> list[tuple[str, str]]:
     """What was run, in a few pairs: the heading's arguments, seed, steps, start, revision, versions."""
     info, given = run.info, arguments(run)
     pairs = [(key, _short(given[key])) for key in _HEADING if given.get(key) is not None]
+    pairs += [(key.replace("_", " "), _short(given[key])) for key in _USED_WITH if given.get(key)]
     pairs += [("seed", str(info["seed"]))] if info.get("seed") is not None else []
     pairs.append(("steps", progress(run).removesuffix(" steps").removesuffix(" step")))
     pairs += [("started", str(info["started"]).replace("T", " ")[:16])] if info.get("started") else []

@@ -30,12 +30,21 @@ Limits = tuple[float, float, float, float]
 
 def png(pixels: Any) -> str:
     """A data URI of an image [H W], [H W 1] or [H W 3] with values in [-1, 1]; NaN is black."""
+    return "data:image/png;base64," + base64.b64encode(_encode(_bytes(_shrink(_image(pixels))))).decode("ascii")
+
+
+def png_file(pixels: Any) -> bytes:
+    """A PNG file of the same, of its own size: a pixel from -1 to 1 is a level from 0 to 255."""
+    return _encode(_bytes(_image(pixels)))
+
+
+def _image(pixels: Any) -> Float[np.ndarray, "..."]:
     image = array(pixels)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
         raise ValueError(f"an image is [H W], [H W 1] or [H W 3], not {list(image.shape)}")
-    return _encode(_bytes(_shrink(image)))
+    return image
 
 
 def array(values: Any) -> Float[np.ndarray, "..."]:
@@ -62,10 +71,10 @@ def _bytes(image: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "h w 3"]:
     return grey if grey.ndim == 3 else np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _encode(image: UInt8[np.ndarray, "h w 3"]) -> str:
+def _encode(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
     buffer = io.BytesIO()
     matplotlib.image.imsave(buffer, image, format="png", metadata={"Software": "rlft"})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
 
 
 def colour(reward: float | None, low: float, high: float) -> str:

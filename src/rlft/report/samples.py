@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 from rlft.report import pictures, seen
-from rlft.report.files import Record, Run, as_number
+from rlft.report.files import Record, Run, arguments, as_number
 from rlft.report.words import number
 
 PROBLEMS = 4  # problems of one step that are shown
@@ -91,7 +91,7 @@ class Gallery:
 
 def gallery(run: Run) -> Gallery | None:
     """The samples of the first and the last recorded step side by side, and a few steps between; None without any."""
-    records = [record for record in run.samples if _rows(record)]
+    records = [_as_asked(record, arguments(run)) for record in run.samples if _rows(record)]
     if not records:
         return None
     steps = sorted({record["step"] for record in records})
@@ -117,6 +117,22 @@ def gallery(run: Run) -> Gallery | None:
 
 def _first_problems(records: Sequence[Record], step: int) -> list[Record]:
     return [record for record in records if record["step"] == step][: max(1, PROBLEMS // 2)]
+
+
+def _as_asked(record: Record, told: Record) -> Record:
+    """A record whose prompt is what a language model was asked: with its system prompt, as a message, and its tools."""
+    problem, (system, chat, tools) = _problem(record), (told.get(key) for key in ("system", "chat", "tools"))
+    messages = problem.get("input")
+    if isinstance(messages, str) and (chat or tools):
+        messages = [{"role": "user" if chat else "", "content": messages}]
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        return record
+    if system and messages and messages[0].get("role") not in ("system", ""):
+        messages = [{"role": "system", "content": system}, *messages]
+    if tools:
+        names = ", ".join(_words(one).rpartition("/")[2] for one in (tools if isinstance(tools, list) else [tools]))
+        messages = [{"role": "tools", "content": names}, *messages]
+    return {**record, "problem": {**problem, "input": messages}}
 
 
 def _rows(record: Record) -> list[Record]:

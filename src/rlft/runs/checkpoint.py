@@ -189,9 +189,19 @@ def _digest(path: Path) -> str:
 
 def _prune(folder: Path, newest: Path, keep: int) -> None:
     """Drop all but `keep`. Those after the newest are damaged: the run has gone back before them."""
+    tidy(folder, newest, keep)
+    for path in there(folder):
+        if place(path) > place(newest):
+            shutil.rmtree(path)
+
+
+def tidy(folder: Path, newest: Path, keep: int = 2) -> None:
+    """Drop the older ones of which a run that goes on from the newest has enough.
+
+    A run that was killed between its last checkpoint and dropping these would keep them for ever.
+    """
     found = there(folder)
-    until = found.index(newest) + 1
-    for path in [*found[:until][:-keep], *found[until:]]:
+    for path in found[: found.index(newest) + 1][:-keep]:
         shutil.rmtree(path)
 
 

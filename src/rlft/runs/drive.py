@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,8 @@ from rlft.errors import say
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.runs import checkpoint, lock, sources
+from rlft.runs.card import write_cards
+from rlft.runs.estimate import estimate
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
@@ -86,6 +89,7 @@ class _Drive:
         self.log = Log(folder, run.trainer.runtime.rank == 0)
         self.found: dict[str, Evaluation] = {}
         self.stop = lambda: False
+        self.whole = 0
 
     def go(self, page: bool, anyway: bool) -> dict[str, Evaluation]:
         """Everything, from where it stands; the status of the run says how it ended."""
@@ -145,7 +149,7 @@ class _Drive:
         if isinstance(self.trainer.policy, Savable):
             with self.trainer.runtime.gathered():
                 if self.log.writes:
-                    save_model(self.trainer.policy, self.folder)
+                    save_model(self.trainer.policy, self.folder, partial(write_cards, run=self.folder))
 
     def _train(self) -> None:
         run, trainer = self.run, self.trainer
@@ -156,6 +160,7 @@ class _Drive:
                 if metrics is not None:
                     self._logged(metrics)
                     bar.update(metrics)
+                    self._estimate(metrics)
                     _sane(metrics)
                 # all processes stop at the same place, wherever the signal found each of them
                 halt = bool(trainer.runtime.gather(torch.tensor([self.stop()])).any())
@@ -173,6 +178,19 @@ class _Drive:
         self.log.line("metrics", metrics)
         if not metrics["updates"] and isinstance(self.trainer, Trainer) and self.log.writes:
             say(f"step {metrics['step']} had nothing to learn from: no rewards differed")
+
+    def _estimate(self, metrics: Metrics) -> None:
+        """Say once, after a first whole step in this process, how long the others will take.
+
+        The first that updates is whole where rows are drawn anew; in a buffer it may have begun to update half-way.
+        """
+        self.whole += bool(metrics["updates"])
+        if self.quiet or not self.log.writes or self.whole != (1 if isinstance(self.trainer, Trainer) else 2):
+            return
+        self.whole += 1  # said, or not worth a line
+        told, evaluated = facts_of(self.folder).get("arguments", {}), self.run.held_out is not None
+        if said := estimate(self.trainer.steps_done, metrics["seconds/step"], self.run.steps, told, evaluated):
+            say(said)
 
     def _save(self) -> None:
         """A checkpoint, once everything that was logged before it is on the disk."""
@@ -306,6 +324,9 @@ def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
             )
         return False
     state, path, passed = checkpoint.load(checkpoints, run.trainer.runtime)
+    if log.writes:
+        with suppress(OSError):  # a folder that cannot be written into is said where that matters
+            checkpoint.tidy(checkpoints, path)
     for sentence in passed:
         say(sentence)
     try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rlft.machine import here
 from rlft.noise import hashed
 from rlft.runs import lock
 from rlft.runs.log import LOGS, write_facts
-from rlft.runs.model import SAVING
+from rlft.runs.model import SAVING, WEIGHTS
 from rlft.types import Problem, Task, UserError
 from rlft.version import __version__
 
@@ -69,15 +69,6 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
         raise UserError(f"could not make the run folder {folder}: {error.strerror}; choose another --out") from error
 
 
-def here() -> dict[str, str]:
-    """The machine and its user, by their names."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in containers
-        user = str(os.getuid())
-    return {"host": platform.node(), "user": user}
-
-
 def discard(folder: Path) -> None:
     """Remove from a folder what a run writes into it, and nothing else."""
     for name in _OF_A_RUN:
@@ -95,11 +86,21 @@ def model_folder(model: str) -> str:
     if not (path / "model").is_dir():
         raise UserError(f"{model} is a run folder without a trained model: finish it with rlft train --resume {model}")
     first = path / "model" / "one"
-    return str(first if first.is_dir() else path / "model")
+    found = first if first.is_dir() else path / "model"
+    if (found / WEIGHTS).is_file():
+        raise UserError(
+            f"{model} has trained no language model: `rlft sample` without --prompt and `rlft eval` without --data use "
+            f"it as its recipe does, and in Python rlft.load({model!r}) loads it"
+        )
+    return str(found)
 
 
-def circumstances() -> dict[str, Any]:
-    """Versions, revision and machine: what a number may depend on besides the arguments."""
+def circumstances(code: Sequence[Path] = ()) -> dict[str, Any]:
+    """Versions, revision and machine: what a number may depend on besides the arguments.
+
+    The revision is that of the user's `code`, a recipe's or reward's file, and then `library` is this library's;
+    without such code it is this library's.
+    """
     import numpy
     import transformers
 
@@ -109,7 +110,8 @@ def circumstances() -> dict[str, Any]:
     machine |= {"model": _processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     if torch.cuda.is_available():
         machine["gpu"] = torch.cuda.get_device_name()
-    return {"versions": versions, "revision": revision(), "machine": machine}
+    revisions = {"revision": revision_of(code), "library": revision()} if code else {"revision": revision()}
+    return {"versions": versions, **revisions, "machine": machine}
 
 
 def _processor() -> str:
@@ -127,17 +129,33 @@ def revision() -> str | None:
     Committed results do not count as changes: they decide no number.
     """
     here = Path(__file__).parents[1]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=5, check=True)
-        return done.stdout.strip()
-
     try:
-        git("ls-files", "--error-unmatch", "runs/folder.py")  # not a package inside somebody else's repository
-        changed = git("status", "--porcelain", "--", ".", ":!reproduce/results")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        _git(here, "ls-files", "--error-unmatch", "runs/folder.py")  # not a package inside somebody else's repository
+        changed = _git(here, "status", "--porcelain", "--", ".", ":!reproduce/results")
+        return _git(here, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def revision_of(files: Sequence[Path]) -> str | None:
+    """The git revision of the repository that the first of these files lies in; None where it lies in none.
+
+    With `+` if one of the files has been changed since, or has never been committed.
+    """
+    place = files[0].resolve().parent
+    try:
+        found = _git(place, "rev-parse", "--short=12", "HEAD")
+        home = Path(_git(place, "rev-parse", "--show-toplevel"))
+        own = [str(path) for file in files if (path := file.resolve()).is_relative_to(home)]
+        changed = _git(place, "status", "--porcelain", "--ignored", "--", *own)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found + ("+" if changed else "")
+
+
+def _git(place: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()
 
 
 def fingerprint(weights: Mapping[str, Any]) -> str:

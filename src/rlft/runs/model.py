@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
+from safetensors.torch import load_model
 
 from rlft.types import Savable, UserError
 
 SAVING = ".model.writing"
+WEIGHTS = "weights.safetensors"
 _OLD = ".model.old"
 
 
-def save_model(policy: Savable, folder: Path) -> None:
-    """Write `model` into a run folder, in place of one that is there.
+def save_model(policy: Savable, folder: Path, finish: Callable[[Path], None] = lambda model: None) -> None:
+    """Write `model` into a run folder, in place of one that is there; `finish` adds to it what else belongs there.
 
     `UserError` if it cannot be written; then an earlier one is as it was, and nothing is left of the new one.
     """
@@ -26,6 +30,7 @@ def save_model(policy: Savable, folder: Path) -> None:
         policy.save(beside)
         if not beside.exists():  # a pair of which neither can be saved
             return
+        finish(beside)
         if target.exists():
             target.rename(old)
         beside.rename(target)
@@ -37,3 +42,18 @@ def save_model(policy: Savable, folder: Path) -> None:
             f"could not save the model to {target}: {why}. The training is done and in the checkpoints: mend it, such "
             f"as by freeing some space, then save it with `rlft train --resume {folder}`"
         ) from error
+
+
+def load_weights(policy: Any, folder: Path) -> None:
+    """The `weights.safetensors` of a run folder, or of its `model`, into a policy that is built in the same way.
+
+    `UserError` where there is none, or where it is of another network.
+    """
+    file = next((f for f in (folder / "model" / WEIGHTS, folder / WEIGHTS) if f.is_file()), None)
+    if file is None:
+        raise UserError(f"{folder} holds no model/{WEIGHTS}: it is no finished run of a network of your own")
+    try:
+        load_model(policy, file)
+    except (RuntimeError, SafetensorError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"{file} does not fit this policy, build it as it was trained: {told:.300}") from error

@@ -110,6 +110,8 @@ def _fault(prompt: Any) -> str | None:
         return "is empty"
     if isinstance(prompt, str):
         return None
+    if isinstance(prompt, int | float):
+        return f'is the number {prompt!r}; expected text or a list of chat messages: write it as text, "{prompt!r}"'
     if not isinstance(prompt, list):
         return f"is a {type(prompt).__name__}; expected text or a list of chat messages"
     if not all(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rlft import recipes
@@ -16,6 +17,7 @@ from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint, sources
 from rlft.runs.drive import Run, accept
 from rlft.runs.log import facts_of, write_facts
+from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tool import trust
 
 
@@ -46,7 +48,8 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
         )
     here = Path.cwd()
     directory, words = trust.found_again(folder)
-    code = trust.code_of(facts["recipe"], words, directory)
+    remembered = {n: tuple(v) if isinstance(v, list) else v for n, v in facts.get("remembered", {}).items()}
+    code = trust.code_of(facts["recipe"], [*words, *remembered.get("tools", ())], directory)
     writes = os.environ.get("RANK", "0") == "0"
     trust.asked(folder, code, trust.remote_code(words), told.trust, writes)
     changes = sources.changed_code(facts.get("code", code), code)
@@ -57,7 +60,8 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
     os.chdir(directory)
     try:
         recipe = recipes.named(facts["recipe"])
-        arguments = arguments_of(facts["recipe"], _words({"words": words}, told.steps), "rlft train")
+        words = _words({"words": words}, told.steps)
+        arguments = arguments_of(facts["recipe"], words, "rlft train", remembered)
         return recipe(**arguments, **with_runtime(recipe, launched()))
     finally:
         os.chdir(here)
@@ -83,12 +87,15 @@ def extended(run: Run, folder: Path, steps: int, writes: bool) -> None:
         write_facts(folder, {**facts, **told, "arguments": {**facts["arguments"], "steps": run.steps}})
 
 
-def arguments_of(name: str, words: list[str], program: str) -> dict[str, Any]:
-    """A recipe's arguments: its own, those of an arm of its claim (as it was tuned), and over them the words."""
-    words, defaults = list(words), {}
+def arguments_of(
+    name: str, words: list[str], program: str, remembered: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """A recipe's arguments: its own, what its model was trained with before, those of an arm of its claim (as it was
+    tuned), and over them the words."""
+    words, defaults = list(words), dict(remembered)
     arm = take_option(words, "--arm")
     if arm is not None:
-        defaults = tuned_arm(name, arm)
+        defaults |= tuned_arm(name, arm)
     return parse(recipes.named(name), words, program, FOLDER_OPTIONS, defaults)
 
 
@@ -117,8 +124,14 @@ def with_runtime(recipe: Callable[..., Any], runtime: Any) -> dict[str, Any]:
 
 
 def trained(folder: Path, trusted: bool = False) -> Run:
-    """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint."""
+    """A recipe's run built again from the words in its folder, with the weights of the newest checkpoint.
+
+    Without checkpoints with those of `model/weights.safetensors`: the policy's alone, and not its critics'.
+    """
     run = built(folder, Again(trust=trusted), refuse=False)
+    if not checkpoint.there(folder / "checkpoints") and (folder / "model" / WEIGHTS).is_file():
+        load_weights(run.trainer.policy, folder)
+        return run
     state, _, _ = checkpoint.load(folder / "checkpoints", run.trainer.runtime)
     run.trainer.load_state_dict(state)
     return run

@@ -13,6 +13,7 @@ import tyro
 
 from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
+from rlft.options.fitting import fitting
 from rlft.options.guide import Led, guided
 from rlft.options.mix import loaded
 from rlft.options.reward import Rewards, reward_of
@@ -94,6 +95,7 @@ def eval_(
         task = load_task(data, fields, evaluating.split)
         scored = reward_of(Rewards(reward), task)
         policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+        task = fitting(task, policy)
         count = evaluating.problems if evaluating.problems is not None else task.size
         policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
         sampler = guided(policy, guide, guide_reward, scored)

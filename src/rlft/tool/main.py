@@ -19,6 +19,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft train --model FOLDER_OR_HUB_ID --data FILE --reward NAME [--method grpo] [--out runs/first]
   rlft train --resume runs/first        go on where a run stopped
   rlft run RECIPE [--out FOLDER]        a recipe, or a file of your own: {{recipes}}
+  rlft run METHOD --env Pendulum-v1     a world of Gymnasium by any published method: sac, ppo …
   rlft eval --model … --data … --reward … [--samples 8] [--json]
   rlft sample --model … --prompt "…" [-n 4]
   rlft papers [KEY]                     the systems, what each adds, the state of its evidence
@@ -100,13 +101,17 @@ def _dispatch(words: list[str]) -> int:
         near = difflib.get_close_matches(command, ["train", "run", "papers", *COMMANDS], n=1, cutoff=0.5)
         raise UserError(f"unknown command {command!r}{f'; did you mean {near[0]}?' if near else ''}; see rlft --help")
     from importlib import import_module
+    from inspect import signature
 
     from rlft.options.arguments import parse
     from rlft.options.trained import as_trained
+    from rlft.tool.trust import asked_for_tools
 
     place, name = COMMANDS[command].split(":")
-    function = getattr(import_module(place), name)
-    return function(**parse(function, rest, f"rlft {command}", defaults=as_trained(rest)))
+    function, told = getattr(import_module(place), name), as_trained(rest)
+    if "tools" in signature(function).parameters:
+        asked_for_tools(rest, told, "--trust-run" in rest)
+    return function(**parse(function, rest, f"rlft {command}", defaults=told))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import tyro
 
 from rlft.policies.language.folder import Loading, has_adapter
 from rlft.policies.language.policy import Language
+from rlft.runs.card import write_cards
 from rlft.runs.folder import model_folder
 from rlft.types import Problem, UserError
 
@@ -38,6 +39,8 @@ def merge(
     try:
         policy.save(beside, merge=True)
         apart = _apart(policy, Language.load(beside, loading=loading, max_new_tokens=16), prompt)
+        if (Path(run) / "run.json").is_file():
+            write_cards(beside, Path(run))
         beside.rename(out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error

@@ -10,13 +10,14 @@ from typing import Any
 from rlft import recipes, report
 from rlft.errors import UserError, say
 from rlft.options.arguments import plain, take_option
+from rlft.options.trained import as_trained
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of
 from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
-from rlft.tool.trust import code_of
+from rlft.tool.trust import asked_for_tools, code_of
 
 
 def train(words: list[str]) -> int:
@@ -28,11 +29,13 @@ def run(words: list[str]) -> int:
     """`rlft run`."""
     if words and words[0] in ("-h", "--help"):
         print(f"rlft run RECIPE [OPTIONS], with RECIPE one of {', '.join(recipes.names())} or a file of your own\n")
+        print("rlft run METHOD --env ID, with any published method: a world of Gymnasium, such as Pendulum-v1\n")
         print("rlft run RECIPE --help lists its options.", FOLDER_OPTIONS)
         return 0
     if not words or words[0].startswith("-"):
         raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
-    return _run(words[0], words[1:], f"rlft run {words[0]}")
+    name, rest = recipes.of_a_method(words[0], words[1:])
+    return _run(name, rest, f"rlft run {words[0]}")
 
 
 def _run(name: str, words: list[str], program: str) -> int:
@@ -53,35 +56,36 @@ def _run(name: str, words: list[str], program: str) -> int:
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
         samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
     )
-    folder = Path(out or f"runs/{Path(name).stem}-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = Path(out or f"runs/{Path(program.split()[-1]).stem}-{datetime.now():%Y%m%d-%H%M%S}")
     return _start(name, words, program, folder, cadence)
 
 
 def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
-    recipe = recipes.named(name)
-    arguments = arguments_of(name, words, program)
+    recipe, trusted = recipes.named(name), _take_flag(words, "--trust-run")
+    remembered = as_trained(words) if name == "train" else {}
+    asked_for_tools(words, remembered, trusted)
+    arguments = arguments_of(name, words, program, remembered)
     runtime = launched()
     first = runtime is None or runtime.rank == 0
     if first:
         refuse_existing(folder)
     with held(folder, first):
-        return _drive(_new(recipe, name, words, arguments, folder, cadence, runtime), folder, cadence)
+        code = code_of(name, [*words, *remembered.get("tools", ())], Path.cwd())
+        run = recipe(**arguments, **with_runtime(recipe, runtime))
+        facts = {"cadence": vars(cadence), "arguments": plain(arguments), "code": code}
+        facts |= {"remembered": remembered} if remembered else {}
+        _begin(run, name, words, folder, facts)
+        return _drive(run, folder, cadence)
 
 
-def _new(
-    recipe: Any, name: str, words: list[str], arguments: dict[str, Any], folder: Path, cadence: Any, runtime: Any
-) -> Any:
-    """A recipe's run, and its new folder."""
-    code = code_of(name, words, Path.cwd())
-    run = recipe(**arguments, **with_runtime(recipe, runtime))
+def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str, Any]) -> None:
+    """Make the new folder of a recipe's run."""
     if run.trainer.runtime.rank == 0:
         command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
-        facts = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words, "cadence": vars(cadence)}
-        facts |= {"method": run.trainer.method.name, "seed": run.trainer.seed, "arguments": plain(arguments)}
-        facts["code"] = code
-        begin(folder, {**facts, **circumstances()})
+        about = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words}
+        about |= {"method": run.trainer.method.name, "seed": run.trainer.seed}
+        begin(folder, {**about, **facts, **circumstances([Path(file) for file in facts["code"]])})
     checkpoint.meet(run.trainer.runtime)
-    return run
 
 
 def _take_flag(words: list[str], name: str) -> bool:

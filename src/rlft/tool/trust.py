@@ -1,6 +1,7 @@
 """The code and the paths that a run folder names: where they are now, whether they have changed, whose they are.
 
-Going on with a run and evaluating it import the files that its `run.json` names. Nothing here imports them.
+Going on with a run and evaluating it import the files that its `run.json` names; a model that was trained with tools
+names theirs. Nothing here imports them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rlft.errors import UserError, say
+from rlft.machine import here
 from rlft.options.arguments import take_option
+from rlft.policies.language.remembered import maker
 from rlft.runs import sources
-from rlft.runs.folder import here
 from rlft.runs.log import facts_of, write_facts
 
 _FILE = re.compile(r"(?:--[\w.-]+=)?(.+?\.py)(?=[:(]|$)")
@@ -69,6 +72,32 @@ def asked(folder: Path, code: Mapping[str, str], remote: bool, trust: bool, writ
             write_facts(folder, {**facts, "trusted": [*facts.get("trusted", []), me]})
     except OSError:
         say("this cannot be written into it, so it will be asked again")
+
+
+def asked_for_tools(words: Sequence[str], told: Mapping[str, Any], trust: bool) -> None:
+    """The same question for the tools that a model's folder remembers, which are files of whole paths.
+
+    words  of a command line, with `--model`
+    told   what they leave to the folder, see `options.trained`
+    """
+    model = take_option(list(words), "--model")
+    if model is None or not told.get("tools"):
+        return
+    code, run = code_of("", told["tools"], Path.cwd()), _run_of(Path(model).expanduser())
+    if run is not None:
+        asked(run, code, False, trust)
+        return
+    say(f"{model} runs {', '.join(code)}")
+    if not trust and maker(model) != here():
+        raise UserError(
+            f"{model} remembers tools, and was not made by you on this machine: look at {', '.join(code)}, then say "
+            "with --trust-run that you trust them, or with --tools which are to be used"
+        )
+
+
+def _run_of(model: Path) -> Path | None:
+    """The run folder that a model's folder is, or lies in."""
+    return next((f for f in (model, *model.absolute().parents[:2]) if (f / "run.json").is_file()), None)
 
 
 def remote_code(words: Sequence[str]) -> bool:

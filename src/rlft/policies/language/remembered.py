@@ -11,24 +11,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlft.machine import here
 from rlft.types import UserError
 
-FILE = "rlft.json"
+FILE, MADE = "rlft.json", "made"
 
 
 def remember(folder: Path, options: Mapping[str, Any]) -> None:
-    """Write the options that say something into a model's folder; an earlier file of another training goes."""
+    """Write the options that say something into a model's folder; an earlier file of another training goes.
+
+    With tools, which are code, who has made it as well.
+    """
     told = {name: value for name, value in options.items() if value not in (None, False, (), "refuse")}
-    (folder / FILE).write_text(json.dumps(told, indent=1) + "\n")
+    made = {MADE: here()} if "tools" in told else {}
+    (folder / FILE).write_text(json.dumps({**told, **made}, indent=1) + "\n")
 
 
 def remembered(folder: str | Path) -> dict[str, Any]:
     """The options in a model's folder, lists as tuples; none of a hub id or a folder without them."""
-    file = Path(folder).expanduser() / FILE
+    told = {name: value for name, value in _read(Path(folder)).items() if name != MADE}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+
+
+def maker(folder: str | Path) -> Mapping[str, str]:
+    """Who has made a model's folder that remembers tools: `host` and `user`; nothing where it does not say."""
+    made = _read(Path(folder)).get(MADE)
+    return made if isinstance(made, dict) else {}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder.expanduser() / FILE
     if not file.is_file():
         return {}
     try:
-        told = json.loads(file.read_text())
+        return json.loads(file.read_text())
     except ValueError as error:
         raise UserError(f"{file} is not JSON: {error}; remove it, and say the options again") from None
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}

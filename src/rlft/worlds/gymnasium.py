@@ -1,0 +1,75 @@
+"""Any world of Gymnasium by its id, with networks that fit its spaces; episodes of Minari beside it. Not pictures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from rlft.environments import minari
+from rlft.environments.gym import Gymnasium
+from rlft.environments.protocol import Discrete, Episode
+from rlft.policies.control.policy import Control, StateTanhGaussian
+from rlft.rewards.environment import environment_reward
+from rlft.tasks.starts import Starts
+from rlft.types import Problem, UserError
+from rlft.worlds import Ground, World
+
+
+def stepped(
+    env: str | None = None, horizon: int | None = None, data: str | None = None, width: int = 256, seed: int = 0
+) -> Ground:
+    """A world of Gymnasium, learned from single steps in a buffer.
+
+    Args:
+        env: the world's id, Pendulum-v1 for one, or module:id.
+        horizon: steps after which an episode is cut off; by default the world's own limit.
+        data: episodes of others: a folder of a Minari data set, or the name of one that is here.
+        width: of the two hidden layers of all networks.
+        seed: of everything random.
+    """
+    world = named(env, horizon)
+    # SAC's: mean and deviation from the state, and rectifiers; a list of actions has its logits
+    head = None if isinstance(world.action, Discrete) else functools.partial(StateTanhGaussian, std=1.0)
+    policy = Control(world, head=head, width=width, activation=torch.relu, seed=seed)
+    return Ground(policy, world, [] if data is None else minari.read(data, world), [ended])
+
+
+def played(
+    env: str | None = None, horizon: int | None = None, width: int = 64, critic: bool = False, seed: int = 0
+) -> World:
+    """A world of Gymnasium, learned from whole episodes.
+
+    Args:
+        env: the world's id, CartPole-v1 for one, or module:id.
+        horizon: steps after which an episode is cut off; by default the world's own limit.
+        width: of the two hidden layers of all networks.
+        seed: of everything random.
+    """
+    world = named(env, horizon)
+    policy = Control(world, width=width, critic=critic, seed=seed)
+    return World(policy, Starts(world), Starts(world, split="test"), environment_reward, measures=[ended], problems=16)
+
+
+def ended(problems: Sequence[Problem], outputs: Sequence[Episode]) -> dict[str, float]:
+    """A measure: how long episodes are, and the share of them that the world itself ended."""
+    steps, over = sum(map(len, outputs)), sum(episode.terminated for episode in outputs)
+    return {"length": steps / len(outputs), "terminated": over / len(outputs)}
+
+
+def named(env: str | None, horizon: int | None) -> Gymnasium:
+    """The world with this id; `UserError` for none, and for one that shows pictures."""
+    if env is None:
+        raise UserError("say which world of Gymnasium: --env Pendulum-v1")
+    if horizon is not None and horizon < 1:
+        raise UserError(f"--horizon must be at least 1 step; got {horizon}")
+    world = Gymnasium(env, horizon)
+    shape: Any = getattr(world.native, "shape", None) or ()
+    if len(shape) > 1:
+        raise UserError(
+            f"{env} shows pictures of {' x '.join(map(str, shape))}, and these networks read vectors: write a recipe "
+            "file with a network of your own, or wrap the world"
+        )
+    return world
