@@ -8,21 +8,33 @@ from rlft.metrics.boxes import detections, first_box
 from rlft.models.small_language import word_tokenizer
 from rlft.rewards import box_ap, box_iou, od_length
 from rlft.tasks.scenes import Thing
-from rlft.tasks.shapes import WORDS, Shapes, beside, detection, grounding
+from rlft.tasks.shapes import (
+    CLASS_WORDS,
+    DETECTION_WORDS,
+    GROUNDING_WORDS,
+    Shapes,
+    beside,
+    classes,
+    detection,
+    grounding,
+)
 from rlft.types import UserError
 
 KINDS = ("name", "colour", "extreme", "relation", "chain")
 
 
-@pytest.mark.parametrize("task", [Shapes("found", detection()), Shapes("grounded", grounding(KINDS))])
-def test_what_is_asked_is_there_and_in_words(task):
-    tokenizer = word_tokenizer(WORDS)
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [(detection(), DETECTION_WORDS), (grounding(KINDS), GROUNDING_WORDS), (classes(), CLASS_WORDS)],
+)
+def test_what_is_asked_is_there_and_in_words(family, words):
+    tokenizer, task = word_tokenizer(words), Shapes("asked", family)
     for index in range(40):
         problem = task.at(index)
         picture, text = (part[part["type"]] for part in problem.input[0]["content"])
         assert np.asarray(picture).shape == (32, 32, 3) and text == problem.columns["question"]
-        for words in (text, problem.answer):
-            assert tokenizer.decode(tokenizer(words)["input_ids"], skip_special_tokens=True) == words
+        for said in (text, problem.answer):
+            assert tokenizer.decode(tokenizer(said)["input_ids"], skip_special_tokens=True) == said
         again = task.at(index)
         assert again.answer == problem.answer
         assert (np.asarray(again.input[0]["content"][0]["image"]) == np.asarray(picture)).all()
@@ -52,6 +64,17 @@ def test_a_phrase_fits_one_thing(kind):
         assert len(fitting) == 1 and problem.columns["kind"] == kind
         if kind == "relation":
             assert sum(one["label"] == fitting[0]["label"] for one in things) > 1
+
+
+def test_options_are_near_the_right_one():
+    problems = [Shapes("classes", classes()).at(index) for index in range(60)]
+    for problem in problems:
+        options = problem.columns["options"]
+        assert len(set(options)) == 4 and problem.answer in options
+        assert [one["label"] for one in problem.columns["things"]] == [problem.answer]
+        assert all(set(option.split()) & set(problem.answer.split()) for option in options)
+    places = [problem.columns["options"].index(problem.answer) for problem in problems]
+    assert {places.count(place) > 5 for place in range(4)} == {True}
 
 
 def test_a_sentence_for_an_unknown_kind_or_split():

@@ -1,7 +1,7 @@
 """Questions about pictures of coloured shapes: which objects are where, where a phrase is, how many. No file is read.
 
-Each picture is drawn on demand from its index; splits are disjoint by what is in it. Questions and answers are words of
-`WORDS`, one token each for `models.small_language.word_tokenizer`.
+Each picture is drawn on demand from its index; splits are disjoint by what is in it. Questions and answers are words
+of the family's list, one token each for `models.small_language.word_tokenizer`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from rlft.types import Problem
 
 SIDES = ("left of", "right of", "above", "below")
 _SIZE = 32
-# What a tokenizer of whole words needs for all questions and answers here, with JSON's marks and all coordinates.
-OPEN, BETWEEN, LABEL, CLOSE = '[{"bbox_2d":[', '"},{"bbox_2d":[', '],"label":"', '"}]'
-WORDS = (
-    *COLOURS, *(f" {shape}" for shape in SHAPES), " thing",
-    *(f" {side} the " for side in SIDES), "find ", "where is the ", "smallest", "largest", "thing", ", ", "?", "None",
-    OPEN, BETWEEN, LABEL, CLOSE, "[", "]", "which of ", "think: which of ", "explain: which of ",
-    "<think>", "</think>", "<answer>", "</answer>", "</think><answer>", "</answer><think>", ": ",
-    *(f"{number}" for number in range(_SIZE + 1)), *(f"{number}," for number in range(_SIZE + 1)),
-)  # fmt: skip
+# What a tokenizer of whole words needs for each family's questions and answers: each list is a base model's own, so that
+# another family changes none.
+_THINGS = (*COLOURS, *(f" {shape}" for shape in SHAPES), ", ", "?")
+_NUMBERS = (*(f"{number}" for number in range(_SIZE + 1)), *(f"{number}," for number in range(_SIZE + 1)), "[", "]")
+_MARKS = ('[{"bbox_2d":[', '"},{"bbox_2d":[', '],"label":"', '"}]', "None")
+DETECTION_WORDS = (*_THINGS, *_NUMBERS, *_MARKS, "find ")
+_PLACES = (" thing", "thing", "smallest", "largest", *(f" {side} the " for side in SIDES))
+GROUNDING_WORDS = (*_THINGS, *_NUMBERS, *_PLACES, "where is the ")
+CLASS_WORDS = (*_THINGS, "which of ")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.rewards import combine, exact, format, label
 from rlft.tasks.scenes import COLOURS, NAMES, SHAPES
-from rlft.tasks.shapes import WORDS, Shapes, classes
+from rlft.tasks.shapes import CLASS_WORDS, Shapes, classes
 from rlft.training.stream import Stream
 from rlft.types import Problem, Reward, Text
 from rlft.worlds import World
@@ -28,6 +28,8 @@ Mode = Literal["direct", "think", "explain"]
 ASKED: dict[str, str] = {"direct": "which of ", "think": "think: which of ", "explain": "explain: which of "}
 KNOWN = [name for name in NAMES if (list(COLOURS).index(name[0]) + SHAPES.index(name[1])) % 2 == 0]
 NEW = [name for name in NAMES if name not in KNOWN]
+_TAGS = ("<think>", "</think>", "<answer>", "</answer>", "</think><answer>", "</answer><think>", ": ")
+WORDS = (*CLASS_WORDS, *_TAGS, *(asked for asked in ASKED.values() if asked not in CLASS_WORDS))
 _TOKENS = 12
 
 

@@ -18,7 +18,7 @@ from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length
 from rlft.tasks.scenes import NAMES
-from rlft.tasks.shapes import WORDS, Family, Shapes, detection, grounding
+from rlft.tasks.shapes import DETECTION_WORDS, GROUNDING_WORDS, Family, Shapes, detection, grounding
 from rlft.training.stream import Stream
 from rlft.types import Problem, Text
 from rlft.worlds import World
@@ -114,7 +114,8 @@ def base(asked: str, imitation: int, looks: int, critic: bool = False) -> Langua
     if asked == "objects":
         lessons.append(Lessons(lambda step: [*map(careless, stream.take(32))], imitation // 5, lr=5e-4))
     name = f"spotted-{asked}-{VERSION}-{imitation}"
-    return taught(name, WORDS, *lessons, tokens=_TOKENS[asked], looks=looks, critic=critic)
+    words = DETECTION_WORDS if asked == "objects" else GROUNDING_WORDS
+    return taught(name, words, *lessons, tokens=_TOKENS[asked], looks=looks, critic=critic)
 
 
 def careless(problem: Problem) -> Problem:
