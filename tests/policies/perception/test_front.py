@@ -61,6 +61,14 @@ def test_what_cannot_be_shown_says_so(seeing, problem, said):
         seeing.check([problem])
 
 
+def test_a_prompt_that_shows_something_is_not_cut(seeing):
+    cutting = Language(seeing.causal, seeing.front.processor, max_new_tokens=6, overlong="cut")
+    long = "x" * 600
+    assert len(cutting.prompt(Problem(0, long), 6)) == 506
+    with pytest.raises(UserError, match="do not fit"):
+        cutting.prompt(Problem(0, long, columns={"image": pixels(8, 8, 0)}), 6)
+
+
 def test_a_model_that_reads_text_alone_refuses_parts_that_show_something(seeing):
     from rlft.models.small_language import character_tokenizer, small_llama
 

@@ -104,6 +104,11 @@ class Front(ABC):
         return kept[1]
 
     @final
+    def shows(self, problem: Problem) -> bool:
+        """Whether this problem shows something."""
+        return bool(self.looked(problem).texts)
+
+    @final
     def placed(self, problem: Problem, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Messages for a chat template: what is shown as bare parts, that of the columns before the last user's text.
 
