@@ -24,8 +24,8 @@ def reply(codec: Codec, problem: Problem, messages: Sequence[Message], last: str
     for message in messages:
         if not isinstance(message.content, str):
             raise UserError(
-                f"{called(problem)}: a {message.role} answered with {type(message.content).__name__}: what answers in a "
-                "later turn is text; pictures and sounds are shown in the problem's own messages"
+                f"{called(problem)}: a {message.role} answered with a {type(message.content).__name__}; what answers "
+                "in a later turn is text, and pictures and sounds are shown in the problem's own messages"
             )
     try:
         return _encoded(codec, problem, messages, last)
