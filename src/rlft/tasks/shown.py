@@ -22,7 +22,7 @@ def beside(row: Mapping[str, Any], folder: Path, prompt: str) -> Mapping[str, An
 
 def undecoded(rows: Any, datasets: Any) -> Any:
     """A Hugging Face data set whose sounds stay bytes: they are read here, with no library for it."""
-    for name, feature in rows.features.items():
+    for name, feature in (getattr(rows, "features", None) or {}).items():
         if type(feature).__name__ == "Audio":
             rows = rows.cast_column(name, datasets.Audio(decode=False))
     return rows

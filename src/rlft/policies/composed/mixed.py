@@ -80,6 +80,7 @@ def _language(like: Language, policies: Sequence[Any], mix: Weighted, learn: Seq
         raise UserError(f"{alone} is a rule for denoisers; for tokens there is OutsideTopP")
     for policy in policies:
         same_vocabulary(like.tokenizer, policy.tokenizer)
+        policy.front.alone_with("a mix of models")
     models = [policy.model if own else frozen_view(policy.model) for policy, own in zip(policies, learn, strict=True)]
     causal = MixedCausal(models, mix, alone)
     causal.generation_config = like.causal.generation_config

@@ -78,6 +78,9 @@ class Conversation(nn.Module):
             )
         self.language, self.dialogue, self.turns, self.max_tokens = language, dialogue, turns, max_tokens
         self.window = window or Window()
+        if self.window.summaries:
+            # What is seen has its places in the prompt, and a summary takes the prompt's place.
+            language.front.alone_with("a window with summaries")
 
     def check(self, problems: Iterable[Problem]) -> None:
         """UserError for the first problem that could not be sampled, or whose template could not write an answer."""

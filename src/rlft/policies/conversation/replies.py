@@ -21,6 +21,12 @@ def reply(codec: Codec, problem: Problem, messages: Sequence[Message], last: str
     own, and any other message on a line of its own. A character of theirs that the tokenizer does not know is left out,
     and what would end a turn or begin another loses its first character: who answers cannot speak for anybody else.
     """
+    for message in messages:
+        if not isinstance(message.content, str):
+            raise UserError(
+                f"{called(problem)}: a {message.role} answered with a {type(message.content).__name__}; what answers "
+                "in a later turn is text, and pictures and sounds are shown in the problem's own messages"
+            )
     try:
         return _encoded(codec, problem, messages, last)
     except UserError:  # most tokenizers can encode everything, so what they cannot is looked for only then

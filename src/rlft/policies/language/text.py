@@ -325,7 +325,7 @@ def cut(tokens: list[int], room: int, context: int | None, begins: int | None) -
 def fitting(codec: Codec, problem: Problem, room: int, config: Any) -> list[int]:
     """The prompt's tokens, cut where that is wanted; UserError if they do not fit with `room` more."""
     tokens = codec.encode(problem)
-    if codec.prompting.overlong == "cut":
+    if codec.prompting.overlong == "cut" and not codec.front.shows(problem):
         tokens = cut(tokens, room, context_of(config), codec.tokenizer.bos_token_id)
     check_room(problem, tokens, room, config)
     return tokens

@@ -15,6 +15,10 @@ class Blind:
     def __init__(self, tokenizer: Any):
         self.processor = self.tokenizer = tokenizer
 
+    def shows(self, problem: Problem) -> bool:
+        """Never."""
+        return False
+
     def placed(self, problem: Problem, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The messages as they are; UserError for one that shows something."""
         for message in messages:

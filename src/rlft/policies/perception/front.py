@@ -22,6 +22,7 @@ from rlft.policies.perception.media import Encoded, Shown, in_columns, kind_of, 
 from rlft.policies.perception.sight import Laid, Seen, Sight
 from rlft.policies.perception.thumbnails import illustrated
 from rlft.policies.perception.towers import Given, Tower, learns
+from rlft.policies.perception.trial import prove
 from rlft.types import Problem, UserError
 
 Trained = Literal["frozen", "projector", "trained"]
@@ -38,9 +39,11 @@ class Front(ABC):
     """
 
     kind: ClassVar[str]
+    # What the model's own code remembers of the last prompt, and would give to another batch.
+    forgets: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, processor: Any):
-        self.processor, self.read_before = processor, Kept(_READ)
+        self.processor, self.read_before, self.proved = processor, Kept(_READ), False
         self.tower = Tower(self.tokenizer.convert_tokens_to_ids(self.symbol))
 
     @property
@@ -79,6 +82,10 @@ class Front(ABC):
         """The rotary positions of a prompt, where they are not those of a text."""
         return None
 
+    def told(self, tokens: Int[Tensor, "1 L"]) -> dict[str, Any]:
+        """What the model's own code wants to be told of a prompt besides."""
+        return {}
+
     @final
     def looked(self, problem: Problem) -> Looked:
         """What this problem shows; the same object until it is forgotten."""
@@ -95,6 +102,11 @@ class Front(ABC):
             kept = problem, looked
             self.read_before.put(id(problem), kept, numbers_in(looked.features) + 1)
         return kept[1]
+
+    @final
+    def shows(self, problem: Problem) -> bool:
+        """Whether this problem shows something."""
+        return bool(self.looked(problem).texts)
 
     @final
     def placed(self, problem: Problem, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -174,7 +186,19 @@ class Front(ABC):
             owner.append(place)
         given = self._given(model, {looked.digest: looked for looked, _ in known if looked.texts})
         each = [self._seen(model, looked, prompt, given.get(looked.digest)) for looked, prompt in known]
-        return Sight(self, each, torch.tensor(owner, dtype=torch.long, device=_embeddings(model).device))
+        sight = Sight(self, each, torch.tensor(owner, dtype=torch.long, device=_embeddings(model).device))
+        if given and not self.proved:
+            first = next(i for i, (looked, _) in enumerate(known) if looked.texts)
+            self._prove(model, Sight(self, each, sight.owner.new_tensor([first])), *known[first])
+        return sight
+
+    def _prove(self, model: Any, sight: Sight, looked: Looked, prompt: Sequence[int]) -> None:
+        tokens = torch.tensor([prompt], dtype=torch.long, device=sight.owner.device)
+        features = self.tower.told(self.parts(model)[0], looked)
+        prove(model, sight, tokens, {**features, **self.told(tokens)})
+        for name in self.forgets:
+            setattr(model.base_model, name, None)
+        self.proved = True
 
     def _given(self, model: Any, looked: Mapping[int, Looked]) -> dict[int, Given]:
         if not looked:

@@ -25,6 +25,7 @@ class Grids(Front):
     """Qwen's models that see; of what they do with films nothing is here."""
 
     kind: ClassVar[str] = "image"
+    forgets: ClassVar[tuple[str, ...]] = ("rope_deltas",)
 
     @property
     def symbol(self) -> str:
@@ -46,9 +47,11 @@ class Grids(Front):
         # What comes between tower and decoder, the merger, is the tower's last layer here.
         return model.base_model.visual, []
 
+    def told(self, tokens: Int[Tensor, "1 L"]) -> dict[str, Any]:
+        return {"mm_token_type_ids": (tokens == self.tower.symbol).int()}
+
     def positions(self, model: Any, tokens: Int[Tensor, "1 L"], looked: Looked) -> Int[Tensor, "3 L"] | None:
-        told = {
-            "mm_token_type_ids": (tokens == self.tower.symbol).int(),
+        told = self.told(tokens) | {
             "image_grid_thw": looked.features["image_grid_thw"].to(tokens.device),
             "attention_mask": torch.ones_like(tokens),
         }

@@ -54,6 +54,10 @@ class Tower:
         state = state_of(body, *between)
         return [self._once(model, body, one, count, state) for one, count in zip(looked, counts, strict=True)]
 
+    def told(self, body: nn.Module, looked: Looked) -> dict[str, Any]:
+        """What the model's own code is given of what a problem shows, where it is."""
+        return _on(looked.features, next(body.parameters()))
+
     def _learning(self, model: Any, body: nn.Module, looked: Sequence[Looked], counts: Sequence[int]) -> list[Given]:
         together = _together([one.features for one in looked])
         if together is None:
@@ -92,7 +96,7 @@ class Tower:
     def _caught(self, model: Any, body: nn.Module, features: Mapping[str, Tensor], count: int) -> Given:
         weight = next(body.parameters())
         self.runs += 1
-        told = {name: _on(values, weight) for name, values in features.items()}
+        told = _on(features, weight)
         # What the tower gives does not depend on the text around it, so the symbols alone will do. With positions that
         # are said the model does not look for its own.
         tokens = torch.full((1, count), self.symbol, device=weight.device)
@@ -114,5 +118,8 @@ def _together(each: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor] | None:
     return {name: torch.cat([one[name] for one in each]) for name in each[0]}
 
 
-def _on(values: Tensor, weight: Tensor) -> Tensor:
-    return values.to(weight.device, weight.dtype if values.is_floating_point() else None)
+def _on(features: Mapping[str, Tensor], weight: Tensor) -> dict[str, Any]:
+    return {
+        name: values.to(weight.device, weight.dtype if values.is_floating_point() else None)
+        for name, values in features.items()
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.policies.perception.apart import setting
@@ -36,6 +36,9 @@ class Typed(Front):
         count = setting(self.processor, "image_seq_length", 256)
         whole = f"\n\n{self.mark}{self.symbol * count}{self.tokenizer.eoi_token}\n\n"
         return Looked({"pixel_values": made["pixel_values"]}, [_told(whole, int(n)) for n in made["num_crops"]])
+
+    def told(self, tokens: Int[Tensor, "1 L"]) -> dict[str, Any]:
+        return {"token_type_ids": (tokens == self.tower.symbol).long()}
 
     def parts(self, model: Any) -> tuple[nn.Module, list[nn.Module]]:
         return model.base_model.vision_tower, [model.base_model.multi_modal_projector]
