@@ -19,7 +19,7 @@ from rlft.types import Problem
 
 SIDES = ("left of", "right of", "above", "below")
 _SIZE = 32
-# What a tokenizer of whole words needs for each family's questions and answers: each list is a base model's own, so that
+# What a tokenizer of whole words needs for each family's questions and answers. A list is a base model's own, so that
 # another family changes none.
 _THINGS = (*COLOURS, *(f" {shape}" for shape in SHAPES), ", ", "?")
 _NUMBERS = (*(f"{number}" for number in range(_SIZE + 1)), *(f"{number}," for number in range(_SIZE + 1)), "[", "]")

@@ -70,8 +70,7 @@ class Language(nn.Module):
     tokenizer       its tokenizer, or its processor where it is shown pictures or sound, see `policies.perception`
     sampling        how tokens are drawn; log-probabilities are those of the distribution drawn from, after temperature
                     and cuts, and the support that cuts left is kept in the trace, ceil(V / 8) bytes a decision. With
-                    temperature=0 (for evaluation) no row has a decision, `mask` is False everywhere, and such rows
-                    cannot be trained on
+                    temperature=0 (for evaluation) no row has a decision on its mask or can be trained on
     prompting       system prompt, chat, stop strings
     critic          a value head on the last hidden state before each decision, linear, zero at first
     value_trains_trunk      the value loss reaches the model too. False by default: it trains `value_parameters()` only,
@@ -84,8 +83,7 @@ class Language(nn.Module):
     told            fields of `Sampling` and `Prompting` by name: `Language(model, tokenizer, max_new_tokens=64)`
 
     The model stays in eval mode: with dropout the first ratio would not be 1. Problems are strings or chat messages.
-    The trace is `prompt` [N L] and `completion` [N D], token ids padded at the end, `prompt_length` [N] and, where
-    something was cut, `support` [N D ceil(V/8)].
+    The trace is `prompt` [N L] and `completion` [N D], padded at the end, `prompt_length` [N] and `support`, see above.
     """
 
     def __init__(
@@ -166,8 +164,7 @@ class Language(nn.Module):
         return policy.to(place)
 
     def save(self, folder: str | Path, *, merge: bool = False) -> None:
-        """Write a folder that `AutoModelForCausalLM` and `AutoTokenizer` load, and `Language.load`; and how it was
-        prompted, see `remembered`.
+        """Write a folder that the auto classes of `transformers` load, and `Language.load`; see `remembered` too.
 
         With adapters it holds the adapter and the name of its base, unless `merge=True` adds them up.
         """
@@ -177,9 +174,8 @@ class Language(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, folder, merge)
         self.front.processor.save_pretrained(folder)
-        remember(
-            folder, {**vars(self.codec.prompting), "max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
-        )
+        told = {"max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
+        remember(folder, {**vars(self.codec.prompting), **told})
         if self.value_head is not None:
             save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
 
@@ -346,7 +342,7 @@ class Language(nn.Module):
         return replace(rollouts, logp_old=self.log_prob(rollouts))
 
     def lessons(self, problems: Sequence[Problem]) -> Rollouts:
-        """The same rows without saying how likely they were, which imitation has no use for."""
+        """The same without saying how likely they were, which imitation has no use for."""
         answers = [self.codec.lesson(problem) + self.ends[:1].tolist() for problem in problems]
         prompts = [self.prompt(problem, len(answer)) for problem, answer in zip(problems, answers, strict=True)]
         return demonstrated(self, problems, prompts, answers)
