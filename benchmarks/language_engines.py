@@ -133,8 +133,11 @@ def held(field: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def ready(turns: Turns) -> None:
+def ready(turns: Turns, model: Any) -> None:
     """Say what the process holds before the first step, from where on its peak counts."""
+    # Weights are read when they are first needed; they are part of the start.
+    for weight in model.parameters():
+        weight.detach().sum()
     Path("/proc/self/clear_refs").write_text("5")
     turns.start = time.perf_counter(), time.process_time()
     turns.done(ready_mib=held("VmRSS"))
@@ -212,7 +215,7 @@ def run_trl(folder: Path, size: Size, turns: Turns) -> None:
     trainer.create_optimizer_and_scheduler(1_000_000)
     trainer.optimizer.step = clock.wrap("optimiser", trainer.optimizer.step)
     trainer.accelerator.clip_grad_norm_ = clock.wrap("optimiser", trainer.accelerator.clip_grad_norm_)
-    ready(turns)
+    ready(turns, trainer.model)
     turns.wait()
     trainer.train()
 
@@ -263,7 +266,7 @@ def run_rlft(folder: Path, size: Size, turns: Turns) -> None:
     optimizer: Any = trainer.optimizers["policy"]
     optimizer.step = clock.wrap("optimiser", optimizer.step)
     trainer.runtime.norm = clock.wrap("optimiser", trainer.runtime.norm)
-    ready(turns)
+    ready(turns, model)
     while True:
         turns.wait()
         trainer.step()

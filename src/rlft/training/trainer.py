@@ -24,6 +24,7 @@ from rlft.runtime.local import Local
 from rlft.training.checks import check as _check
 from rlft.training.ledger import Ledger, Metrics
 from rlft.training.loop import Loop
+from rlft.training.memory import spare
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
@@ -97,6 +98,7 @@ class Trainer(Loop):
         self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
         made, of = self.optimizing.optimizer, self.masters.of
         self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
+        spare(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -281,6 +283,8 @@ class Trainer(Loop):
         for group in optimizer.param_groups:
             group["lr"] = self.lr * update.lr * self.optimizing.schedule(self.steps_done)
         optimizer.step()
+        # As large as the weights, and of no use while rows are drawn, which takes room of its own.
+        optimizer.zero_grad(set_to_none=True)
         self.masters.write()
         self.ledger.update(update.name, loss, weight, norm)
 
