@@ -17,7 +17,6 @@ from rlft.training.trainer import Trainer
 from rlft.types import Problem
 from tests.pretended import DEVICE, Pretended
 
-
 pytestmark = pytest.mark.slow
 
 
