@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from rlft.collect import one_batch
+from rlft.memory import large, spared
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.checks import check as _check
 from rlft.training.ledger import Ledger, Metrics
 from rlft.training.loop import Loop
-from rlft.training.memory import spare
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import score
@@ -98,7 +98,7 @@ class Trainer(Loop):
         self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
         made, of = self.optimizing.optimizer, self.masters.of
         self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
-        spare(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
+        self.large = large(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -112,7 +112,7 @@ class Trainer(Loop):
         if self.pending is None:
             self.pending = self.credit(self.collect())
             return None
-        with self.ledger.timed("update"):
+        with self.ledger.timed("update"), spared(self.large):
             for update in self.method.updates:
                 if self.updates_done % update.every == 0:
                     self.minimise(update, self.minibatch(self.pending))

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rlft.memory import large, spared
 from rlft.policies.language.engines.cache import Cache, GrowingSlots, NewSlots
 from rlft.policies.language.engines.few_rows import Copies, for_few_rows
 from rlft.policies.language.engines.layers import direct
@@ -86,10 +87,11 @@ class LeanDecoder:
         def few(layer: Any) -> Any:
             return for_few_rows(layer, rows, steps, self.copies)
 
-        self.head = few(self.head)
-        self.blocks = [
-            block._replace(**{name: few(getattr(block, name)) for name in _LAYERS}) for block in self.trunk.blocks
-        ]
+        with spared(large(self.trunk.trunk.parameters())):
+            self.head = few(self.head)
+            self.blocks = [
+                block._replace(**{name: few(getattr(block, name)) for name in _LAYERS}) for block in self.trunk.blocks
+            ]
 
     def advance(self) -> None:
         """To the next position and slot."""
