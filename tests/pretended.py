@@ -12,10 +12,22 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "pretended"
-_setup_privateuseone_for_python_backend(NAME)
+
+
+class _Nobody(_DummyBackendModule):
+    """What torch is told of the device: that there is none, so that other tests of the process do not meet it."""
+
+    def is_available(self):
+        return False
+
+    def device_count(self):
+        return 0
+
+
+_setup_privateuseone_for_python_backend(NAME, _Nobody())
 DEVICE = torch.device(NAME, 0)
 aten = torch.ops.aten
 
