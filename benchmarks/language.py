@@ -22,11 +22,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from language_engines import make
+from language_engines import Size, make
 
 HERE = Path(__file__).parent
 MAIN = {"layers": 4, "width": 128, "vocabulary": 68, "prompts": 8, "group": 8, "prompt": 12, "completion": 16}
-SETTINGS = {
+# The shape of SmolLM2-135M: 134.5 million weights, of which the head, which is the embeddings too, has a fifth.
+REAL = {"layers": 30, "width": 576, "inner": 1536, "heads": 9, "key_heads": 3, "vocabulary": 49152}
+REAL = {**REAL, "prompts": 2, "group": 4, "prompt": 64, "completion": 48, "lr": 1e-5}
+SETTINGS: dict[str, Size] = {
     "main": MAIN,
     "128 completions": {**MAIN, "prompts": 16},
     "d256, 128 completions": {**MAIN, "width": 256, "prompts": 16},
@@ -37,6 +40,13 @@ SETTINGS = {
     "main, MKL alone": {**MAIN, "mkl": 1},
     "d256, MKL alone": {**MAIN, "width": 256, "prompts": 16, "mkl": 1},
 }
+# Minutes for a pair, so they are asked for by name.
+LARGE: dict[str, Size] = {
+    "real": REAL,
+    "real, LoRA": {**REAL, "lora": 16},
+    "real, bfloat16": {**REAL, "dtype": "bfloat16"},
+    "real, bfloat16, LoRA": {**REAL, "lora": 16, "dtype": "bfloat16"},
+}
 # The first steps of a process allocate and try things out.
 WARM = 3
 GENERATION = ("generate: tokens", "generate: rest")
@@ -45,7 +55,7 @@ GENERATION = ("generate: tokens", "generate: rest")
 class Engine:
     """One engine's process."""
 
-    def __init__(self, name: str, python: str, folder: Path, size: dict[str, int], source: str | None):
+    def __init__(self, name: str, python: str, folder: Path, size: Size, source: str | None):
         words = [python, str(HERE / "language_engines.py"), name, str(folder), json.dumps(size)]
         quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
         if source and name == "rlft":
@@ -75,20 +85,25 @@ class Engine:
         return json.loads(line)
 
 
-def measured(size: dict[str, int], steps: int, trl: str, source: str | None) -> dict[str, Any]:
+def measured(size: Size, asked: argparse.Namespace) -> dict[str, Any]:
     """Both engines at one setting."""
-    with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder), size)
-        pythons = {"rlft": sys.executable, "trl": trl}
-        engines = {name: Engine(name, python, Path(folder), size, source) for name, python in pythons.items()}
+    warm = WARM if size["layers"] < 8 else 1
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        if asked.model and size["layers"] >= 8:
+            folder = asked.model
+        else:
+            make(folder, size)
+        pythons = {"rlft": sys.executable, "trl": asked.trl}
+        engines = {name: Engine(name, python, folder, size, asked.source) for name, python in pythons.items()}
         taken: dict[str, list[dict[str, Any]]] = {name: [] for name in engines}
-        for _ in range(WARM + steps):
+        for _ in range(warm + asked.steps):
             for name, engine in engines.items():
                 taken[name].append(engine.step())
         for engine in engines.values():
             engine.close()
-    found = {name: summed(rows[WARM:], engines[name].ready) for name, rows in taken.items()}
-    pairs = list(zip(taken["rlft"][WARM:], taken["trl"][WARM:], strict=True))
+    found = {name: summed(rows[warm:], engines[name].ready) for name, rows in taken.items()}
+    pairs = list(zip(taken["rlft"][warm:], taken["trl"][warm:], strict=True))
     ratios = {
         "step, cpu": statistics.median(a["cpu"] / b["cpu"] for a, b in pairs),
         "step, wall": statistics.median(a["wall"] / b["wall"] for a, b in pairs),
@@ -97,6 +112,9 @@ def measured(size: dict[str, int], steps: int, trl: str, source: str | None) -> 
             seconds(a, GENERATION) / seconds(b, GENERATION[:1]) for a, b in pairs
         ),
         "generation": statistics.median(seconds(a, GENERATION) / seconds(b, GENERATION) for a, b in pairs),
+        "forward": statistics.median(seconds(a, ("forward",)) / seconds(b, ("forward",)) for a, b in pairs),
+        "backward": statistics.median(seconds(a, ("backward",)) / seconds(b, ("backward",)) for a, b in pairs),
+        "optimiser": statistics.median(seconds(a, ("optimiser",)) / seconds(b, ("optimiser",)) for a, b in pairs),
         "memory beyond start": found["rlft"]["beyond_start_mib"] / found["trl"]["beyond_start_mib"],
         "memory": found["rlft"]["peak_mib"] / found["trl"]["peak_mib"],
     }
@@ -109,11 +127,11 @@ def seconds(step: dict[str, Any], stages: tuple[str, ...]) -> float:
 
 
 def summed(rows: list[dict[str, Any]], ready: float) -> dict[str, Any]:
-    """The medians of an engine's steps, in milliseconds."""
+    """The medians of an engine's steps, in milliseconds; stages are of the processor's time."""
     stages = {name for row in rows for name in row["stages"]}
     split = {name: 1e3 * statistics.median(row["stages"].get(name, 0.0) for row in rows) for name in sorted(stages)}
     wall = 1e3 * statistics.median(row["wall"] for row in rows)
-    split["rest"] = 1e3 * statistics.median(row["wall"] - sum(row["stages"].values()) for row in rows)
+    split["rest"] = 1e3 * statistics.median(row["cpu"] - sum(row["stages"].values()) for row in rows)
     peak = rows[-1]["peak_mib"]
     return {
         "step_ms": wall,
@@ -140,12 +158,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trl", required=True, help="the python of an environment that has trl")
     parser.add_argument("--steps", type=int, default=20, help="pairs of steps")
-    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
+    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=[*SETTINGS, *LARGE])
+    parser.add_argument("--model", type=Path, help="the folder of a model of that size, for the real settings")
     parser.add_argument("--source", help="a folder with another rlft, to measure that one")
     asked = parser.parse_args()
     results = {}
     for name in asked.settings:
-        results[name] = measured(SETTINGS[name], asked.steps, asked.trl, asked.source)
+        results[name] = measured({**SETTINGS, **LARGE}[name], asked)
         print(shown(name, results[name]), flush=True)
     if asked.steps >= 20 and len(results) == len(SETTINGS) and not asked.source:
         from rlft.runs.folder import circumstances

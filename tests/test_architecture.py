@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     ("errors", "cache", "machine", "report", "version"),  # report reads files only
     ("types",),
-    ("noise", "products", "sandbox"),
+    ("memory", "noise", "products", "sandbox"),
     ("losses", "metrics", "models", "runtime", "verifiers"),
     ("advantages",),
     ("collect", "environments"),

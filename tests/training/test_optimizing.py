@@ -12,7 +12,7 @@ from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.training.optimizing import Masters, adamw
 from rlft.training.trainer import Trainer
-from rlft.types import Problem
+from rlft.types import Problem, UserError
 
 
 class Letters:
@@ -67,6 +67,11 @@ def test_weights_of_other_types_are_their_own_masters():
     assert masters.of([weight])[0] is weight and masters.state_dict() == {}
 
 
+def test_float16_is_refused():
+    with pytest.raises(UserError, match="float16, where gradients below 6e-8 are lost"):
+        Masters([nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2, dtype=torch.float16))])
+
+
 def moved(dtype):
     """The share of what is trained that ten steps at 1e-6 have changed."""
     t = trainer(dtype)
@@ -107,3 +112,35 @@ def test_the_fused_kernel_is_for_large_models():
             weights[0].grad = torch.linspace(-1, 1, 2**22) * (step + 1)
             optimizer.step()
     assert_close(many[0], plain[0], atol=1e-6, rtol=0)
+
+
+# How far a row's log-probabilities are apart when it is drawn and when it is scored, and drawn with other neighbours.
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-9), (torch.float32, 5e-5), (torch.bfloat16, 0.1)])
+def test_sampler_and_trainer_agree_in_every_computing_type(dtype, bound):
+    policy = trainer(dtype).policy
+    problems = [Letters().at(index) for index in range(4)]
+    rows = policy.sample(problems, 4, seed=1)
+    assert (policy.log_prob(rows) - rows.logp_old).abs().max() <= bound
+    policy.rows = 3
+    few = policy.sample(problems, 4, seed=1)
+    same = (few.trace["completion"] == rows.trace["completion"]).all(1)
+    assert same.all() if dtype != torch.bfloat16 else same.float().mean() > 0.5
+    assert (few.logp_old - rows.logp_old)[same].abs().max() <= bound
+
+
+def test_adapters_on_a_bfloat16_base_are_float32():
+    from rlft.policies.language.folder import with_lora
+
+    policy = trainer(torch.bfloat16).policy
+    adapted = policy.with_model(with_lora(policy.causal, 4))
+    t = Trainer(adapted, grpo(beta=0.0), Letters(), many_a, prompts=4, group=4, lr=1e-3)
+    learned = [weight for weight in adapted.parameters() if weight.requires_grad]
+    assert {weight.dtype for weight in learned} == {torch.float32} and not t.masters.copies
+    base = [weight.clone() for weight in adapted.parameters() if not weight.requires_grad]
+    before = [weight.detach().clone() for weight in learned]
+    metrics = t.step()
+    assert metrics["ratio/first"] <= 0.1
+    assert any(not torch.equal(one, other) for one, other in zip(before, learned, strict=True))
+    kept = [weight for weight in adapted.parameters() if not weight.requires_grad]
+    assert all(map(torch.equal, base, kept))
+    assert {weight.dtype for weight in kept} == {torch.bfloat16}

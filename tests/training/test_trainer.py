@@ -76,6 +76,13 @@ def test_the_gradient_is_clipped_to_its_bound():
     assert_close((t.policy.logits - before).norm().item(), 1e-3, atol=1e-8, rtol=1e-4)
 
 
+def test_no_gradient_is_held_while_rows_are_drawn():
+    made = trainer()
+    list(made.run(1))
+    weights = list(made.policy.parameters())
+    assert weights and all(weight.grad is None for weight in weights)
+
+
 def test_the_gradient_is_the_papers():
     """RLOO's estimate, worked out from the rows without the engine: -1/N sum_i A_i d log pi(i)."""
     t = trainer(optimizer=lambda p, lr: torch.optim.SGD(p, lr), lr=1.0, max_grad_norm=1e9)

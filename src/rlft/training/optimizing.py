@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rlft.types import UserError
+
 # From so many numbers on the fused kernel is used, which takes a fifth of the time and rounds otherwise. Small models
 # gain nothing by it, and keep the numbers that were published of them.
 _FUSED = 2**22
-_HALF = (torch.bfloat16, torch.float16)
+_HALF = torch.bfloat16
 
 
 def adamw(parameters: Sequence[Tensor], lr: float) -> torch.optim.Optimizer:
@@ -42,10 +44,18 @@ class Optimizing:
 
 
 class Masters:
-    """The masters of these weights, in their order; a weight that is named twice has one."""
+    """The masters of these weights, in their order; a weight that is named twice has one.
+
+    UserError for weights in float16: their gradients are lost below 6e-8, and nothing here scales the loss.
+    """
 
     def __init__(self, weights: Sequence[torch.nn.Parameter]):
-        self.weights = list({id(weight): weight for weight in weights if weight.dtype in _HALF}.values())
+        if any(weight.dtype == torch.float16 for weight in weights):
+            raise UserError(
+                "the weights to be trained are float16, where gradients below 6e-8 are lost; load the model with "
+                "--dtype bfloat16 or float32, or train adapters (--lora) on it, which are float32"
+            )
+        self.weights = list({id(weight): weight for weight in weights if weight.dtype == _HALF}.values())
         self.copies = [weight.detach().float() for weight in self.weights]
         self.by_weight = {id(weight): copy for weight, copy in zip(self.weights, self.copies, strict=True)}
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from rlft.collect import one_batch
+from rlft.memory import large, spared
 from rlft.noise import hashed
 from rlft.runtime.local import Local
 from rlft.training.checks import check as _check
@@ -97,6 +98,7 @@ class Trainer(Loop):
         self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
         made, of = self.optimizing.optimizer, self.masters.of
         self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
+        self.large = large(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
         self.stream = Stream(task, seed)
         self.ledger = Ledger()
         self.steps_done = 0
@@ -110,7 +112,7 @@ class Trainer(Loop):
         if self.pending is None:
             self.pending = self.credit(self.collect())
             return None
-        with self.ledger.timed("update"):
+        with self.ledger.timed("update"), spared(self.large):
             for update in self.method.updates:
                 if self.updates_done % update.every == 0:
                     self.minimise(update, self.minibatch(self.pending))
@@ -281,6 +283,8 @@ class Trainer(Loop):
         for group in optimizer.param_groups:
             group["lr"] = self.lr * update.lr * self.optimizing.schedule(self.steps_done)
         optimizer.step()
+        # As large as the weights, and of no use while rows are drawn, which takes room of its own.
+        optimizer.zero_grad(set_to_none=True)
         self.masters.write()
         self.ledger.update(update.name, loss, weight, norm)
 

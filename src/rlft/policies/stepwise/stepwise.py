@@ -222,10 +222,12 @@ class Stepwise(nn.Module, ABC):
         """Rows whose states are given up to the one before step `at`, refined from there to their end."""
         logp = torch.zeros(len(keys), self.steps, dtype=torch.float64, device=keys.device)
         mask = torch.zeros(logp.shape, dtype=torch.bool, device=keys.device)
+        begun, rows = at.cpu(), keys[:0]  # read once: an accelerator would wait at every step
         for k in range(self.steps):
-            rows = (at <= k).nonzero()[:, 0]
-            if not len(rows):
+            going = (begun <= k).nonzero()[:, 0]
+            if not len(going):
                 continue
+            rows = rows if len(rows) == len(going) else going.to(keys.device)
             ahead = self.step(states[rows, k], torch.full_like(rows, k), condition[rows])
             states[rows, k + 1] = ahead.draw(ahead.noise(keys[rows], k))
             logp[rows, k], mask[rows, k] = ahead.log_prob(states[rows, k + 1]), ahead.stochastic

@@ -217,7 +217,7 @@ def test_no_weight_is_copied():
     policy = Language(causal(), TOKENIZER)
     held = {weight.data_ptr() for weight in policy.causal.parameters()}
     block = policy.engine.decoder().trunk.blocks[1]
-    for direct in (block.query, block.key, block.value, block.out, block.gate, block.up, block.down):
+    for direct in (*block.read.layers, block.out, *block.widen.layers, block.down):
         assert direct.keywords["weight"].data_ptr() in held
     assert block.first.weight.data_ptr() in held
     other = copy.deepcopy(policy)

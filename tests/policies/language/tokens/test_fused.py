@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import silu
 from torch.testing import assert_close
 
-from rlft.policies.language.tokens.fused import chosen_log_probs, gated, rms_norm, turned
+from rlft.policies.language.tokens.fused import chosen_log_probs, gated, rms_norm, thought, turned
 from rlft.policies.language.tokens.sampling import pack
 
 
@@ -111,3 +111,23 @@ def test_no_decision_is_no_log_probability():
     out.sum().backward()
     assert weight.grad.shape == (5, 4)
     assert not weight.grad.any()
+
+
+def test_an_mlp_behind_its_norm():
+    """Against its parts; the norm is computed in float32, whatever is given."""
+    x, norm = numbers(5, 8), numbers(8, seed=1)
+    gate, up, down = (numbers(*shape, seed=seed) for shape, seed in (((12, 8), 2), ((12, 8), 3), ((8, 12), 4)))
+    inner = rms_norm(x, norm, 0.1)
+    plain = gated(inner @ gate.t(), inner @ up.t()) @ down.t()
+    ours = thought(x, norm, 0.1, gate, up, down)
+    same_gradients(ours, plain, (x, norm, gate, up, down), 1e-12)
+    kept = sum(part.numel() for part in ours.grad_fn.saved_tensors)
+    assert kept == x.numel() + norm.numel() + 3 * 8 * 12 + 2 * 5 * 12
+
+
+def test_an_mlp_whose_matrices_are_frozen_passes_the_gradient_on():
+    x = numbers(5, 8)
+    gate, up, down = (numbers(*shape, seed=seed).detach() for shape, seed in (((12, 8), 2), ((12, 8), 3), ((8, 12), 4)))
+    norm = torch.ones(8, dtype=torch.float64)
+    plain = gated(rms_norm(x, norm, 0.1) @ gate.t(), rms_norm(x, norm, 0.1) @ up.t()) @ down.t()
+    same_gradients(thought(x, norm, 0.1, gate, up, down), plain, (x,), 1e-12)

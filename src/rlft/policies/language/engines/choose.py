@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from rlft.policies.language.engines.captured import Captured
 from rlft.policies.language.engines.decode import LeanDecoder
+from rlft.policies.language.engines.layers import hooked
 from rlft.policies.language.engines.plain import Decoders, Decodes, as_promised, attends_to_everything, trial
-from rlft.policies.language.engines.trunk import Trunk, built_like_llama, hooked
+from rlft.policies.language.engines.trunk import Trunk, built_like_llama
 from rlft.policies.language.tokens.fused import chosen_log_probs
 from rlft.policies.language.tokens.layout import Layout, runs
 from rlft.policies.language.tokens.passes import Lengths, padded_cost, shared_cost

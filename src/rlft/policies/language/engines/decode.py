@@ -13,14 +13,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rlft.memory import large, spared
 from rlft.policies.language.engines.cache import Cache, GrowingSlots, NewSlots
-from rlft.policies.language.engines.few_rows import for_few_rows
-from rlft.policies.language.engines.trunk import Angles, Keys, Trunk, direct
+from rlft.policies.language.engines.few_rows import Copies, for_few_rows
+from rlft.policies.language.engines.layers import direct
+from rlft.policies.language.engines.trunk import Angles, Keys, Trunk
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.layout import Layout
 from rlft.policies.perception.sight import Sight
 
-_LAYERS = ("query", "key", "value", "out", "gate", "up", "down")
+_LAYERS = ("read", "out", "widen", "down")
 
 
 class LeanDecoder:
@@ -30,7 +32,7 @@ class LeanDecoder:
 
     def __init__(self, trunk: Trunk, head: Any, sight: Sight | None = None, new_slots: NewSlots = GrowingSlots):
         self.trunk, self.head, self.sight, self.new_slots = trunk, direct(head), sight, new_slots
-        self.blocks = trunk.blocks
+        self.blocks, self.copies = trunk.blocks, Copies()
 
     def start(self, tokens: Int[Tensor, "P L"], lengths: Sequence[int], room: int) -> Float[Tensor, "P V"]:
         width, device = tokens.shape[1], tokens.device
@@ -83,12 +85,13 @@ class LeanDecoder:
         """The layers as so few rows want them: once, since rows only become fewer."""
 
         def few(layer: Any) -> Any:
-            return for_few_rows(layer, rows, steps)
+            return for_few_rows(layer, rows, steps, self.copies)
 
-        self.head = few(self.head)
-        self.blocks = [
-            block._replace(**{name: few(getattr(block, name)) for name in _LAYERS}) for block in self.trunk.blocks
-        ]
+        with spared(large(self.trunk.trunk.parameters())):
+            self.head = few(self.head)
+            self.blocks = [
+                block._replace(**{name: few(getattr(block, name)) for name in _LAYERS}) for block in self.trunk.blocks
+            ]
 
     def advance(self) -> None:
         """To the next position and slot."""

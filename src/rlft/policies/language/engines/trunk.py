@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from rlft.policies.language.tokens.fused import gated, rms_norm, turned
+from rlft.policies.language.engines.layers import Beside, direct
+from rlft.policies.language.tokens.fused import gated, rms_norm, thought, turned
 from rlft.policies.language.tokens.layout import Layout
-from rlft.products import linear
 
 _TRUNK = {"embed_tokens", "layers", "norm", "rotary_emb"}
 _LAYER = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
@@ -38,17 +38,15 @@ class Block(NamedTuple):
     """What is called of one layer, norms and linear layers, and the modules around them that are not."""
 
     first: Any
-    query: Any
-    key: Any
-    value: Any
+    read: Any  # queries, keys, values
     query_norm: Any  # None where queries and keys have none
     key_norm: Any
     out: Any
     second: Any
-    gate: Any
-    up: Any
+    widen: Any  # gate, up
     down: Any
     act: Callable[[Tensor, Tensor], Tensor]
+    bare: tuple[Tensor, ...]  # the matrices of gate, up and down, where there is nothing else to them; else none
     around: tuple[nn.Module, ...]
 
 
@@ -163,8 +161,7 @@ class Trunk:
     def projected(self, block: Block, x: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [n H E], keys and values [n h E] of each token, at its position."""
         x = norm(block.first, x)
-        made = block.query(x), block.key(x), block.value(x)
-        queries, keys, values = (part.view(len(x), -1, self.width) for part in made)
+        queries, keys, values = (part.view(len(x), -1, self.width) for part in block.read(x))
         queries = queries if block.query_norm is None else norm(block.query_norm, queries)
         keys = keys if block.key_norm is None else norm(block.key_norm, keys)
         return turned(queries, *angles), turned(keys, *angles), values
@@ -172,8 +169,10 @@ class Trunk:
     def after(self, block: Block, x: Tensor, attended: Tensor) -> Tensor:
         """The rest of the layer, for what attention gave [n H·E]."""
         x = x + block.out(attended)
+        if block.bare and torch.is_grad_enabled():
+            return x + thought(x, block.second.weight, block.second.variance_epsilon, *block.bare)
         inner = norm(block.second, x)
-        return x + block.down(block.act(block.gate(inner), block.up(inner)))
+        return x + block.down(block.act(*block.widen(inner)))
 
     def _attended(
         self, layout: Layout, seen: Tensor | None, queries: Tensor, new: Tensor, values: Tensor, keys: Keys | None
@@ -218,34 +217,23 @@ class Trunk:
         return attended.reshape(count, times, self.heads, width)
 
 
-def hooked(module: Any) -> bool:
-    """Whether somebody wants to know when this module is called."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
-
-
-def direct(module: Any) -> Callable[[Tensor], Tensor]:
-    """A plain linear layer without the module around it, which costs as much as a small product."""
-    if type(module) is not nn.Linear or hooked(module):
-        return module
-    return partial(linear, weight=module.weight, bias=module.bias)
-
-
 def _block(layer: Any) -> Block:
     attention, mlp = layer.self_attn, layer.mlp
     norms, act = dict(attention.named_children()), mlp.act_fn
     smooth = "silu" in type(act).__name__.lower()
+    linears = [direct(part) for part in (mlp.gate_proj, mlp.up_proj, mlp.down_proj)]
+    bare = tuple(one.keywords["weight"] for one in linears if isinstance(one, partial) and one.keywords["bias"] is None)
+    plain = len(bare) == 3 and smooth and "variance_epsilon" in vars(layer.post_attention_layernorm)
     return Block(
         first=layer.input_layernorm,
-        query=direct(attention.q_proj),
-        key=direct(attention.k_proj),
-        value=direct(attention.v_proj),
+        read=Beside((direct(attention.q_proj), direct(attention.k_proj), direct(attention.v_proj))),
         query_norm=norms.get("q_norm"),
         key_norm=norms.get("k_norm"),
         out=direct(attention.o_proj),
         second=layer.post_attention_layernorm,
-        gate=direct(mlp.gate_proj),
-        up=direct(mlp.up_proj),
-        down=direct(mlp.down_proj),
+        widen=Beside((linears[0], linears[1])),
+        down=linears[2],
+        bare=bare if plain else (),
         act=gated if smooth else lambda gate, up: act(gate) * up,
         around=(layer, attention, mlp, act),
     )

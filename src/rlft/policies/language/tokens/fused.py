@@ -47,14 +47,21 @@ class _Normed(Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight = ctx.saved_tensors
-        # In float64 for float64, so that gradients of several rows add up before or behind it.
-        grad, wide = widened(grads[0]), widened(x)
-        scale = wide.square().mean(-1, keepdim=True).add_(ctx.eps).rsqrt_()
-        normal = wide * scale
-        to_weight = (grad * normal).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        inner = grad * widened(weight)
-        turned = inner.sub_(normal.mul_((inner * normal).mean(-1, keepdim=True)))
-        return turned.mul_(scale).to(x.dtype), to_weight, None
+        return *_norm_slopes(grads[0], x, weight, ctx.eps, ctx.needs_input_grad[1]), None
+
+
+def _norm_slopes(
+    given: Tensor, x: Tensor, weight: Tensor, eps: float, needs_weight: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The gradients to x and to the weight."""
+    # In float64 for float64, so that gradients of several rows add up before or behind it.
+    grad, wide = widened(given), widened(x)
+    scale = wide.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+    normal = wide * scale
+    to_weight = (grad * normal).flatten(0, -2).sum(0).to(weight.dtype) if needs_weight else None
+    inner = grad * widened(weight)
+    turned = inner.sub_(normal.mul_((inner * normal).mean(-1, keepdim=True)))
+    return turned.mul_(scale).to(x.dtype), to_weight
 
 
 def rms_norm(x: Float[Tensor, "*n H"], weight: Float[Tensor, "H"], eps: float) -> Float[Tensor, "*n H"]:
@@ -78,6 +85,46 @@ class _Gated(Function):
 def gated(gate: Float[Tensor, "*n I"], up: Float[Tensor, "*n I"]) -> Float[Tensor, "*n I"]:
     """silu(gate) · up (Shazeer 2020, arXiv:2002.05202); silu(gate) is not kept."""
     return _Gated.apply(gate, up) if torch.is_grad_enabled() else silu(gate).mul_(up)
+
+
+class _Thought(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, norm: Tensor, eps: float, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        inner = _normed(x, norm, eps)
+        gated, wide = linear(inner, gate), linear(inner, up)
+        ctx.save_for_backward(x, norm, gate, up, down, gated, wide)
+        ctx.eps = eps
+        return linear(silu(gated).mul_(wide), down)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, norm, gate, up, down, gated, wide = ctx.saved_tensors
+        needs, smooth = ctx.needs_input_grad, silu(gated)
+        to_down = summed(grads[0], smooth * wide) if needs[5] else None
+        back = times(grads[0], down)
+        to_wide, to_gated = smooth.mul_(back), _silu_backward(back.mul_(wide), gated)
+        inner = _normed(x, norm, ctx.eps) if needs[3] or needs[4] else None
+        to_gate = summed(to_gated, inner) if needs[3] and inner is not None else None
+        to_up = summed(to_wide, inner) if needs[4] and inner is not None else None
+        to_x, to_norm = _norm_slopes(times(to_gated, gate).add_(times(to_wide, up)), x, norm, ctx.eps, needs[1])
+        return to_x, to_norm, None, to_gate, to_up, to_down
+
+
+def thought(
+    x: Float[Tensor, "n H"],
+    norm: Float[Tensor, "H"],
+    eps: float,
+    gate: Float[Tensor, "I H"],
+    up: Float[Tensor, "I H"],
+    down: Float[Tensor, "H I"],
+) -> Float[Tensor, "n H"]:
+    """`gated` between three matrices, of `rms_norm(x)`. Kept for the gradient are x and what gate and up make of it.
+
+    The norm and the product before the last matrix are computed again, which costs nothing beside the matrices and
+    spares a quarter of what a layer keeps.
+    """
+    return _Thought.apply(x, norm, eps, gate, up, down)
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor, sign: float) -> Tensor:
@@ -137,7 +184,7 @@ class _Chosen(Function):
         held, ctx.scores = ctx.scores, None
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         to_hidden = torch.empty_like(hidden) if needs_hidden else None
-        to_weight = torch.zeros_like(weight, dtype=norms.dtype) if needs_weight else None
+        to_weight: Tensor | None = None
         to_bias = torch.zeros_like(bias, dtype=norms.dtype) if needs_bias and bias is not None else None
         for part in _parts(len(hidden), ctx.size):
             scores = held
@@ -150,8 +197,11 @@ class _Chosen(Function):
             back = back.scatter_add_(1, tokens[part, None], slope).to(hidden.dtype)
             if to_hidden is not None:
                 to_hidden[part] = times(back, weight)
-            if to_weight is not None:
-                to_weight += summed(back, hidden[part])
+            if needs_weight:
+                # The first piece's is the sum that others are added to: there is no second matrix of this size.
+                product = summed(back, hidden[part]).to(norms.dtype)
+                to_weight = product if to_weight is None else to_weight.add_(product)
+                del product
             if to_bias is not None:
                 to_bias += back.sum(0)
         to_weight = None if to_weight is None else to_weight.to(weight.dtype)
