@@ -18,36 +18,35 @@ from rlft.worlds.spotted import spotted
 
 GRPO = grpo(beta=0.0)
 
-vlm_r1 = recipe(spotted, GRPO, watch_kl=False, steps=80, prompts=16, group=8, lr=3e-4, rows=None, samples=1)
+vlm_r1 = recipe(spotted, GRPO, watch_kl=False, steps=80, prompts=16, group=8, lr=3e-4, rows=None, samples=2)
 
 
 def _objects(rewarded: str) -> dict[str, object]:
     return {"asked": "objects", "rewarded": rewarded}
 
 
-PLACE = {"asked": "place", "rewarded": "iou"}
+PLACE = {"asked": "place", "rewarded": "iou", "steps": 200}
 
 CLAIM = Claim(
     sentence="Paid by average precision alone a model learns to say boxes that are not there; with too many boxes "
     "fined it does not, and detects better. Paid by overlap it finds what phrases mean better than SFT on the same "
     "problems, most of all phrases of another kind.",
     source="Shen et al. 2025, arXiv:2504.07615",
-    budget="80 steps of 16 problems with 8 answers each, or for SFT 80 updates on as many right ones; every arm "
-    "chooses its learning rate from the same three.",
+    budget="80 steps of 16 problems with 8 answers each for objects and 200 for phrases, or for SFT as many updates on "
+    "16 right answers each; every arm chooses its learning rate from the same two.",
     scaled_down="a LLaVA of 0.45 million parameters whose tower was taught what is in each patch, for Qwen2.5-VL 3B; "
-    "pictures of 32 by 32 pixels with one to four coloured shapes, corners on every fourth pixel; 256 pictures to "
-    "learn from. RL has no KL. Metrics are those of held-out pictures, one answer each at temperature 1.",
+    "pictures of 32 by 32 pixels with one to four coloured shapes, corners on every fourth pixel; 1000 pictures to "
+    "learn from. RL has no KL. Metrics are those of held-out pictures, two answers each at temperature 1.",
     real="rlft train --model Qwen/Qwen2.5-VL-3B-Instruct --data TRAIN.jsonl --answer-field solution --reward "
     "od_length format --method grpo --method.beta 0.04 --group 8 --lora 64",
     metric="reward",
     table=("boxes", "precision", "map", "nms", "inside", "outside"),
     shared=(),
-    grid={"lr": (1e-4, 3e-4, 1e-3)},
+    grid={"lr": (1e-4, 3e-4)},
     smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4},
     arms={
         "ap": Arm("objects, average precision", _objects("ap")),
         "od-length": Arm("objects, odLength: too many boxes fined", _objects("od_length")),
-        "ap50": Arm("objects, average precision at 0.5", _objects("ap50")),
         "recall": Arm("objects, the weighted sum", _objects("recall")),
         "objects-sft": Arm("objects, SFT", {**_objects("od_length"), "method": sft()}),
         "place-rl": Arm("a phrase's box, GRPO on its overlap", PLACE),
@@ -61,7 +60,6 @@ CLAIM = Claim(
         above("and things that are pointed at", "place-rl", "place-sft", least=0.02, of="outside"),
         *checks(
             between("so many boxes as there are", "od-length", least=0.8, most=1.2, of="boxes"),
-            above("average precision at a half is cheated too", "ap50", "od-length", least=0.3, of="boxes"),
             above("RL on odLength detects better than SFT", "od-length", "objects-sft", least=0.0, of="map"),
             below("the weighted sum fines false boxes", "recall", "ap", most=-0.3, of="boxes"),
         ),

@@ -34,19 +34,25 @@ _TOKENS = 12
 
 
 def classed(
-    mode: Mode = "direct", shots: int = 4, imitation: int = 600, looks: int = 1000, critic: bool = False
+    mode: Mode = "direct",
+    shots: int = 4,
+    noise: float = 60.0,
+    imitation: int = 600,
+    looks: int = 1000,
+    critic: bool = False,
 ) -> World:
     """The name of the one thing in a picture, of four.
 
     Args:
         mode: say the name alone, think before it in tags, or explain it behind.
         shots: pictures of each known class to learn from, on average, over and over.
+        noise: of these pictures and of the held-out ones; the base model's have 12.
         imitation: supervised steps of the base model, 32 questions each; half as many careless ones follow.
         looks: supervised steps of its tower, 64 pictures each.
     """
-    train = Shapes("known", classes(KNOWN, asked=ASKED[mode]), size=shots * len(KNOWN))
+    train = Shapes("known", classes(KNOWN, asked=ASKED[mode], noise=noise), size=shots * len(KNOWN))
     policy = base(imitation, looks, critic)
-    return World(policy, train, Both(ASKED[mode]), rewards(mode), label(), [by_half, spent], samples=2)
+    return World(policy, train, Both(ASKED[mode], noise), rewards(mode), label(), [by_half, spent], samples=2)
 
 
 def rewards(mode: Mode) -> Reward:
@@ -65,8 +71,11 @@ class Both:
 
     name, split, size = "classes", "test", 300
 
-    def __init__(self, asked: str):
-        self.halves = [Shapes(f"test-{i}", classes(names, asked=asked), "test") for i, names in enumerate((KNOWN, NEW))]
+    def __init__(self, asked: str, noise: float):
+        self.halves = [
+            Shapes(f"test-{i}", classes(names, asked=asked, noise=noise), "test")
+            for i, names in enumerate((KNOWN, NEW))
+        ]
 
     def at(self, index: int) -> Problem:
         """The problem with this index."""

@@ -40,7 +40,7 @@ _INSIDE, _OUTSIDE = ("name",), ("colour", "relation")
 def spotted(
     asked: Literal["objects", "place"] = "objects",
     rewarded: Rewarded = "od_length",
-    pictures: int = 256,
+    pictures: int = 1000,
     imitation: int = 800,
     looks: int = 1000,
     critic: bool = False,
@@ -61,7 +61,7 @@ def spotted(
         return World(
             policy, Shapes("objects", _objects(), size=pictures), test, REWARDS[rewarded], od_length(), [counted]
         )
-    test = Shapes("anywhere", grounding((*_INSIDE, *_OUTSIDE), names=_NAMES), "test", 384)
+    test = Shapes("anywhere", grounding((*_INSIDE, *_OUTSIDE), names=_NAMES), "test", 768)
     return World(
         policy,
         Shapes("place", grounding(_INSIDE, names=_NAMES), size=pictures),
