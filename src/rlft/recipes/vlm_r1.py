@@ -18,7 +18,9 @@ from rlft.worlds.spotted import spotted
 
 GRPO = grpo(beta=0.0)
 
-vlm_r1 = recipe(spotted, GRPO, watch_kl=False, steps=80, prompts=16, group=8, lr=3e-4, rows=None, samples=2)
+vlm_r1 = recipe(
+    spotted, GRPO, watch_kl=False, steps=80, prompts=16, group=8, lr=3e-4, rows=None, problems=None, samples=2
+)
 
 
 def _objects(rewarded: str) -> dict[str, object]:
@@ -43,7 +45,7 @@ CLAIM = Claim(
     table=("boxes", "precision", "map", "nms", "inside", "outside"),
     shared=(),
     grid={"lr": (1e-4, 3e-4)},
-    smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4},
+    smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4, "group": 4, "problems": 8},
     arms={
         "ap": Arm("objects, average precision", _objects("ap")),
         "od-length": Arm("objects, odLength: too many boxes fined", _objects("od_length")),
