@@ -14,14 +14,15 @@ pytestmark = pytest.mark.slow
 
 # The families' tasks have no demonstrations.
 ON_POLICY = [name for name in NAMES if Teachable not in build(name).needs]
+# A model that hears is asked as one that is shown pictures: it differs in front of the trunk, where no method reaches.
+EVERYWHERE = [(name, family) for family in FAMILIES for name in (["ppo"] if family == "hearing" else ON_POLICY)]
 
 
 def weights(trainer):
     return torch.cat([value.detach().flatten() for value in trainer.policy.parameters()])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", ON_POLICY)
+@pytest.mark.parametrize(("name", "family"), EVERYWHERE)
 def test_a_method_runs_on_every_family(name, family):
     make, tolerance = FAMILIES[family]
     trainer = make(build(name, threshold=-10.0))
