@@ -13,7 +13,7 @@ from rlft.tool.self_test import FAMILIES
 from rlft.types import Exchanging, HasReference, HasValue, Policy, Rollouts
 from tests.pairs import family_trainer, table_trainer, weights
 
-# What a pair does with its members' rows is the same for all that answer in words: one of those that are shown something.
+# What a pair does with its members' rows is the same for all that answer in words: one of those that are shown things.
 PAIRED = [family for family in FAMILIES if family != "hearing"]
 KINDS = ["table", *PAIRED]
 TOLERANCE = {
