@@ -29,7 +29,8 @@ def few_problems(monkeypatch):
     And a quarter were the thousands of problems that a run's start reads to know its data again, which `sources` is
     tested for; the target in the plane is one of few points.
     """
-    monkeypatch.setattr(sources, "_MOST", 64)
+    monkeypatch.setattr(sources, "_MOST", 8)
+    monkeypatch.setattr(sources, "_PARTS", 8)
     monkeypatch.setattr(plane, "_POINTS", 512)
     monkeypatch.setattr(plane, "_PATHS", 64)
     module = importlib.import_module("rlft.runs.drive")
