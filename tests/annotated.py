@@ -48,12 +48,13 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
-        given = (*map(_look, arguments), *named, *map(_look, named.values())) if named else (*map(_look, arguments),)
+        look = _looking(function)
+        given = (*map(look, arguments), *named, *map(look, named.values())) if named else (*map(look, arguments),)
         if given not in right:
             _check(function, arguments, named)
             right.add(given)
         returned = function(*arguments, **named)
-        both = (given, _look(returned))
+        both = (given, look(returned))
         if both not in right:
             _check(function, arguments, named, returned)
             right.add(both)
@@ -63,17 +64,47 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _look(value: Any) -> Hashable:
-    """What of a value an annotation can be about."""
-    kind = type(value)
-    if kind is torch.Tensor or kind is torch.nn.Parameter or kind is np.ndarray:
-        return kind, value.dtype, value.shape
-    if kind in (list, tuple):
-        return kind, *map(_look, value[:_LOOKED_AT])
-    if kind is dict:
-        return kind, *((type(name), _look(its)) for name, its in itertools.islice(value.items(), _LOOKED_AT))
-    if kind is str:  # one of a few, where it is short
+    """What of a value an annotation can be about, but for which string it is."""
+    looked_at = _LOOKED.get(type(value))
+    return type(value) if looked_at is None else looked_at(value, _look)
+
+
+def _look_at_words(value: Any) -> Hashable:
+    """And which string, for `Literal`: one of a few, where it is short."""
+    if type(value) is str:
         return value[:8]
-    return value if kind is type else kind
+    looked_at = _LOOKED.get(type(value))
+    return type(value) if looked_at is None else looked_at(value, _look_at_words)
+
+
+def _array(value: Any, look: Any) -> Hashable:
+    return type(value), value.dtype, value.shape
+
+
+def _several(value: Any, look: Any) -> Hashable:
+    return type(value), *map(look, value[:_LOOKED_AT])
+
+
+def _named(value: Any, look: Any) -> Hashable:
+    return dict, *((type(name), look(its)) for name, its in itertools.islice(value.items(), _LOOKED_AT))
+
+
+_LOOKED: dict[type, Callable[[Any, Any], Hashable]] = {
+    **dict.fromkeys((torch.Tensor, torch.nn.Parameter, np.ndarray), _array),
+    **dict.fromkeys((list, tuple), _several),
+    dict: _named,
+    type: lambda value, look: value,
+}
+
+
+@functools.cache
+def _looking(function: Callable[..., Any]) -> Callable[[Any], Hashable]:
+    """Strings of problems are all different: they are told apart only by functions that are about some of them."""
+    return _look_at_words if any(map(_names_words, _hints(function)[1].values())) else _look
+
+
+def _names_words(hint: Any) -> bool:
+    return typing.get_origin(hint) is typing.Literal or any(map(_names_words, typing.get_args(hint)))
 
 
 _NOTHING = object()

@@ -49,7 +49,6 @@ MERGES = {
     "masked": lambda p, out: p,
     "language": _longer,
     "seeing": _longer,
-    "hearing": _longer,
 }
 
 

@@ -1,5 +1,7 @@
 """Calls of the library are held to their annotations while the tests run."""
 
+import typing
+
 import jaxtyping
 import pytest
 import torch
@@ -58,3 +60,20 @@ def test_all_kinds_of_arguments_and_of_functions():
     Kinds().some([1])
     with pytest.raises(jaxtyping.TypeCheckError):
         Kinds().some(["a"])
+
+
+def test_which_string_it_is_matters_where_the_annotation_says_which():
+    """Also behind a call that was right, and inside of a union or a container."""
+
+    @annotated(typechecker=None)
+    def said(which: typing.Literal["one", "other"] | None, several: list[typing.Literal["one"]] = []) -> str:  # noqa: B006
+        return str(which)
+
+    @annotated(typechecker=None)
+    def any_of_them(which: str) -> typing.Literal["one"]:
+        return which  # type: ignore[return-value]
+
+    assert said("one") == said("one", ["one"]) == any_of_them("one") == "one"
+    for wrong in (lambda: said("none"), lambda: said("one", ["other"]), lambda: any_of_them("other")):
+        with pytest.raises(jaxtyping.TypeCheckError):
+            wrong()

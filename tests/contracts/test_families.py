@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.tool.self_test import FAMILIES, run
+from rlft.tool.self_test import FAMILIES
 from rlft.types import Teachable
 from tests.contracts.test_methods import NAMES, build
 
@@ -14,14 +14,15 @@ pytestmark = pytest.mark.slow
 
 # The families' tasks have no demonstrations.
 ON_POLICY = [name for name in NAMES if Teachable not in build(name).needs]
+# A model that hears is asked as one that is shown pictures: it differs in front of the trunk, where no method reaches.
+EVERYWHERE = [(name, family) for family in FAMILIES for name in (["ppo"] if family == "hearing" else ON_POLICY)]
 
 
 def weights(trainer):
     return torch.cat([value.detach().flatten() for value in trainer.policy.parameters()])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", ON_POLICY)
+@pytest.mark.parametrize(("name", "family"), EVERYWHERE)
 def test_a_method_runs_on_every_family(name, family):
     make, tolerance = FAMILIES[family]
     trainer = make(build(name, threshold=-10.0))
@@ -110,9 +111,3 @@ def test_micro_batches(family, rows):
         trainer.lr = 0.1
         trainer.step()
     assert_close(weights(whole), weights(cut), atol=1e-9, rtol=0)
-
-
-def test_every_promise_of_the_doctor():
-    found = dict(run())
-    assert len(found) == 3 * len(FAMILIES)
-    assert not any(found.values()), found

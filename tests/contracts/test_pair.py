@@ -13,7 +13,9 @@ from rlft.tool.self_test import FAMILIES
 from rlft.types import Exchanging, HasReference, HasValue, Policy, Rollouts
 from tests.pairs import family_trainer, table_trainer, weights
 
-KINDS = ["table", *FAMILIES]
+# What a pair does with its members' rows is the same for all that answer in words: one of those that are shown things.
+PAIRED = [family for family in FAMILIES if family != "hearing"]
+KINDS = ["table", *PAIRED]
 TOLERANCE = {
     "table": 0.0,
     "control": 1e-6,
@@ -21,7 +23,6 @@ TOLERANCE = {
     "masked": 1e-6,
     "language": 5e-5,
     "seeing": 5e-5,
-    "hearing": 5e-5,
 }
 
 
@@ -63,7 +64,7 @@ def test_the_first_ratio_is_one(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("kind", PAIRED)
 def test_the_first_ratio_in_float32(kind):
     assert build(kind, dtype=torch.float32).step()["ratio/first"] <= TOLERANCE[kind]
 

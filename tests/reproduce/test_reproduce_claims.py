@@ -9,6 +9,8 @@ import pytest
 from rlft import recipes
 from rlft.reproduce import arms, catalogue, declared, results
 from rlft.reproduce.reproduce import concluded, reproduce
+from rlft.runs import sources
+from rlft.worlds import plane
 
 CLAIMS = [name for name in recipes.names() if declared.declares(name)]
 SPREAD = True  # over processes: each claim is a run of its own, and the bases are in the cache
@@ -22,7 +24,15 @@ def test_results_are_of_claims():
 
 @pytest.fixture
 def few_problems(monkeypatch):
-    """Runs are evaluated on eight problems: two thirds of a smoke run's time are those of evaluations."""
+    """Runs are evaluated on eight problems: two thirds of a smoke run's time are those of evaluations.
+
+    And a quarter were the thousands of problems that a run's start reads to know its data again, which `sources` is
+    tested for; the target in the plane is one of few points.
+    """
+    monkeypatch.setattr(sources, "_MOST", 8)
+    monkeypatch.setattr(sources, "_PARTS", 8)
+    monkeypatch.setattr(plane, "_POINTS", 512)
+    monkeypatch.setattr(plane, "_PATHS", 64)
     module = importlib.import_module("rlft.runs.drive")
     evaluate = module.evaluate
     monkeypatch.setattr(

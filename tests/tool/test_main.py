@@ -10,6 +10,7 @@ import torch
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.tool.main import main
+from rlft.tool.self_test import FAMILIES
 
 pytestmark = pytest.mark.slow
 
@@ -159,8 +160,12 @@ def test_a_finished_run_resumes_to_nothing(place, capsys):
 
 @pytest.mark.slow
 def test_doctor(capsys):
-    assert tool("doctor") == 0
-    assert capsys.readouterr().out.count("ok") >= 9
+    """Three promises of every family, all of them kept."""
+    code = tool("doctor")
+    promises = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test ")]
+    assert len(promises) == 3 * len(FAMILIES)
+    assert all(line.endswith(" ok") for line in promises), promises
+    assert code == 0
 
 
 def test_help_lists_methods_and_options(capsys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -37,12 +38,18 @@ def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float
 
 def resampled_means(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     """The mean of every resample with replacement, all n^n of them for few values."""
-    n = len(values)
+    return values[_picks(len(values))].mean(1)
+
+
+@lru_cache(maxsize=8)
+def _picks(n: int) -> np.ndarray:
+    """Which values are in each resample: the same for all of one length, and drawing them is most of the work."""
     if n <= _ENUMERATED:
         picks = np.array(list(itertools.product(range(n), repeat=n)))
     else:
         picks = np.random.default_rng(0).integers(0, n, (_DRAWS, n))
-    return values[picks].mean(1)
+    picks.setflags(write=False)
+    return picks
 
 
 def interquartile_mean(values: Sequence[float]) -> float:
@@ -52,6 +59,7 @@ def interquartile_mean(values: Sequence[float]) -> float:
     return float(np.mean(ordered[cut : len(ordered) - cut]))
 
 
+@lru_cache(maxsize=64)
 def student_quantile(p: float, freedom: int) -> float:
     """The p-quantile of Student's t, by bisection on its distribution, to 1e-9."""
     low, high = 0.0, 1e3

@@ -71,3 +71,5 @@ CLAIM = Claim(
         ),
     ],
 )
+# A base that has hardly been trained seldom earns anything.
+SMOKE = {"imitation": 14, "prompts": 64, "group": 8}

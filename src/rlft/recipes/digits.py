@@ -12,4 +12,4 @@ from rlft.recipes import recipe
 from rlft.worlds.digits import bold
 
 digits = recipe(bold, loop(), steps=40, prompts=16, group=8, lr=1e-4, rows=None)
-SMOKE = {"denoising_steps": 3}
+SMOKE = {"denoising_steps": 3, "pretraining": 20}

@@ -71,4 +71,4 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"imitation": 100, "length": 2, "prompts": 32, "group": 16}
+SMOKE = {"imitation": 40, "length": 2, "prompts": 32, "group": 16}

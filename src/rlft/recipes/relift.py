@@ -90,4 +90,4 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"imitation": 250, "prompts": 32}
+SMOKE = {"kinds": ("+",), "imitation": 120, "problems": 32, "prompts": 128, "group": 8}

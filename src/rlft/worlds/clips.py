@@ -22,7 +22,7 @@ from rlft.worlds import World
 from rlft.worlds.characters import Lessons, taught
 
 # Raised when the base would come out otherwise.
-VERSION = 1
+VERSION = 2
 _TOKENS = 10
 _NOISE = 0.5  # frames of an easy clip that are spoilt, for each unit of -D
 
@@ -40,7 +40,8 @@ def filmed(
         augment: hints for clips that are hard, noise for clips that are easy, both or none.
         clips: clips to train on, over and over.
         window: steps whose mean reward a clip is compared with.
-        imitation: supervised steps of the base model, 64 right answers each; a hundred with careless ones follow.
+        imitation: supervised steps of the base model, 64 right answers each; two careless ones
+            follow for every seven.
     """
     plain, difficulty = Clips(size=clips), Difficulty(window)
     seen = [text_measures, followed]
@@ -78,10 +79,10 @@ def followed(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, 
 
 
 def base(imitation: int, critic: bool = False) -> Language:
-    """The cached model after `imitation` batches of 64 right answers and 100 of careless ones."""
+    """The cached model after `imitation` batches of 64 right answers, and two careless ones for every seven."""
     stream = Stream(Clips(noise=0.1), seed=0)
     right = Lessons(lambda step: stream.take(64), imitation, lr=6e-3)
-    slips = Lessons(lambda step: [careless(problem) for problem in stream.take(64)], 100, lr=1e-3)
+    slips = Lessons(lambda step: [careless(problem) for problem in stream.take(64)], 2 * imitation // 7, lr=1e-3)
     shape = {"width": 64, "layers": 2, "context": 48}
     name = f"deepvideo-r1-{VERSION}-{imitation}"
     return taught(name, "0123456789.=", right, slips, tokens=_TOKENS, critic=critic, **shape)

@@ -40,15 +40,22 @@ def asked_for(spread: float = 2.0, wrong: float = 0.65, pretraining: int = 1500,
     )
 
 
-def bold(denoising_steps: int = 10, event: Event = "sum", guidance: float = 1.0, critic: bool = False) -> World:
+def bold(
+    denoising_steps: int = 10,
+    event: Event = "sum",
+    guidance: float = 1.0,
+    pretraining: int = 1500,
+    critic: bool = False,
+) -> World:
     """Bold digits, by a class-conditional diffusion model.
 
     Args:
         denoising_steps: decisions in a row.
         event: how a step's log-probability is reduced over the 64 pixels; the clip range depends on it.
         guidance: classifier-free guidance, in sampling and in scoring.
+        pretraining: iterations of the base model's training.
     """
-    net = base(Digits("train"))
+    net = base(Digits("train"), iterations=pretraining)
     return inked(denoiser(net, steps=denoising_steps, event=event, guidance=guidance, critic=critic))
 
 

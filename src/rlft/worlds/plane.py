@@ -36,12 +36,14 @@ _PLANE = Cosine(last=0.01)
 # The last step of DDPM has no noise and so no density; with a little the paths' densities are complete.
 _LEAST_NOISE = 0.1
 _LOW, _HIGH, _CELLS = -4.0, 4.0, 20
+# Points that stand for the target, and paths that the excess is a mean over.
+_POINTS, _PATHS = 2**16, 4096
 
 
 def plane(beta: float, measured: Literal["policy", "target"], pretraining: int, critic: bool = False) -> World:
     """The plane; measured is the `policy`, or for comparison draws from the `target`, the optimum at `beta`."""
     policy, reference, reward = blobs(pretraining, critic), blobs(pretraining), near(_MARK)
-    target = Target(reference, reward, beta, f"prdp-plane-{VERSION}-{pretraining}.safetensors")
+    target = Target(reference, reward, beta, f"prdp-plane-{VERSION}-{pretraining}-{_POINTS}.safetensors")
     exact = measured == "target"
     return World(
         policy,
@@ -78,7 +80,7 @@ def blobs(pretraining: int, critic: bool = False, steps: int = 20) -> Diffusion:
 
 
 class Target:
-    """p_ref(x) exp(r/beta) / Z: 65536 of the base's own points, and their weights. A `Sampler` that draws from them."""
+    """p_ref(x) exp(r/beta) / Z: many of the base's own points, and their weights. A `Sampler` that draws from them."""
 
     def __init__(self, reference: Sampler, reward: Reward, beta: float, name: str):
         self.reward, self.beta = reward, beta
@@ -107,7 +109,7 @@ class Target:
 
         @torch.no_grad()
         def probe(policy: Policy) -> dict[str, float]:
-            rows = policy.sample([Problem(0, None, task="excess")], 4096, seed=0)
+            rows = policy.sample([Problem(0, None, task="excess")], _PATHS, seed=0)
             ratio = (policy.log_prob(rows) - reference.log_prob(rows)).sum(1)
             excess = ratio - self.reward(rows.problems, rows.outputs) / self.beta + self.log_z
             return {"excess": float(excess.mean()), "kl": float(ratio.mean())}
@@ -123,11 +125,11 @@ def _weighted(points: Float[Tensor, "M 2"], weights: Float[Tensor, "M"]) -> Floa
     return torch.zeros(len(grid(_LOW, _HIGH, _CELLS)), dtype=torch.float64).index_add(0, flat, weights[inside])
 
 
-def _sampled(reference: Sampler, name: str, count: int = 2**16) -> Float[Tensor, "M 2"]:
+def _sampled(reference: Sampler, name: str) -> Float[Tensor, "M 2"]:
     """Points of the base, drawn once with noise that is no run's, and then read from the cache."""
 
     def build() -> Tensor:
-        return reference.sample([Problem(0, None, task="target")], count, seed=0).outputs
+        return reference.sample([Problem(0, None, task="target")], _POINTS, seed=0).outputs
 
     def save(points: Tensor, path: Path) -> None:
         save_file({"points": points}, path)

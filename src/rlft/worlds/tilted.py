@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +67,7 @@ def tilted(
         Plane("test"),
         rightwards,
         measures=[calls_of(networks), in_places(ideal.tilted(slope(beta) * weight))],
-        probes=[trade_off(base, ideal, seed)],
+        probes=[trade_off(base, data, seed)],
         samples=128,
     )
 
@@ -171,10 +172,10 @@ def in_places(optimum: ExactDenoiser) -> Callable[[Sequence[Problem], Tensor], d
     return measure
 
 
-def trade_off(base: Diffusion, ideal: ExactDenoiser, seed: int) -> Callable[[Diffusion], dict[str, float]]:
+def trade_off(base: Diffusion, data: Data, seed: int) -> Callable[[Diffusion], dict[str, float]]:
     """`kl` of the denoising path to the base, in nats, and `regret`: the best reward at that KL, less the reward."""
     asked = [Plane("test").at(index) for index in range(16, 32)]
-    kls, best = frontier(ideal)
+    kls, best = frontier(data)
 
     @torch.no_grad()
     def probe(policy: Diffusion) -> dict[str, float]:
@@ -185,10 +186,11 @@ def trade_off(base: Diffusion, ideal: ExactDenoiser, seed: int) -> Callable[[Dif
     return probe
 
 
+@cache
 @torch.no_grad()
-def frontier(ideal: ExactDenoiser) -> tuple[Sequence[float], Sequence[float]]:
+def frontier(data: Data) -> tuple[Sequence[float], Sequence[float]]:
     """KL and reward of the optima p·exp(λ·x1)/Z for λ from 0 to 12: KL = λ·E[x1] - log Z."""
-    kls, best = [], []
+    ideal, kls, best = closed_form(data), [], []
     for strength in torch.linspace(0, 12, 1201, dtype=torch.float64):
         tilt = slope(1.0) * strength
         tilted = ideal.tilted(tilt)
