@@ -42,7 +42,6 @@ def spotted(
     rewarded: Rewarded = "od_length",
     pictures: int = 1000,
     imitation: int = 800,
-    questions: int = 32,
     looks: int = 1000,
     critic: bool = False,
 ) -> World:
@@ -53,11 +52,10 @@ def spotted(
         rewarded: average precision, at an overlap of a half, with too many boxes fined, the weighted sum of VLM-R1, or
             the overlap of the first box.
         pictures: problems to learn from, over and over.
-        imitation: supervised steps of the base model, and
-        questions: of each.
+        imitation: supervised steps of the base model, 32 questions each; fewer where they are less than 320.
         looks: supervised steps of its tower, 64 pictures each.
     """
-    policy = base(asked, imitation, questions, looks, critic)
+    policy = base(asked, imitation, looks, critic)
     if asked == "objects":
         test = Shapes("objects", _objects(), "test", 256)
         return World(
@@ -108,14 +106,15 @@ def split(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, flo
     return {name: sum(held) / len(held) for name, held in told.items() if held}
 
 
-def base(asked: str, imitation: int, questions: int, looks: int, critic: bool = False) -> Language:
+def base(asked: str, imitation: int, looks: int, critic: bool = False) -> Language:
     """The cached model after `imitation` batches of questions; of objects a fifth as many careless ones follow."""
     family = _objects() if asked == "objects" else grounding((*_INSIDE, *_OUTSIDE), names=_NAMES)
     stream = Stream(Shapes(f"lessons-{asked}", family), seed=0)
+    questions = min(32, max(imitation // 10, 4))  # a schooling that only has to begin has small batches
     lessons = [Lessons(lambda step: stream.take(questions), imitation, lr=2e-3)]
     if asked == "objects":
         lessons.append(Lessons(lambda step: [*map(careless, stream.take(questions))], imitation // 5, lr=5e-4))
-    name = f"spotted-{asked}-{VERSION}-{imitation}" + (f"-{questions}" if questions != 32 else "")
+    name = f"spotted-{asked}-{VERSION}-{imitation}"
     words = DETECTION_WORDS if asked == "objects" else GROUNDING_WORDS
     return taught(name, words, *lessons, tokens=_TOKENS[asked], looks=looks, critic=critic)
 
