@@ -103,3 +103,10 @@ def share(problems, outputs):
 def agreement(problems, outputs):
     """`share`, and a constant of the problem's own, so that baselines over group and batch differ."""
     return [part + 0.1 * problem.index for part, problem in zip(share(problems, outputs), problems, strict=True)]
+
+
+def gradients(weight):
+    """A list that is given the weight's gradient each time one has been added up: a Trainer keeps none after a step."""
+    held = []
+    weight.register_post_accumulate_grad_hook(lambda w: held.append(w.grad.clone()))
+    return held
