@@ -19,7 +19,7 @@ from rlft import rewards
 from rlft.errors import shown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import plain
-from rlft.options.fitting import fitting
+from rlft.options.fitting import fitting, to_check
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import load_reward
 from rlft.options.task import load_task
@@ -84,7 +84,7 @@ def train(
         lessons = Teachable in chosen.needs
         task, held_out = fitting(task, policy, lessons), held_out and fitting(held_out, policy, lessons)
         for source in filter(None, (task, held_out)):
-            policy.check(source.at(index) for index in range(source.size or 256))
+            policy.check(to_check(source))
     trainer = trainer_of(learning, policy, chosen, task, rewarded, measures=measures, seed=seed, runtime=runtime)
     run = run_of(learning, trainer, held_out, HeldOut(eval_problems=eval_problems), measures=measures)
     folder = Path(out)

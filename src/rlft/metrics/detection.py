@@ -87,7 +87,7 @@ def _matched(overlaps: list[list[float]], threshold: float) -> list[bool]:
     """Which detections, in their order, find a box that is still free; of equal ones the last is taken."""
     free, found = set(range(len(overlaps[0]) if overlaps else 0)), []
     for row in overlaps:
-        best = max(sorted(free), key=lambda box: (row[box], box), default=None)
+        best = max(free, key=lambda box: (row[box], box), default=None)
         hit = best is not None and row[best] >= min(threshold, 1 - 1e-10)
         if hit:
             free.remove(best)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rlft.cache import cached
+from rlft.models.rates import rate_at
 from rlft.models.schedules import Prediction, Schedule
 from rlft.types import UserError
 
@@ -148,7 +149,7 @@ def train_denoiser(
         error = denoiser(alpha * x0 + sigma * x1, t, label) - prediction.target(x0, x1, alpha, sigma)
         optimiser.zero_grad()
         error.square().mean().backward()
-        optimiser.param_groups[0]["lr"] = lr * min(1.0, (i + 1) / 50) * (1 + math.cos(math.pi * i / iterations)) / 2
+        optimiser.param_groups[0]["lr"] = rate_at(lr, i, iterations)
         optimiser.step()
         # Early on the average follows quickly, so that the first weights are forgotten.
         for slow, fast in zip(average, parameters, strict=True):

@@ -1,8 +1,8 @@
 """Small models that are shown pictures or sounds, built on the spot with random weights. Nothing is trained.
 
 They are ordinary `transformers` objects, a LLaVA and a Qwen2-Audio: what `save_pretrained` of model and processor
-write, `AutoProcessor` and the auto classes read. Their tokenizer has one token for each
-word that is given, or for each character of a text.
+write, `AutoProcessor` and the auto classes read. Their tokenizer has one token for
+each word that is given, or for each character of a text.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import nn
 
-from rlft.models.small_language import BOS, EOS, PAD, word_tokenizer
+from rlft.models.small_language import decoder_shape, drawn, word_tokenizer
 
 _PICTURES = ("CLIPImageProcessorPil", "CLIPImageProcessor")
 # The parts of all messages, one behind the other: who says what is said by the words, if it is to be said.
@@ -56,7 +55,7 @@ def seeing(
         "projection_dim": tower_width,
     }
     config = transformers.LlavaConfig(
-        text_config={"model_type": "llama", **_decoder(len(tokenizer), width, layers, heads, context)},
+        text_config={"model_type": "llama", **decoder_shape(len(tokenizer), width, layers, heads, context)},
         vision_config=vision,
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         vision_feature_layer=-1,
@@ -74,7 +73,7 @@ def seeing(
         num_additional_image_tokens=1,
         chat_template=CHAT,
     )
-    return _drawn(transformers.LlavaForConditionalGeneration, config, seed), processor
+    return drawn(transformers.LlavaForConditionalGeneration, config, seed), processor
 
 
 def hearing(
@@ -106,13 +105,13 @@ def hearing(
         "max_source_positions": 50 * seconds,
     }
     config = transformers.Qwen2AudioConfig(
-        text_config={"model_type": "qwen2", **_decoder(len(tokenizer), width, layers, heads, context)},
+        text_config={"model_type": "qwen2", **decoder_shape(len(tokenizer), width, layers, heads, context)},
         audio_config=audio,
         audio_token_index=tokenizer.convert_tokens_to_ids("<sound>"),
     )
     extractor = transformers.WhisperFeatureExtractor(feature_size=mels, chunk_length=seconds)
     processor = transformers.Qwen2AudioProcessor(extractor, tokenizer, chat_template=CHAT, audio_token="<sound>")
-    return _drawn(transformers.Qwen2AudioForConditionalGeneration, config, seed), processor
+    return drawn(transformers.Qwen2AudioForConditionalGeneration, config, seed), processor
 
 
 def _with_symbol(words: Iterable[str], symbol: str) -> Any:
@@ -120,24 +119,3 @@ def _with_symbol(words: Iterable[str], symbol: str) -> Any:
     tokenizer.add_special_tokens({"additional_special_tokens": [symbol]})
     tokenizer.chat_template = CHAT
     return tokenizer
-
-
-def _decoder(vocab: int, width: int, layers: int, heads: int, context: int) -> dict[str, Any]:
-    return {
-        "vocab_size": vocab,
-        "hidden_size": width,
-        "intermediate_size": -(-width * 8 // 3 // 8) * 8,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-        "max_position_embeddings": context,
-        "pad_token_id": PAD,
-        "bos_token_id": BOS,
-        "eos_token_id": EOS,
-    }
-
-
-def _drawn(kind: Any, config: Any, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return kind(config).eval()

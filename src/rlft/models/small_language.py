@@ -86,22 +86,31 @@ def small_llama(
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=vocab,
-        hidden_size=width,
-        intermediate_size=-(-width * 8 // 3 // 8) * 8,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        max_position_embeddings=context,
-        tie_word_embeddings=tied,
-        pad_token_id=PAD,
-        bos_token_id=BOS,
-        eos_token_id=EOS,
-    )
+    shape = decoder_shape(vocab, width, layers, heads, context)
+    return drawn(LlamaForCausalLM, LlamaConfig(tie_word_embeddings=tied, **shape), seed)
+
+
+def decoder_shape(vocab: int, width: int, layers: int, heads: int, context: int) -> dict[str, Any]:
+    """What a configuration says of a decoder whose special tokens are those of the tokenizers here."""
+    return {
+        "vocab_size": vocab,
+        "hidden_size": width,
+        "intermediate_size": -(-width * 8 // 3 // 8) * 8,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "max_position_embeddings": context,
+        "pad_token_id": PAD,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+    }
+
+
+def drawn(kind: Any, config: Any, seed: int) -> nn.Module:
+    """A model of this class with random weights of its own seed; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config).eval()
+        return kind(config).eval()
 
 
 def _fast(tokenizer: Any) -> Any:

@@ -8,7 +8,6 @@ is told the time: how many letters are masked says as much (Sahoo et al. 2024, a
 from __future__ import annotations
 
 import hashlib
-import math
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlft.cache import cached
+from rlft.models.rates import rate_at
 
 # Raised whenever a change below would build other weights from the same arguments.
 VERSION = 1
@@ -145,7 +145,7 @@ def train_tokens(
         loss = masked_loss(logits, tokens, masked).mean()
         optimiser.zero_grad()
         loss.backward()
-        optimiser.param_groups[0]["lr"] = lr * min(1.0, (i + 1) / 50) * (1 + math.cos(math.pi * i / iterations)) / 2
+        optimiser.param_groups[0]["lr"] = rate_at(lr, i, iterations)
         nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
         optimiser.step()
 

@@ -7,7 +7,6 @@ that told it are thrown away.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rlft.models.rates import rate_at
 
 # Pictures or sounds as the tower reads them, and for each patch of them a class for each head; -100 is not counted.
 Lesson = tuple[Float[Tensor, "B ..."], Int[Tensor, "B patches heads"]]
@@ -31,8 +32,8 @@ def taught_tower(
 ) -> list[float]:
     """Train `parts` so that a linear head on each embedded patch tells its classes; the loss of each step, in nats.
 
-    The sum over heads of the mean cross-entropy, by AdamW; the rate rises over 50 steps and falls to 0 as half a
-    cosine. Parts that were frozen before are frozen again.
+    The sum over heads of the mean cross-entropy, by AdamW at `rates.rate_at`. Parts that were frozen before are frozen
+    again.
 
     embed    from what the tower reads to what the decoder is given for it, through all `parts`
     classes  how many each head tells apart
@@ -49,7 +50,7 @@ def taught_tower(
         if heads is None:
             heads = _heads(given.shape[-1], classes, seed)
             optimizer = torch.optim.AdamW([*weights, *heads.parameters()], betas=(0.9, 0.95), weight_decay=0.0)
-        optimizer.param_groups[0]["lr"] = lr * min((step + 1) / 50, 1.0) * (1 + math.cos(math.pi * step / steps)) / 2
+        optimizer.param_groups[0]["lr"] = rate_at(lr, step, steps)
         optimizer.zero_grad()
         each = [
             functional.cross_entropy(head(given).flatten(0, 1), told[..., k].flatten()) for k, head in enumerate(heads)

@@ -1,15 +1,21 @@
-"""`--overlong drop`: problems whose prompts do not fit into a model's context are left out and counted."""
+"""Which problems of a task a model can be asked: those to be checked first, and with `--overlong drop` what fits."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from rlft.errors import say
 from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.policy import Language
 from rlft.policies.language.text import TooLong
 from rlft.tasks.subset import Subset
-from rlft.types import Task, UserError
+from rlft.types import Problem, Task, UserError
+
+
+def to_check(source: Task) -> Iterator[Problem]:
+    """A task's problems, to be looked at before training; of an endless one 256."""
+    return (source.at(index) for index in range(source.size if source.size is not None else 256))
 
 
 def fitting(source: Task, policy: Language | Conversation, lessons: bool = False) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ from rlft.advantages.correction import importance_corrected
 from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
-from rlft.options.fitting import fitting
+from rlft.options.fitting import fitting, to_check
 from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
@@ -167,9 +167,9 @@ def _check(
     if policy is not alone and Exchanging in method.needs:
         raise UserError(f"method {method.name} trains two models, which cannot call --tools; try --method grpo")
     for source in sources:
-        policy.check(_asked(source))
+        policy.check(to_check(source))
     if Teachable in method.needs:
-        lessons = [problem for problem in _asked(sources[0]) if problem.lesson is not None]
+        lessons = [problem for problem in to_check(sources[0]) if problem.lesson is not None]
         if not lessons:
             raise UserError(
                 f"method {method.name} imitates demonstrations, and {sources[0].name} has none: give its problems a "
@@ -196,13 +196,8 @@ def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -
     for source in sources:
         for member in (one, two):
             roomy = member.with_sampling(max_new_tokens=2 * member.sampling.max_new_tokens)
-            roomy.check(pair.merge(problem, Text("")) for problem in _asked(source))
+            roomy.check(pair.merge(problem, Text("")) for problem in to_check(source))
     return pair
-
-
-def _asked(source: Task) -> Iterator[Problem]:
-    """A task's problems; of an endless one 256."""
-    return (source.at(index) for index in range(source.size if source.size is not None else 256))
 
 
 def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Policy | None:

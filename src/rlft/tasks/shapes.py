@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rlft.errors import UserError
@@ -108,11 +108,9 @@ def boxed(things: Sequence[Thing]) -> str:
     return json.dumps([{"bbox_2d": list(one.box), "label": one.name} for one in things], separators=(",", ":"))
 
 
-def classes(
-    names: Sequence[tuple[str, str]] = NAMES, options: int = 4, asked: str = "which of ", noise: float = 12.0
-) -> Family:
-    """`which of red disc, blue bar, …?`: the one thing of a picture with this noise, by its name; the others of the
-    options share a colour or a shape with it as far as there are such."""
+def classes(names: Sequence[tuple[str, str]] = NAMES, options: int = 4, asked: str = "which of ") -> Family:
+    """`which of red disc, blue bar, …?`: the one thing of a picture, by its name; the others of the options share a
+    colour or a shape with it as far as there are such."""
 
     def family(draw: random.Random) -> tuple[Scene, Question] | None:
         right = draw.choice(list(names))
@@ -124,7 +122,7 @@ def classes(
         draw.shuffle(labels)
         spoken = [" ".join(name) for name in labels]
         question = Question(f"{asked}{', '.join(spoken)}?", " ".join(right), {"options": spoken})
-        return scene and (replace(scene, noise=noise), question)
+        return scene and (scene, question)
 
     return family
 

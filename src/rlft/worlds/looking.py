@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlft.cache import cached
 from rlft.models.seeing import seeing
@@ -42,10 +42,9 @@ def taught(
 
     def build() -> Language:
         model, processor = seeing(words, **_SHAPE)
-        tower = {"tower": model.model.vision_tower, "between": model.model.multi_modal_projector}
-        for part, weights in _tower(looks).items():
-            tower[part].load_state_dict(weights)
-            tower[part].requires_grad_(False)
+        tower = _parts(model)
+        tower.load_state_dict(_tower(looks))
+        tower.requires_grad_(False)
         policy = Language(model, processor, max_new_tokens=tokens)
         for lesson in lessons:
             imitate(policy, lesson.at, steps=lesson.steps, lr=lesson.lr)
@@ -54,27 +53,25 @@ def taught(
     return cached_language(f"{name}-{VERSION}-{looks}", build, max_new_tokens=tokens, critic=critic)
 
 
-def _tower(looks: int) -> dict[str, dict[str, Tensor]]:
-    """The weights of the cached tower and of what stands between it and a decoder."""
+def _parts(model: Any) -> nn.ModuleDict:
+    """The tower, and what stands between it and the decoder."""
+    return nn.ModuleDict({"tower": model.model.vision_tower, "between": model.model.multi_modal_projector})
+
+
+def _tower(looks: int) -> dict[str, Tensor]:
+    """The cached weights of `_parts`."""
 
     def build() -> dict[str, Tensor]:
-        model, _ = seeing("?", **_SHAPE)
-        body, between = model.model.vision_tower, model.model.multi_modal_projector
+        parts = _parts(seeing("?", **_SHAPE)[0])
 
         def embed(pixels: Tensor) -> Tensor:
-            return between(body(pixels).last_hidden_state[:, 1:])
+            return parts["between"](parts["tower"](pixels).last_hidden_state[:, 1:])
 
         classes = (len(NAMES) + 1, *[SIDE + 1] * 4)
-        taught_tower(embed, (body, between), glances(0), classes, looks)
-        parts = {"tower": body, "between": between}
-        return {f"{part}.{key}": value for part, module in parts.items() for key, value in module.state_dict().items()}
+        taught_tower(embed, list(parts.values()), glances(0), classes, looks)
+        return parts.state_dict()
 
-    held = cached(f"shapes-tower-{VERSION}-{looks}", build, save_file, load_file)
-    parts: dict[str, dict[str, Tensor]] = {}
-    for key, value in held.items():
-        part, _, name = key.partition(".")
-        parts.setdefault(part, {})[name] = value
-    return parts
+    return cached(f"shapes-tower-{VERSION}-{looks}", build, save_file, load_file)
 
 
 def glances(seed: int) -> Callable[[int], Lesson]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from rlft.cache import cached
+from rlft.models.rates import rate_at
 from rlft.policies.language.policy import Language
 from rlft.products import usual
 from rlft.types import Policy, Problem, Rollouts, Teachable
@@ -42,8 +42,7 @@ def imitate(
     optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
     losses = []
     for step in range(steps):
-        rising, falling = (step + 1) / max(warmup, 1), (1 + math.cos(math.pi * step / steps)) / 2
-        optimizer.param_groups[0]["lr"] = lr * min(rising, 1.0) * falling
+        optimizer.param_groups[0]["lr"] = rate_at(lr, step, steps, warmup)
         optimizer.zero_grad()
         with usual():
             rows = policy.lessons(problems_at(step))
