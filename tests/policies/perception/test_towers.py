@@ -129,3 +129,22 @@ def test_adapters_are_on_the_decoder_alone(family):
     assert [p for p in adapted.parameters() if p.requires_grad]
     with pytest.raises(UserError, match="adapter has none of its weights"):
         Language(adapted, processor).front.hold(model, "projector", True)
+
+
+@pytest.mark.parametrize("family", [llava, lambda: qwen_vl("3")], ids=["llava", "qwen3"])
+def test_a_glance_gives_what_the_tower_gives_alone(family):
+    alone, _ = built("frozen", family)
+    rows = alone.sample(PICTURES, 2, seed=0)
+    policy, runs = built("frozen", family)
+    policy.load_state_dict(alone.state_dict())
+    policy.front.glance(policy.causal, PICTURES)
+    assert len(runs) == 1
+    again = policy.log_prob(rows)
+    assert len(runs) == 1
+    assert (again - rows.logp_old).abs().max() < 5e-5
+
+
+def test_a_tower_that_learns_is_not_glanced_at():
+    policy, runs = built("trained")
+    policy.front.glance(policy.causal, PICTURES)
+    assert not runs

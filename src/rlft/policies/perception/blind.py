@@ -51,6 +51,9 @@ class Blind:
         """Nothing to draw."""
         return {}
 
+    def glance(self, model: Any, problems: Iterable[Problem]) -> None:
+        """There is nothing to see."""
+
     def sight(self, model: Any, problems: Sequence[Problem], prompts: Iterable[Sequence[int]]) -> None:
         """Nothing."""
         return

@@ -192,6 +192,16 @@ class Front(ABC):
             self._prove(model, Sight(self, each, sight.owner.new_tensor([first])), *known[first])
         return sight
 
+    @final
+    def glance(self, model: Any, problems: Iterable[Problem]) -> None:
+        """Run a tower that does not learn for all these problems at once; see `Tower.glance`."""
+        looked = [one for one in map(self.looked, problems) if one.texts]
+        self.tower.glance(model, self.parts(model), looked, list(map(self._count, looked)))
+
+    def _count(self, looked: Looked) -> int:
+        """The places in a prompt of what is shown."""
+        return sum(text.count(self.symbol) for text in looked.texts)
+
     def _prove(self, model: Any, sight: Sight, looked: Looked, prompt: Sequence[int]) -> None:
         tokens = torch.tensor([prompt], dtype=torch.long, device=sight.owner.device)
         features = self.tower.told(self.parts(model)[0], looked)
@@ -203,8 +213,8 @@ class Front(ABC):
     def _given(self, model: Any, looked: Mapping[int, Looked]) -> dict[int, Given]:
         if not looked:
             return {}
-        counts = [sum(text.count(self.symbol) for text in one.texts) for one in looked.values()]
-        given = self.tower.given(model, self.parts(model), list(looked.values()), counts)
+        each = list(looked.values())
+        given = self.tower.given(model, self.parts(model), each, list(map(self._count, each)))
         return dict(zip(looked, given, strict=True))
 
     def _seen(self, model: Any, looked: Looked, prompt: Sequence[int], given: Given | None) -> Seen:

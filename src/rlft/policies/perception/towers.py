@@ -4,7 +4,8 @@
     the projector does  what the tower gives is kept, and the projector runs with gradient
     the tower does      it runs whenever it is asked, all problems together where their inputs have one shape
 
-Alone, so that what is kept does not depend on who else was in the batch, and a resumed run is the straight one.
+Alone, so that what is kept does not depend on who else was in the batch, and a resumed run is the straight one. Who
+never resumes may ask for many at once before (`glance`).
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Tower:
         """For what each problem shows, which stands in so many places of its prompt."""
         body, between = parts
         if learns(body):
-            return self._learning(model, body, looked, counts)
+            return self._each(model, body, looked, counts)
         if torch.is_grad_enabled() and any(map(learns, between)):
             state = state_of(body)
             return [self._projected(model, body, one, count, state) for one, count in zip(looked, counts, strict=True)]
@@ -58,14 +59,34 @@ class Tower:
         """What the model's own code is given of what a problem shows, where it is."""
         return _on(looked.features, next(body.parameters()))
 
-    def _learning(self, model: Any, body: nn.Module, looked: Sequence[Looked], counts: Sequence[int]) -> list[Given]:
+    def _each(self, model: Any, body: nn.Module, looked: Sequence[Looked], counts: Sequence[int]) -> list[Given]:
+        """The tower run now, for all together where that can be."""
         together = _together([one.features for one in looked])
         if together is None:
             return [self._caught(model, body, one.features, count) for one, count in zip(looked, counts, strict=True)]
-        self.runs += len(looked) - 1
+        self.runs += len(looked) - 1  # and one that `_caught` counts
         embedding, layers = self._caught(model, body, together, sum(counts))
         split = [layer.split(list(counts)) for layer in layers]
         return [Given(part, tuple(layer[i] for layer in split)) for i, part in enumerate(embedding.split(list(counts)))]
+
+    def glance(
+        self, model: Any, parts: tuple[nn.Module, list[nn.Module]], looked: Sequence[Looked], counts: Sequence[int]
+    ) -> None:
+        """Keep what a tower that does not learn gives for these, run together; `given` then finds it.
+
+        The same numbers as alone but for the rounding of sums.
+        """
+        body, between = parts
+        if any(map(learns, (body, *between))):
+            return
+        state = state_of(body, *between)
+        new = {("all", one.digest, state): (one, count) for one, count in zip(looked, counts, strict=True)}
+        new = {key: value for key, value in new.items() if self.kept.get(key) is None}
+        if new:
+            asked, places = zip(*new.values(), strict=True)
+            with torch.no_grad():
+                for key, given in zip(new, self._each(model, body, asked, places), strict=True):
+                    self.kept.put(key, given, numbers_in(given))
 
     def _projected(self, model: Any, body: nn.Module, looked: Looked, count: int, state: int) -> Given:
         key = "tower", looked.digest, state
