@@ -8,13 +8,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rlft import rewards
 from rlft.errors import nearest
-from rlft.options.calls import called, function_in, parse_call
+from rlft.options.calls import Call, called, function_in, parse_call
 from rlft.rewards.adapt import adapted, is_reward
 from rlft.rewards.limited import Limited
 from rlft.types import Reward, Task, UserError
@@ -34,7 +34,18 @@ def load_reward(spec: str, special_tokens: bool = False) -> Reward:
     if call.name not in known:
         raise UserError(f"there is no reward {call.name!r}{nearest(call.name, known)}, or your own file.py:function")
     function = known[call.name]
+    if function is rewards.by_column:
+        call = replace(
+            call, settings={name: _inner(call, text, special_tokens) for name, text in call.settings.items()}
+        )
     return function if is_reward(function) and not call.called else called(function, call)
+
+
+def _inner(call: Call, text: Any, special_tokens: bool) -> Reward:
+    """The reward that a setting of another one names."""
+    if not isinstance(text, str):
+        raise UserError(f"{call.name}: its rewards are texts, such as 'exact' or 'length(target=50)', not {text!r}")
+    return load_reward(text, special_tokens)
 
 
 def built_in() -> dict[str, Callable[..., Any]]:

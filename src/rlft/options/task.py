@@ -29,11 +29,13 @@ class Fields:
         answer_field: the data's column of answers, by default answer, or reward_model.ground_truth as verl has it.
         demonstration_field: the data's column of what sft, sft_grpo, relift and dr_po imitate, by default demonstration
             if there is one, else the answers.
+        media_folder: where paths of pictures and sounds in the data begin; by default at the data file.
     """
 
     prompt_field: str | None = None
     answer_field: str | None = None
     demonstration_field: str | None = None
+    media_folder: str | None = None
 
 
 def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told: Any) -> Task:
@@ -63,9 +65,10 @@ def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told
             prompt=fields.prompt_field or "prompt",
             answer=fields.answer_field,
             demonstration=fields.demonstration_field,
+            media=fields.media_folder,
         )
     if fields != Fields():
-        raise UserError(f"{spec} makes its own problems; fields for prompt, answer or demonstration are for files")
+        raise UserError(f"{spec} makes its own problems; fields, and a folder of pictures or sounds, are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))
 
 

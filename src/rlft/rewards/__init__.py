@@ -8,6 +8,7 @@ from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
+from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.text import choice, exact, format, label, regex, similarity
 
@@ -17,6 +18,7 @@ __all__ = [
     "box_ap",
     "box_iou",
     "box_recall",
+    "by_column",
     "choice",
     "chrf",
     "combine",

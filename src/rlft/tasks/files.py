@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlft.errors import nearest
+from rlft.tasks.layouts import laid_out, pictures
 from rlft.tasks.shown import beside, undecoded
 from rlft.types import Problem, UserError, field_of
 
@@ -28,9 +29,11 @@ class Files:
     demonstration  the column with what is imitated, where that is not the answer; None is `demonstration` where there
              is one
              A name with dots is a field inside a column: `extra_info.question`
-             Paths of pictures and sounds, in messages or in columns, are relative to the data file
+    media    the folder that paths of pictures and sounds begin at, in messages or in columns; None is the data file's
     split    which split of a Hugging Face data set; of a file it only names the noise
     name     the task's name, which names its noise too; by default the file's, without its ending
+
+    Rows as LLaVA, VLM-R1, RefCOCO, COCO and MMAU write them are told in these columns, see `layouts`.
 
     Raises `UserError` for a file that is missing, empty or broken, a column that is not there, an empty prompt, and
     answers that are objects, of which it must be said which field is meant.
@@ -45,14 +48,19 @@ class Files:
         demonstration: str | None = None,
         split: str = "train",
         name: str | None = None,
+        media: str | Path | None = None,
     ):
-        self.folder = None
+        self.folder = None if media is None else Path(media).expanduser()
+        if self.folder is not None and not self.folder.is_dir():
+            raise UserError(f"there is no folder {self.folder} for pictures and sounds to be in")
         if isinstance(path, str | Path):
             self.rows, source = _read(path, split), str(path)
             file = Path(path).expanduser()
-            self.folder = file.parent if file.is_file() else None
+            self.folder = file.parent if self.folder is None and file.is_file() else self.folder
         else:
             self.rows, source = path, name or "rows"
+        if prompt == "prompt":
+            self.rows = laid_out(self.rows)
         if not len(self.rows):
             raise UserError(f"{source} has no rows")
         self.prompt, self.split = prompt, split
@@ -166,6 +174,8 @@ def _json(file: Path) -> Rows:
         rows = json.loads(file.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise UserError(f"{file}:{error.lineno} is not JSON: {error.msg} (column {error.colno})") from None
+    if isinstance(rows, dict) and (found := pictures(rows)) is not None:
+        return found
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{file} should be a list of objects: [{{…}}, …]; for one object a line use .jsonl")
     return rows
