@@ -23,6 +23,9 @@ def test_a_difference_is_paired_by_seed():
     assert found["values"] == pytest.approx([1.0, 0.9, 0.8])
     assert found["mean"] == pytest.approx(0.9)
     assert found["outcome"] == "holds"
+    # An arm with more seeds than the other one: those that both have.
+    assert judged(Statement("", "score", "a", over="b"), runs(a=[1.0, 5.0, 9.0], b=[0.0, 4.5]))["values"] == [1.0, 0.5]
+    assert judged(Statement("", "score", "a", over="b"), runs(a=[1.0, 5.0], b=[0.0, 4.5, 9]))["values"] == [1.0, 0.5]
 
 
 def test_a_statement_holds_fails_or_is_open_by_its_whole_interval():
@@ -97,6 +100,7 @@ def test_statements_in_one_notation():
         ({"statements": (Statement("x", "score", "a"),)}, "could not fail"),
         ({"statements": (Statement("x", "score", "a", least=0, claimed=False),)}, "needs a statement that the paper"),
         ({"tuning_seeds": (3, 1000)}, r"seeds \[3\] are tuned and reported"),
+        ({"tuning_seeds": (6,), "arms": {"a": Arm("a", seeds=8), "b": Arm("b")}}, r"seeds \[6\] are tuned"),
     ],
 )
 def test_a_claim_that_cannot_be_tested_is_refused(changed, said):
@@ -112,9 +116,10 @@ def test_the_digest_is_that_of_what_decides_and_not_of_words():
         claim(statements=(Statement("it is", "score", "a", over="b", least=0.2),)),
         claim(arms={"a": Arm("a", {"method": grpo(clip=0.2)}), "b": Arm("b")}),
         claim(seeds=6),
+        claim(arms={"a": Arm("a", {"method": grpo(clip=0.1)}, seeds=6), "b": Arm("b")}),
         claim(grid={"lr": (1e-3, 1e-4)}),
     ]
-    assert len({claim().digest(), *(c.digest() for c in other)}) == 5
+    assert len({claim().digest(), *(c.digest() for c in other)}) == 6
 
 
 def test_the_digest_is_also_that_of_what_arms_do_not_say():

@@ -41,7 +41,7 @@ CLAIM = Claim(
     sentence="Leave-one-out is better than one baseline for all.",
     source="Nobody 2026, arXiv:0000.00000",
     arms={
-        "base": Arm("untrained", {"steps": 0}, grid={}),
+        "base": Arm("untrained", {"steps": 0}, grid={}, seeds=3),
         "rloo": Arm("leave one out", {"method": rloo()}),
         "reinforce": Arm("one baseline", {"method": reinforce()}),
     },

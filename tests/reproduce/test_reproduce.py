@@ -43,6 +43,11 @@ def test_every_arm_and_seed_is_measured(done):
     assert result["arms"]["rloo"]["curve"]["steps"] == [0, 2, 4, 6]
     assert len(result["arms"]["rloo"]["curve"]["values"]) == 2
     assert result["uneven"] == []
+    assert {arm: [*data["runs"]] for arm, data in result["arms"].items()} == {
+        "base": ["0", "1", "2"],
+        "rloo": ["0", "1"],
+        "reinforce": ["0", "1"],
+    }
 
 
 def test_arms_are_tuned_on_other_seeds_and_take_their_best(done):
@@ -116,7 +121,7 @@ def test_the_machine_of_a_result_must_give_its_numbers(done, monkeypatch, tmp_pa
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     results.write(tmp_path / "reach.json", result)
     assert commands._contradicts(result) is False
-    assert "6 of 6 runs" in capsys.readouterr().out
+    assert "7 of 7 runs" in capsys.readouterr().out
     other = json.loads(json.dumps(result))
     other["arms"]["rloo"]["runs"]["1"]["reward"] += 1e-9
     assert commands._contradicts(other) is True

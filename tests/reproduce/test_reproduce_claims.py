@@ -72,5 +72,5 @@ def test_a_committed_result_is_what_its_numbers_say(name):
     outcomes = [(s["metric"], s["arm"], s["outcome"]) for s in result["statements"]]
     assert outcomes == [(s["metric"], s["arm"], s["outcome"]) for s in drawn["statements"]]
     assert not result["smoke"]
-    assert all(len(data["runs"]) == claim.seeds >= 5 for data in result["arms"].values())
+    assert all(len(data["runs"]) == claim.seeds_of(arm) >= 5 for arm, data in result["arms"].items())
     assert not set(claim.tuning_seeds) & set(map(int, next(iter(result["arms"].values()))["runs"]))

@@ -35,12 +35,14 @@ class Arm:
     grid       instead of the claim's own grid: arguments and the values tried; {} leaves the arm as it is
     data       what `rlft reproduce` is to be given for it, because it is not shipped: further arguments under this
                name, `--set NAME.ARGUMENT=VALUE`. Without them the arm is left out, and all that is stated of it
+    seeds      reported ones, from 0, where a statement about it needs more than the claim's others
     """
 
     text: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Any]] | None = None
     data: str | None = None
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,17 @@ class Claim:
                 raise UserError(f"the statement {statement.text!r} could not fail: give it least or most")
         if not any(statement.claimed for statement in self.statements):
             raise UserError("a claim needs a statement that the paper makes")
-        if set(self.tuning_seeds) & set(range(self.seeds)):
-            raise UserError(f"seeds {sorted(set(self.tuning_seeds) & set(range(self.seeds)))} are tuned and reported")
+        if both := sorted(set(self.tuning_seeds) & set(range(max(map(self.seeds_of, self.arms))))):
+            raise UserError(f"seeds {both} are tuned and reported")
 
     def grid_of(self, arm: str) -> Mapping[str, Sequence[Any]]:
         """What is tried for an arm."""
         own = self.arms[arm].grid
         return self.grid if own is None else own
+
+    def seeds_of(self, arm: str) -> int:
+        """How many seeds of an arm are reported."""
+        return self.arms[arm].seeds or self.seeds
 
     def declared(self) -> dict[str, Any]:
         """The claim as plain values, as a result keeps it."""
@@ -157,6 +163,7 @@ class Claim:
                     "arguments": as_plain(arm.arguments),
                     "grid": as_plain(self.grid_of(name)),
                     **({} if arm.data is None else {"data": arm.data}),
+                    **({} if arm.seeds is None else {"seeds": arm.seeds}),
                 }
                 for name, arm in self.arms.items()
             },

@@ -39,7 +39,7 @@ def judged(statement: Statement, runs: Runs) -> dict[str, Any]:
 
 
 def paired(statement: Statement, runs: Runs) -> list[float]:
-    """The statement's number for every seed, less the other arm's on the same seed."""
+    """The statement's number for every seed, less the other arm's on the same seed where both have it."""
 
     def number(arm: str, seed: int) -> float:
         measured = runs[arm][seed]
@@ -50,10 +50,10 @@ def paired(statement: Statement, runs: Runs) -> list[float]:
             )
         return measured[statement.metric]
 
-    seeds = sorted(runs[statement.arm])
     if statement.over is None:
-        return [number(statement.arm, seed) for seed in seeds]
-    return [number(statement.arm, seed) - number(statement.over, seed) for seed in seeds]
+        return [number(statement.arm, seed) for seed in sorted(runs[statement.arm])]
+    both = sorted(runs[statement.arm].keys() & runs[statement.over].keys())
+    return [number(statement.arm, seed) - number(statement.over, seed) for seed in both]
 
 
 def verdict(outcomes: Sequence[str]) -> str:

@@ -78,7 +78,9 @@ def _summary(result: Result) -> str:
         f"{claimed.count(outcome)} {word}"
         for outcome, word in zip(_OUTCOMES, ("hold", "fail", "are open"), strict=True)
     ]
-    return f"Of {len(claimed)} claimed statements {', '.join(counts)}; {result['seeds']} seeds, intervals of 95 %."
+    runs = sorted({len(arm["runs"]) for arm in result["arms"].values()})
+    seeds = " to ".join(map(str, dict.fromkeys((runs[0], runs[-1]))))
+    return f"Of {len(claimed)} claimed statements {', '.join(counts)}; {seeds} seeds, intervals of 95 %."
 
 
 def _settings(result: Result) -> list[str]:

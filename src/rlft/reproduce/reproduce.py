@@ -51,18 +51,20 @@ def reproduce(
     """
     claim = arms.claim(name)
     words = _given(claim, data, said)
-    wanted = range(first_seed, first_seed + (1 if smoke else seeds or claim.seeds))
-    if both := sorted(set(wanted) & set(claim.tuning_seeds)):
+    counts = {arm: 1 if smoke else seeds or claim.seeds_of(arm) for arm in words}
+    most = max(counts.values())
+    if both := sorted(set(range(first_seed, first_seed + most)) & set(claim.tuning_seeds)):
         raise UserError(f"seed {both[0]} is for tuning and cannot be reported: choose others with --first-seed")
     chosen, tuning = ({arm: _first(claim, arm) for arm in words}, {})
     if not smoke:
         chosen, tuning = tuned(name, claim, words, root, workers, said)
     cells = [
         Cell(name, arm, seed, {**chosen[arm], **(claim.smoke if smoke else {})}, words[arm])
-        for seed in wanted
+        for seed in range(first_seed, first_seed + most)
         for arm in words
+        if seed - first_seed < counts[arm]
     ]
-    said(f"{len(words)} arms, {len(wanted)} seed{'s' * (len(wanted) > 1)}")
+    said(f"{len(words)} arms, {most} seed{'s' * (most > 1)}")
     numbers = run_cells(cells, root / "runs", workers)
     found: dict[str, dict[int, dict[str, float]]] = {arm: {} for arm in words}
     for cell, measured in zip(cells, numbers, strict=True):
@@ -71,7 +73,7 @@ def reproduce(
     digest = claim.digest(recipes.named(name))
     result = {"key": Path(name).stem, "smoke": smoke, "digest": digest, **concluded(claim, found)}
     seconds = sum(run["cost/seconds"] for arm in found.values() for run in arm.values())
-    result |= {"seeds": len(wanted), "tuning": tuning, "cpu_seconds": round(seconds + sum(_tuning_seconds(tuning)), 1)}
+    result |= {"seeds": most, "tuning": tuning, "cpu_seconds": round(seconds + sum(_tuning_seconds(tuning)), 1)}
     result |= _circumstances(list(folders.values()))
     result["arms"] = {
         arm: {
