@@ -125,7 +125,7 @@ def test_a_filter_has_a_say_and_nothing_kept_is_said():
 
 
 # Of 22 pieces: eight of imitation, three that write, four, six of RL, and the mean.
-@pytest.mark.parametrize("at", (1, 8, 9, 11, 13, 15, 18, 21))
+@pytest.mark.parametrize("at", [1, 8, 9, 11, 13, 15, 18, 21])
 def test_stopped_after_any_piece_it_goes_on_bit_for_bit(straight, at):
     """Between stages and inside each: the state goes through a file, a new policy is built."""
     whole, lines, weights = straight
