@@ -114,6 +114,19 @@ def test_kept_rows_are_right_and_each_is_kept_once(straight):
     assert problem.answer == TASK.at(rows[3][0]).answer and task.size == len(rows)
 
 
+def test_of_equal_answers_to_a_problem_one_is_kept():
+    trainer = staged([Regenerated("own", "base", OTHER, share, samples=64, right=RIGHT)])
+    found = set()
+    trainer.seen = lambda step, rows, parts: found.update(
+        (problem.index, tuple(output))
+        for problem, output, reward in zip(rows.problems, rows.outputs, rows.rewards.tolist(), strict=True)
+        if reward >= RIGHT
+    )
+    (line,) = trainer.run(1)
+    assert sorted((index, tuple(answer)) for index, answer in trainer.written["own"]) == sorted(found)
+    assert line["rows/drawn"] == 8 * 64 and line["rows/kept"] == len(found) < line["reward"] * 8 * 64
+
+
 def test_a_filter_has_a_say_and_nothing_kept_is_said():
     asked = []
     stages = plan()[:3]
@@ -135,7 +148,12 @@ def test_stopped_after_any_piece_it_goes_on_bit_for_bit(straight, at):
     assert state["shared"]["steps_done"] == len(said)
     again = staged()
     again.load_state_dict(state)
+    drawn: list[int] = []
+    again.seen = lambda step, rollouts, parts: drawn.append(step)
+    pending = state["own"]["pending"] is not None  # rows that are drawn already
+    expected = [step for step in (5, 6, 7, 10, 11, 12) if step > len(said) + pending]
     said += again.run(13)
+    assert drawn == expected
     assert [timeless(line) for line in said] == [timeless(line) for line in lines]
     assert all(torch.equal(w, weights[12][n]) for n, w in again.policy.state_dict().items())
     assert again.records == whole.records and again.written == whole.written
