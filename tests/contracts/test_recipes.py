@@ -16,8 +16,8 @@ from rlft.offpolicy.method import OffPolicy
 from rlft.runs.drive import Run
 from rlft.training.evaluate import evaluate
 
-# `train` is the user's own run and has tests of its own in tests/tool.
-NAMES = [name for name in recipes.names() if name != "train"]
+# `train` and `stages` are the user's own runs and have tests of their own in tests/tool and tests/options.
+NAMES = [name for name in recipes.names() if name not in ("train", "stages")]
 BUFFERED = [n for n in NAMES if isinstance(inspect.signature(recipes.named(n)).parameters["method"].default, OffPolicy)]
 STEPPING = [name for name in NAMES if name not in BUFFERED]
 

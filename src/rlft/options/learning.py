@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rlft.runs.drive import Run
@@ -67,25 +68,25 @@ def trainer_of(
     runtime: Runtime | None = None,
 ) -> Trainer:
     """A Trainer with these numbers; the KL is measured to `reference`, by default to the policy as it is now."""
-    return Trainer(
-        policy,
-        method,
-        task,
-        reward,
-        prompts=learning.prompts,
-        group=learning.group,
-        rows=learning.rows,
-        budget=learning.budget,
-        lr=learning.lr,
-        optimizing=Optimizing(
-            schedule=lambda step: min(1.0, (step + 1) / (learning.warmup + 1)), max_grad_norm=learning.max_grad_norm
-        ),
-        seed=seed,
-        reference=reference,
-        watch_kl=learning.kl,
-        measures=measures,
-        runtime=runtime,
-    )
+    told: dict[str, Any] = {"seed": seed, "reference": reference, "measures": measures, "runtime": runtime}
+    return Trainer(policy, method, task, reward, **numbers_of(learning), **told)
+
+
+def numbers_of(learning: Learning) -> dict[str, Any]:
+    """The arguments of a Trainer that these numbers are."""
+    return {
+        "prompts": learning.prompts,
+        "group": learning.group,
+        "rows": learning.rows,
+        "budget": learning.budget,
+        "lr": learning.lr,
+        "optimizing": Optimizing(partial(_warmed, learning.warmup), max_grad_norm=learning.max_grad_norm),
+        "watch_kl": learning.kl,
+    }
+
+
+def _warmed(warmup: int, step: int) -> float:
+    return min(1.0, (step + 1) / (warmup + 1))
 
 
 def run_of(learning: Learning, trainer: Trainer, held_out: Task | None, evaluated: HeldOut, **more: Any) -> Run:

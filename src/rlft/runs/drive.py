@@ -19,12 +19,13 @@ from rlft import report
 from rlft.errors import say
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
-from rlft.runs import checkpoint, lock, sources
+from rlft.runs import checkpoint, lock, sources, staged
 from rlft.runs.card import write_cards
 from rlft.runs.estimate import estimate
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
+from rlft.runs.staged import Staged
 from rlft.runs.stopping import stop_asked
 from rlft.training.evaluate import Evaluation, evaluate
 from rlft.training.ledger import Metrics, check_finite
@@ -34,7 +35,7 @@ from rlft.types import Illustrating, Measure, Problem, Reward, Rollouts, Sampler
 
 @dataclass
 class Run:
-    """What a recipe returns: a Trainer or Learner that is ready, how long it runs, and what it is measured on.
+    """What a recipe returns: a Trainer, Learner or Staged that is ready, how long it runs, what it is measured on.
 
     trainer      built, not run
     steps        steps in all; 0 trains nothing
@@ -46,10 +47,10 @@ class Run:
                  sampler); None is the policy itself
     measures     what the reward cannot see
     probes       `policy -> {name: number}`, read off the policy itself at every evaluation: an exact distance, say
-    every        steps between evaluations on the way; 0 is only before and after
+    every        steps between evaluations on the way; 0 is only before and after, and where a stage has ended
     """
 
-    trainer: Trainer | Learner
+    trainer: Trainer | Learner | Staged
     steps: int
     held_out: Task | None = None
     reward: Reward | None = None
@@ -167,7 +168,7 @@ class _Drive:
                 if metrics is not None and trainer.steps_done < run.steps and not halt:
                     halt = self._evaluate_if_due()
                 due = trainer.steps_done % self.cadence.save == 0 or trainer.steps_done == run.steps
-                if halt or (due and metrics is not None):
+                if halt or ((due or self._stage_ended) and metrics is not None):
                     self._save()
                 if halt:
                     raise Stopped(
@@ -192,8 +193,14 @@ class _Drive:
         if said := estimate(self.trainer.steps_done, metrics["seconds/step"], self.run.steps, told, evaluated):
             say(said)
 
+    @property
+    def _stage_ended(self) -> bool:
+        return isinstance(self.trainer, Staged) and self.trainer.between
+
     def _save(self) -> None:
-        """A checkpoint, once everything that was logged before it is on the disk."""
+        """A checkpoint, once everything that was logged before it is on the disk; of a stage that ended its own."""
+        if isinstance(self.trainer, Staged) and self.trainer.between and self.log.writes:
+            staged.keep(self.trainer, self.folder, partial(write_cards, run=self.folder))
         try:
             logs = self.log.sizes()
         except OSError as error:
@@ -204,7 +211,7 @@ class _Drive:
         """Evaluate between two steps where that is due and was not done; whether it was stopped on request."""
         run, step = self.run, self.trainer.steps_done
         when = "before" if step == 0 else "during"
-        due = step == 0 or (run.every > 0 and step % run.every == 0 and step < run.steps)
+        due = step == 0 or (step < run.steps and (self._stage_ended or (run.every > 0 and step % run.every == 0)))
         if run.held_out is None or not due or self.trainer.updates_done:
             return False
         missing = self.log.writes and not self.log.has("evaluations", step=step, when=when)

@@ -39,7 +39,16 @@ class Cadence:
 
 # What a process that was killed at once may leave in a folder, and nothing is lost with it.
 _OF_NO_RUN = {lock.NAME, ".run.json"}
-_OF_A_RUN = ("run.json", ".run.json", "checkpoints", "model", SAVING, "report.html", *(f"{log}.jsonl" for log in LOGS))
+_OF_A_RUN = (
+    "run.json",
+    ".run.json",
+    "checkpoints",
+    "model",
+    "stages",
+    SAVING,
+    "report.html",
+    *(f"{log}.jsonl" for log in LOGS),
+)
 
 
 class Stopped(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 from rlft.errors import UserError, say
 from rlft.machine import here
 from rlft.options.arguments import take_option
+from rlft.options.plan import texts
 from rlft.policies.language.remembered import maker
 from rlft.runs import sources
 from rlft.runs.log import facts_of, write_facts
@@ -24,8 +25,11 @@ _REMOTE = "--trust-remote-code"
 
 
 def code_of(recipe: str, words: Sequence[str], directory: Path) -> dict[str, str]:
-    """The Python files that words of a command line name, and what they import beside them, with their hashes."""
-    named = [found[1] for word in (recipe, *words) if (found := _FILE.match(word.strip()))]
+    """The Python files that words of a command line name, also in a file of stages (`options.plan`), and what they
+    import beside them, with their hashes."""
+    plans = [word.partition("=")[2] if word.startswith("--") else word for word in words if word.endswith(".toml")]
+    told = [text for plan in plans for text in texts(directory / Path(plan).expanduser())]
+    named = [found[1] for word in (recipe, *words, *told) if (found := _FILE.match(word.strip()))]
     return sources.code([directory / Path(name).expanduser() for name in named], directory)
 
 
