@@ -35,7 +35,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Row:
+class SampleRow:
     """One rollout as text, as the turns of a conversation, or as an image (`picture` is a data URI)."""
 
     reward: str
@@ -56,7 +56,7 @@ class Card:
     step: int
     prompt: tuple[tuple[str, str], ...]  # (role, text)
     answer: str
-    rows: tuple[Row, ...]
+    rows: tuple[SampleRow, ...]
     hidden: int
     images: bool
     seen: tuple[str, ...] = ()  # SVG of what the problem showed
@@ -201,7 +201,7 @@ def _said(row: Record) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _row(row: Record, span: tuple[float, float]) -> Row:
+def _row(row: Record, span: tuple[float, float]) -> SampleRow:
     reward = _reward(row)
     shown = number(as_number(row.get("reward")))
     hue = pictures.colour(reward, *span)
@@ -215,7 +215,7 @@ def _row(row: Record, span: tuple[float, float]) -> Row:
         text = row["text"]
     elif not turns:
         text = _words({k: v for k, v in row.items() if k not in ("reward", "parts", "advantage")})
-    return Row(
+    return SampleRow(
         reward=shown,
         colour=hue,
         details=_details(row),

@@ -38,7 +38,7 @@ def each(f: Callable[[Problem, Any], Any]) -> Reward:
     return reward
 
 
-class Asked:
+class Deferred:
     """A reward in two steps, so that what several coroutines wait for they wait for together.
 
     name    of the function
@@ -90,7 +90,7 @@ def trl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
             )
         return Parts({name: column(scores)}, watch) if watch else column(scores)
 
-    return Asked(name, ask, read)
+    return Deferred(name, ask, read)
 
 
 def verl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
@@ -130,7 +130,7 @@ def verl(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
         }
         return Parts({name: scores}, watch) if watch else scores
 
-    return Asked(name, ask, read)
+    return Deferred(name, ask, read)
 
 
 def under(name: str, result: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -152,10 +152,10 @@ class _Combined:
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
         parts, watch = {}, {}
-        asked = {name: r.ask(problems, outputs) for name, r in self.rewards.items() if isinstance(r, Asked)}
+        asked = {name: r.ask(problems, outputs) for name, r in self.rewards.items() if isinstance(r, Deferred)}
         results = iter(awaited([one for said in asked.values() for one in said]))
         for name, reward in self.rewards.items():
-            if isinstance(reward, Asked):
+            if isinstance(reward, Deferred):
                 result = reward.read(problems, [next(results) for _ in asked[name]])
             else:
                 result = reward(problems, outputs)
@@ -220,7 +220,7 @@ def adapted(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
     """
     names = list(_parameters(f))
     if is_reward(f):
-        return Asked(_name(f), lambda *given: [f(*given)], lambda rows, said: said[0]) if _is_coroutine(f) else f
+        return Deferred(_name(f), lambda *given: [f(*given)], lambda rows, said: said[0]) if _is_coroutine(f) else f
     if "completions" in names:
         return trl(f, special_tokens)
     if "solution_str" in names:
