@@ -2,7 +2,8 @@ import random
 
 import numpy as np
 
-from rlft.tasks.scenes import COLOURS, SHAPES, Scene, Thing, belongs, scattered
+from rlft.tasks.drawn import belongs
+from rlft.tasks.scenes import COLOURS, SHAPES, Scene, Thing, scattered
 
 
 def test_a_thing_fills_its_box_and_nothing_else():

@@ -11,11 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
-
-from rlft.noise import hashed
 
 Corners = tuple[int, int, int, int]
 SHAPES = ("square", "disc", "ring", "cross", "bar")
@@ -78,6 +77,21 @@ class Scene:
         draws = np.random.Generator(np.random.PCG64(self.key))
         return (pixels + self.noise * draws.standard_normal(pixels.shape)).clip(0, 255).astype(np.uint8)
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """See `drawn.Sensed`."""
+        return ("scene", *self.things)
+
+    def columns(self) -> dict[str, Any]:
+        """`things`: their boxes and names."""
+        return {"things": [{"bbox_2d": list(one.box), "label": one.name} for one in self.things]}
+
+    def part(self) -> dict[str, Any]:
+        """The picture."""
+        from PIL import Image
+
+        return {"type": "image", "image": Image.fromarray(self.picture())}
+
     def patches(self, side: int) -> Int[np.ndarray, "patches 5"]:
         """Of each patch of `side` pixels, row by row: which name the thing has that covers most of it, from 1 in the
         order of `NAMES`, and its box; 0 and -100, which no loss counts, where there is none."""
@@ -131,12 +145,3 @@ def scattered(names: Sequence[tuple[str, str]], draw: random.Random, size: int =
 
 def _apart(a: Corners, b: Corners) -> bool:
     return a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
-
-
-# The share of all scenes that a split has, of ten.
-SPLITS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
-
-
-def belongs(scene: Scene, split: str) -> bool:
-    """Whether a scene is of this split: by what is in it, so that none is in two."""
-    return hashed("scene", *scene.things) % 10 in SPLITS[split]

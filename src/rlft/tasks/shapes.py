@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from rlft.errors import UserError
-from rlft.noise import hashed
-from rlft.tasks.scenes import COLOURS, NAMES, SHAPES, SPLITS, Scene, Thing, belongs, scattered
-from rlft.types import Problem
+from rlft.tasks.drawn import Drawn, Family, Question
+from rlft.tasks.scenes import COLOURS, NAMES, SHAPES, Scene, Thing, scattered
 
 SIDES = ("left of", "right of", "above", "below")
 _SIZE = 32
@@ -30,51 +27,8 @@ GROUNDING_WORDS = (*_THINGS, *_NUMBERS, *_PLACES, "where is the ")
 CLASS_WORDS = (*_THINGS, "which of ")
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a scene, the right answer as it is written, and what else is known of it."""
-
-    text: str
-    answer: str
-    columns: dict[str, Any]
-
-
-Family = Callable[[random.Random], tuple[Scene, Question] | None]
-
-
-class Shapes:
-    """Problems of a family of questions; their input is one message with the picture and then the question.
-
-    A problem's answer is the right text. Columns: `things`, all boxes and names of the scene, and the question's own.
-    `size` takes the first so many of a split; a split has no end without it.
-    """
-
-    def __init__(self, name: str, family: Family, split: str = "train", size: int | None = None):
-        if split not in SPLITS:
-            raise UserError(f"scenes have the splits {', '.join(SPLITS)}; not {split!r}")
-        self.name, self.family, self.split, self.size = name, family, split, size
-
-    def at(self, index: int) -> Problem:
-        """The problem with this index, below `size`."""
-        if index < 0 or (self.size is not None and index >= self.size):
-            raise IndexError(f"{self.name} has {self.size} problems in {self.split!r}, none with index {index}")
-        draw = random.Random(hashed(self.name, self.split, index))
-        while True:
-            asked = self.family(draw)
-            if asked is not None and belongs(asked[0], self.split):
-                break
-        scene, question = asked
-        columns = {"things": [{"bbox_2d": list(one.box), "label": one.name} for one in scene.things]}
-        columns |= {"question": question.text, **question.columns}
-        return Problem(index, shown(scene, question.text), question.answer, columns, self.name, self.split)
-
-
-def shown(scene: Scene, text: str) -> list[dict[str, Any]]:
-    """One user's message: the picture, then the text."""
-    from PIL import Image
-
-    picture = {"type": "image", "image": Image.fromarray(scene.picture())}
-    return [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+# Problems about pictures of shapes: their columns are `things`, all boxes and names of the scene, and the question's.
+Shapes = Drawn
 
 
 def detection(fewest: int = 1, most: int = 3, asked: int = 4, names: Sequence[tuple[str, str]] = NAMES) -> Family:

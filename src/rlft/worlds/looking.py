@@ -1,8 +1,4 @@
-"""Small models that have looked at shapes and imitated a teacher: what worlds of pictures start from, cached.
-
-A tower learns once, for all of them, what is in each patch of a scene. Then it is frozen, and a decoder behind it
-learns from questions and answers in words.
-"""
+"""The sense of worlds of pictures: a small LLaVA whose tower has learned what is in each patch of a scene of shapes."""
 
 from __future__ import annotations
 
@@ -12,78 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rlft.cache import cached
 from rlft.models.seeing import seeing
-from rlft.models.towers import Lesson, taught_tower
+from rlft.models.towers import Lesson
 from rlft.noise import hashed
-from rlft.policies.language.imitate import cached_language, imitate
-from rlft.policies.language.policy import Language
-from rlft.tasks.scenes import NAMES, Scene, belongs, scattered
-from rlft.types import Problem
-from rlft.worlds.characters import Lessons
+from rlft.tasks.drawn import belongs
+from rlft.tasks.scenes import NAMES, Scene, scattered
+from rlft.worlds.sensing import Sense
 
-# Raised when the tower would come out otherwise.
-VERSION = 2
 SIDE, PATCH, _BATCH = 32, 8, 64
-_SHAPE: dict[str, Any] = {"image_size": SIDE, "patch": PATCH, "width": 96, "layers": 3, "context": 192}
-
-
-def taught(
-    name: str, words: Sequence[str], *lessons: Lessons, tokens: int, looks: int = 1000, critic: bool = False
-) -> Language:
-    """The model that speaks these words after these lessons in turn, cached under `name`.
-
-    tokens  in an answer, its end included
-    looks   batches of 64 pictures that its tower has learned from
-    critic  whether the policy has one besides, untrained
-    """
-
-    def build() -> Language:
-        model, processor = seeing(words, **_SHAPE)
-        tower = _parts(model)
-        tower.load_state_dict(_tower(looks))
-        tower.requires_grad_(False)
-        policy = Language(model, processor, max_new_tokens=tokens)
-        for lesson in lessons:
-            imitate(policy, _glanced(policy, lesson.at), steps=lesson.steps, lr=lesson.lr)
-        return policy
-
-    return cached_language(f"{name}-{VERSION}-{looks}", build, max_new_tokens=tokens, critic=critic)
-
-
-def _glanced(policy: Language, at: Callable[[int], Sequence[Problem]]) -> Callable[[int], Sequence[Problem]]:
-    """The same problems, which the tower has looked at together: each is seen once, and nothing is resumed."""
-
-    def glanced(step: int) -> Sequence[Problem]:
-        problems = at(step)
-        policy.front.glance(policy.causal, problems)
-        return problems
-
-    return glanced
-
-
-def _parts(model: Any) -> nn.ModuleDict:
-    """The tower, and what stands between it and the decoder."""
-    return nn.ModuleDict({"tower": model.model.vision_tower, "between": model.model.multi_modal_projector})
-
-
-def _tower(looks: int) -> dict[str, Tensor]:
-    """The cached weights of `_parts`."""
-
-    def build() -> dict[str, Tensor]:
-        parts = _parts(seeing("?", **_SHAPE)[0])
-
-        def embed(pixels: Tensor) -> Tensor:
-            return parts["between"](parts["tower"](pixels).last_hidden_state[:, 1:])
-
-        classes = (len(NAMES) + 1, *[SIDE + 1] * 4)
-        taught_tower(embed, list(parts.values()), glances(0), classes, looks)
-        return parts.state_dict()
-
-    return cached(f"shapes-tower-{VERSION}-{looks}", build, save_file, load_file)
 
 
 def glances(seed: int) -> Callable[[int], Lesson]:
@@ -100,3 +34,23 @@ def glances(seed: int) -> Callable[[int], Lesson]:
         return pixels / 127.5 - 1, torch.from_numpy(np.stack([scene.patches(PATCH) for scene in scenes]))
 
     return at
+
+
+def _blank(words: Sequence[str]) -> tuple[nn.Module, Any]:
+    return seeing(words, image_size=SIDE, patch=PATCH, width=96, layers=3, context=192)
+
+
+def _embed(tower: nn.Module, between: nn.Module, pixels: Tensor) -> Tensor:
+    return between(tower(pixels).last_hidden_state[:, 1:])
+
+
+LOOKING = Sense(
+    name="shapes",
+    version=2,
+    blank=_blank,
+    tower=lambda model: model.model.vision_tower,
+    embed=_embed,
+    glances=glances(0),
+    classes=(len(NAMES) + 1, *[SIDE + 1] * 4),
+)
+taught = LOOKING.taught

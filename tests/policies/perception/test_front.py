@@ -121,3 +121,12 @@ def test_rows_from_two_batches_are_scored_together(seeing):
     one, two = seeing.sample(PICTURES[:1], 2, seed=0), seeing.sample(PICTURES[1:], 2, seed=0)
     both = Rollouts.concat([one, two])
     assert (seeing.log_prob(both) - both.logp_old).abs().max() < 5e-5
+
+
+def test_what_is_shown_is_read_once_for_all_visits(seeing):
+    """Columns with the same pixels, and messages, are known by being the same object; others are read."""
+    for problem in (Problem(0, "x", columns={"image": pixels(32, 32, 0)}), asked(0, "a", pixels(32, 32, 1))):
+        looked = seeing.front.looked(problem)
+        assert seeing.front.looked(replace(problem, visit=2, answer="b")) is looked
+        other = replace(problem, input="a", columns={"image": pixels(32, 32, 2)})
+        assert seeing.front.looked(other).digest != looked.digest

@@ -54,10 +54,12 @@ def imitate(
     return losses
 
 
-def cached_language(name: str, build: Callable[[], Language], *, max_new_tokens: int, critic: bool = False) -> Language:
+def cached_language(
+    name: str, build: Callable[[], Language], *, max_new_tokens: int, critic: bool = False, lora: int | None = None
+) -> Language:
     """What `build` makes, kept under `name` as `rlft.cache.cached` does, and loaded from there with these settings."""
 
     def load(path: Path) -> Language:
-        return Language.load(path, max_new_tokens=max_new_tokens, critic=critic)
+        return Language.load(path, max_new_tokens=max_new_tokens, critic=critic, lora=lora)
 
     return cached(name, build, lambda policy, path: policy.save(path), load)

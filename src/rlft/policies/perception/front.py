@@ -88,19 +88,20 @@ class Front(ABC):
 
     @final
     def looked(self, problem: Problem) -> Looked:
-        """What this problem shows; the same object until it is forgotten."""
+        """What this problem shows; the same object until it is forgotten, also at another visit to the problem."""
         while isinstance(problem.input, Encoded) and problem.input.asked is not None:
             problem = problem.input.asked
-        kept = self.read_before.get(id(problem))
+        key = id(problem.input), id(problem.columns)
+        kept = self.read_before.get(key)
         if kept is None:
             shown = shown_in(problem)
             for one in shown:
                 if one.kind != self.kind:
                     raise UserError(f"the model is shown {self.kind}, and problem {problem.index} shows {one.kind}")
             looked = self.read(shown) if shown else Looked({}, [])
-            # With the problem, so that no other gets its id while this is kept.
+            # With the problem, so that no other's input gets its id while this is kept.
             kept = problem, looked
-            self.read_before.put(id(problem), kept, numbers_in(looked.features) + 1)
+            self.read_before.put(key, kept, numbers_in(looked.features) + 1)
         return kept[1]
 
     @final

@@ -1,0 +1,92 @@
+"""Problems about things that are drawn on demand, pictures or sounds: splits by what is in them, one message for each.
+
+What can be drawn is a family's affair: `tasks.shapes` asks about pictures, `tasks.tones` about sounds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from rlft.errors import UserError
+from rlft.noise import hashed
+from rlft.types import Problem
+
+# The share of all things that a split has, of ten.
+SPLITS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
+
+
+@runtime_checkable
+class Sensed(Protocol):
+    """Something to be looked at or listened to, all of which is known."""
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What is in it, but for its noise, in words that no other kind of thing has."""
+        ...
+
+    def columns(self) -> dict[str, Any]:
+        """The same as columns of a problem."""
+        ...
+
+    def part(self) -> dict[str, Any]:
+        """What shows it, as a part of a message."""
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of it, the right answer as it is written, and what else is known of it."""
+
+    text: str
+    answer: str
+    columns: dict[str, Any]
+
+
+Family = Callable[[random.Random], tuple[Sensed, Question] | None]
+
+
+class Drawn:
+    """Problems of a family of questions; their input is one message with what is shown and then the question.
+
+    A problem's answer is the right text. Columns: what is known of the thing shown, and the question's own. `size`
+    takes the first so many of a split, which are kept once they were drawn; a split has no end without it.
+    """
+
+    def __init__(self, name: str, family: Family, split: str = "train", size: int | None = None):
+        if split not in SPLITS:
+            raise UserError(f"scenes and sounds have the splits {', '.join(SPLITS)}; not {split!r}")
+        self.name, self.family, self.split, self.size = name, family, split, size
+        self._kept: dict[int, Problem] = {}
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index, below `size`."""
+        if index < 0 or (self.size is not None and index >= self.size):
+            raise IndexError(f"{self.name} has {self.size} problems in {self.split!r}, none with index {index}")
+        if self.size is None:
+            return self._drawn(index)
+        if index not in self._kept:
+            self._kept[index] = self._drawn(index)
+        return self._kept[index]
+
+    def _drawn(self, index: int) -> Problem:
+        draw = random.Random(hashed(self.name, self.split, index))
+        while True:
+            asked = self.family(draw)
+            if asked is not None and belongs(asked[0], self.split):
+                break
+        sensed, question = asked
+        columns = {**sensed.columns(), "question": question.text, **question.columns}
+        return Problem(index, shown(sensed, question.text), question.answer, columns, self.name, self.split)
+
+
+def belongs(sensed: Sensed, split: str) -> bool:
+    """Whether a thing is of this split: by what is in it, so that none is in two."""
+    return hashed(*sensed.content) % 10 in SPLITS[split]
+
+
+def shown(sensed: Sensed, text: str) -> list[dict[str, Any]]:
+    """One user's message: what is shown, then the text."""
+    return [{"role": "user", "content": [sensed.part(), {"type": "text", "text": text}]}]
