@@ -89,6 +89,7 @@ def test_a_sound_is_made_again_as_it_was_and_soon():
     for sound, samples in zip(sounds, made, strict=True):
         assert samples.shape == (16000,) and samples.dtype == np.float32 and np.abs(samples).max() <= 1
         assert (sound.samples() == samples).all()
+        assert all(type(one.onset) is float for one in sound.events)  # what a split is made of, written out
         ends = [0.0, *(one.onset + one.seconds for one in sound.events)]
         assert all(a <= one.onset + 1e-9 for a, one in zip(ends, sound.events, strict=False)) and ends[-1] <= 1
     assert (Sound((), key=1).samples() != Sound((), key=2).samples()).any()

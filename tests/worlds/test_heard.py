@@ -100,7 +100,7 @@ def test_another_event_is_heard_three_times_in_ten():
 
 
 def test_adapters_stand_on_a_base_that_is_frozen():
-    whole, adapted = base(4, 4), base(4, 4, lora=2)
+    whole, adapted = base(40, 2), base(40, 2, lora=2)
     learning = {name for name, weight in adapted.named_parameters() if weight.requires_grad}
     assert learning and all("lora_" in name and "tower" not in name for name in learning)
     assert not any("tower" in name or "projector" in name for name, w in whole.named_parameters() if w.requires_grad)

@@ -35,9 +35,10 @@ CLAIM = Claim(
     table=("same", "types", "timbres", "greedy"),
     shared=("updates",),
     grid={"lr": (1e-4, 3e-4, 1e-3)},
-    smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4, "group": 4, "held_out": 9, "sounds": 8},
+    smoke={"steps": 2, "imitation": 40, "looks": 2, "prompts": 4, "group": 8, "held_out": 9, "sounds": 8},
     arms={
         "base": Arm("before any fine-tuning", {"steps": 0}, grid={}),
+        "base-think": Arm("before any, with notes", {"steps": 0, "asked": "think"}, grid={}),
         "sft": Arm("SFT of all weights", {"method": sft()}),
         "lora": Arm("SFT of adapters", {"method": sft(), "lora": 4}),
         "answer": Arm("GRPO, the answer alone"),

@@ -5,6 +5,7 @@ Every attribute of a sound is known, so any question about it has a known answer
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -149,10 +150,8 @@ def event(kind: str, draw: random.Random, loudness: str = "", length: str = "") 
 
 def sequenced(events: Sequence[Event], draw: random.Random, timbres: Sequence[str] = TIMBRES) -> Sound:
     """A sound in which these follow each other, each somewhere in an equal share of the second, on a hundredth."""
-    share, placed = 1 / len(events), []
+    share, placed = 100 / len(events), []  # in hundredths
     for place, one in enumerate(events):
-        room = int((share - one.seconds) * 100 + 1e-6)
-        placed.append(
-            replace(one, onset=round(np.ceil(place * share * 100) / 100 + 0.01 * draw.randint(0, room - 1), 2))
-        )
+        start, room = math.ceil(place * share - 1e-6), int(share - one.seconds * 100 + 1e-6)
+        placed.append(replace(one, onset=(start + draw.randint(0, room - 1)) / 100))
     return Sound(tuple(placed), draw.choice(list(timbres)), draw.choice((15.0, 20.0, 30.0)), draw.getrandbits(60))
