@@ -81,6 +81,14 @@ def test_parts_of_a_sound_are_told():
     assert (told[:, 0] > 0).sum() == 6 and told[0].tolist() == [0, *[-100] * 5]
 
 
+def test_a_part_is_that_of_the_event_that_fills_most_of_it():
+    """Part 5 is from 0.2 to 0.24 s: the first event lasts until 0.23."""
+    told = Sound(
+        (Event("tone", "low", "soft", "short", 0, 0.13), Event("noise", "", "soft", "short", 0, 0.23))
+    ).tokens()
+    assert told[5, 0] == 1 and told[5, 5] == 0 and told[6, 0] == 5 and told[6, 5] == 1
+
+
 def test_a_sound_is_made_again_as_it_was_and_soon():
     sounds = [sequenced([event(kind, random.Random(i)) for kind in KINDS[1:]], random.Random(i)) for i in range(20)]
     begun = time.process_time()

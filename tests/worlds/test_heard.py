@@ -10,7 +10,7 @@ from rlft.tasks.sounds import Event
 from rlft.tasks.tones import Tones, fitting, listening, notes
 from rlft.training.score import score
 from rlft.types import Problem, Text
-from rlft.worlds.heard import Demonstrated, InTurn, base, by_sort, careless, earned, misheard
+from rlft.worlds.heard import Demonstrated, InTurn, base, by_sort, careful, careless, earned, misheard
 
 EVENTS = [Event("noise", "", "soft", "long"), Event("rise", "low", "loud", "short")]
 
@@ -65,6 +65,14 @@ def test_accuracy_by_sort():
     assert by_sort(problems, said) == {"same": 1, "types": 0, "timbres": 0.5}
 
 
+def test_who_hears_all_says_what_is_right():
+    for prompt, said in (("answer", "<answer>{}</answer>"), ("think", "<think>{}</think><answer>{}</answer>")):
+        problem = Tones("clean", listening(["loudest"], prompts=[prompt])).at(0)
+        noted = notes("loudest", [Event(**one) for one in problem.columns["events"]])
+        assert careful(problem).lesson == said.format(*[noted, problem.answer][2 - said.count("{}") :])
+        assert earned(prompt)([problem], [Text(careful(problem).lesson)])["format"].tolist() == [1]
+
+
 @pytest.fixture(scope="module")
 def lessons():
     problems = [Tones("slips", listening(prompts=["think"])).at(index) for index in range(40)]
@@ -81,21 +89,21 @@ def test_the_teacher_says_what_fits_what_he_heard(lessons):
         if f"<think>{notes(told['kind'], events)}</think>" in one.lesson:
             clean += 1
             assert one.lesson.endswith(f"<answer>{one.answer}</answer>")
-    # No kind, nor a word that is written, misheard, of two to four events: 0.7² to 0.7⁴ and less with attributes.
-    assert 0.12 < clean / len(tagged) < 0.45
+    # No kind misheard of two to four events are 0.8² to 0.8⁴; attributes that are written take some of these away.
+    assert 0.36 < clean / len(tagged) < 0.62
     right = label()(lessons, [one.lesson for one in lessons])
-    assert 0.54 < float(right.mean()) < 0.7
+    assert 0.66 < float(right.mean()) < 0.78
     bare = [one for one in lessons if not one.lesson.startswith("<think>")]
     assert all(one.lesson in one.columns["options"] for one in bare)
 
 
-def test_another_event_is_heard_three_times_in_ten():
+def test_another_event_is_heard_two_times_in_ten():
     draw = random.Random(0)
     heard = [misheard(EVENTS[1], draw) for _ in range(2000)]
-    assert sum(one.kind != "rise" for one in heard) / 2000 == pytest.approx(0.3, abs=0.035)
+    assert sum(one.kind != "rise" for one in heard) / 2000 == pytest.approx(0.2, abs=0.03)
     same = [one for one in heard if one.kind == "rise"]
-    # Redrawn in 0.3 of the rest, and then in half of these of the other loudness.
-    assert sum(one.loudness == "soft" for one in same) / len(same) == pytest.approx(0.15, abs=0.035)
+    # Redrawn in 0.2 of the rest, and then in half of these of the other loudness.
+    assert sum(one.loudness == "soft" for one in same) / len(same) == pytest.approx(0.1, abs=0.03)
     assert fitting("first", ["rise", "noise"], EVENTS) == ["noise"]
 
 
