@@ -89,21 +89,21 @@ def test_the_teacher_says_what_fits_what_he_heard(lessons):
         if f"<think>{notes(told['kind'], events)}</think>" in one.lesson:
             clean += 1
             assert one.lesson.endswith(f"<answer>{one.answer}</answer>")
-    # No kind misheard of two to four events are 0.8² to 0.8⁴; attributes that are written take some of these away.
-    assert 0.36 < clean / len(tagged) < 0.62
+    # No kind misheard of two to four events are 0.75² to 0.75⁴; attributes that are written take some of these away.
+    assert 0.26 < clean / len(tagged) < 0.54
     right = label()(lessons, [one.lesson for one in lessons])
-    assert 0.66 < float(right.mean()) < 0.78
+    assert 0.6 < float(right.mean()) < 0.74
     bare = [one for one in lessons if not one.lesson.startswith("<think>")]
     assert all(one.lesson in one.columns["options"] for one in bare)
 
 
-def test_another_event_is_heard_two_times_in_ten():
+def test_another_event_is_heard_one_time_in_four():
     draw = random.Random(0)
     heard = [misheard(EVENTS[1], draw) for _ in range(2000)]
-    assert sum(one.kind != "rise" for one in heard) / 2000 == pytest.approx(0.2, abs=0.03)
+    assert sum(one.kind != "rise" for one in heard) / 2000 == pytest.approx(0.25, abs=0.03)
     same = [one for one in heard if one.kind == "rise"]
-    # Redrawn in 0.2 of the rest, and then in half of these of the other loudness.
-    assert sum(one.loudness == "soft" for one in same) / len(same) == pytest.approx(0.1, abs=0.03)
+    # Redrawn in a quarter of the rest, and then in half of these of the other loudness.
+    assert sum(one.loudness == "soft" for one in same) / len(same) == pytest.approx(0.125, abs=0.03)
     assert fitting("first", ["rise", "noise"], EVENTS) == ["noise"]
 
 
