@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rlft.errors import UserError
@@ -75,6 +75,13 @@ def shown(scene: Scene, text: str) -> list[dict[str, Any]]:
 
     picture = {"type": "image", "image": Image.fromarray(scene.picture())}
     return [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+
+
+def asked_again(problem: Problem, text: str) -> Problem:
+    """A problem of `Shapes` with another question about its picture."""
+    picture = problem.input[0]["content"][0]
+    asked = [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+    return replace(problem, input=asked, columns={**problem.columns, "question": text})
 
 
 def detection(fewest: int = 1, most: int = 3, asked: int = 4, names: Sequence[tuple[str, str]] = NAMES) -> Family:
