@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rlft.cache import cached
 from rlft.models.seeing import seeing
-from rlft.models.towers import Lesson, taught_tower
+from rlft.models.towers import Lesson, even_out, taught_tower
 from rlft.noise import hashed
 from rlft.policies.language.imitate import cached_language, imitate
 from rlft.policies.language.policy import Language
@@ -32,12 +32,19 @@ _SHAPE: dict[str, Any] = {"image_size": SIDE, "patch": PATCH, "width": 96, "laye
 
 
 def taught(
-    name: str, words: Sequence[str], *lessons: Lessons, tokens: int, looks: int = 1000, critic: bool = False
+    name: str,
+    words: Sequence[str],
+    *lessons: Lessons,
+    tokens: int,
+    looks: int = 1000,
+    evened: int = 0,
+    critic: bool = False,
 ) -> Language:
     """The model that speaks these words after these lessons in turn, cached under `name`.
 
     tokens  in an answer, its end included
     looks   batches of 64 pictures that its tower has learned from
+    evened  batches of pictures over which what the tower gives is evened out (`even_out`); 0 leaves it as it is
     critic  whether the policy has one besides, untrained
     """
 
@@ -45,6 +52,8 @@ def taught(
         model, processor = seeing(words, **_SHAPE)
         tower = _parts(model)
         tower.load_state_dict(_tower(looks))
+        if evened:
+            _even(tower, evened)
         tower.requires_grad_(False)
         policy = Language(model, processor, max_new_tokens=tokens)
         for lesson in lessons:
@@ -70,17 +79,27 @@ def _parts(model: Any) -> nn.ModuleDict:
     return nn.ModuleDict({"tower": model.model.vision_tower, "between": model.model.multi_modal_projector})
 
 
+def _even(parts: nn.ModuleDict, batches: int) -> None:
+    """Even out what the decoder gets, over so many batches of scenes that no tower has learned from."""
+    between: Any = parts["between"]
+    pixels = torch.cat([glances(1)(step)[0] for step in range(batches)])
+    with torch.no_grad():
+        even_out(between.linear_2, _embedded(parts, pixels).flatten(0, 1))
+
+
+def _embedded(parts: nn.ModuleDict, pixels: Tensor) -> Tensor:
+    """What the decoder gets of each patch, [B patches width]."""
+    return parts["between"](parts["tower"](pixels).last_hidden_state[:, 1:])
+
+
 def _tower(looks: int) -> dict[str, Tensor]:
     """The cached weights of `_parts`."""
 
     def build() -> dict[str, Tensor]:
         parts = _parts(seeing("?", **_SHAPE)[0])
 
-        def embed(pixels: Tensor) -> Tensor:
-            return parts["between"](parts["tower"](pixels).last_hidden_state[:, 1:])
-
         classes = (len(NAMES) + 1, *[SIDE + 1] * 4)
-        taught_tower(embed, list(parts.values()), glances(0), classes, looks)
+        taught_tower(lambda pixels: _embedded(parts, pixels), list(parts.values()), glances(0), classes, looks)
         return parts.state_dict()
 
     return cached(f"shapes-tower-{VERSION}-{looks}", build, save_file, load_file)
