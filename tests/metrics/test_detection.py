@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from rlft.metrics.detection import COCO, Detection, average_precision, found, iou, suppressed
+from rlft.metrics.detection import COCO, Detection, average_precision, density_f1, found, iou, set_f1, suppressed
 
 HERE, THERE = (0.0, 0.0, 4.0, 4.0), (10.0, 10.0, 14.0, 14.0)
 NOWHERE = (20.0, 20.0, 24.0, 24.0)
@@ -115,3 +115,15 @@ def _theirs(predicted, true):
         run.accumulate()
         run.summarize()
     return run.stats[0]
+
+
+def test_sets_of_boxes_and_their_density():
+    one, two, three = boxes(HERE), boxes(HERE, THERE), boxes(HERE, THERE, NOWHERE)
+    assert set_f1(one, two) == density_f1(one, two) == pytest.approx(2 / 3)
+    assert set_f1(three, one) == 0.5 and density_f1(three, one) == pytest.approx(0.5 / 3)
+    assert set_f1(boxes(NOWHERE), one) == density_f1(boxes(NOWHERE), two) == 0
+    for same in (set_f1, density_f1):
+        assert same(two[::-1], two) == same([], []) == 1
+        assert same([], one) == same(one, []) == same(boxes(HERE, HERE), one) == 0
+    wide = boxes((0.0, 0.0, 4.0, 3.0))
+    assert set_f1(wide, one) == 0 and set_f1(wide, one, at=0.75) == 1

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from rlft.models.towers import taught_tower
+from rlft.models.towers import even_out, taught_tower
 
 
 def test_a_tower_learns_what_is_in_each_patch():
@@ -32,3 +32,19 @@ def test_a_head_without_a_class_in_the_batch_teaches_nothing():
 
     losses = taught_tower(body, (body,), lesson, (2, 3), steps=2)
     assert all(0 < loss < 2 for loss in losses)
+
+
+def test_states_are_evened_out():
+    """One direction is a thousand times the others, and far from 0; afterwards all are alike, and still in place."""
+    torch.manual_seed(0)
+    last, given = nn.Linear(4, 3), torch.randn(400, 4)
+    with torch.no_grad():
+        last.weight[0] *= 30
+        last.bias[0] += 50
+        before = last(given)
+        even_out(last, before, least=1e-9)
+        after = last(given)
+    assert torch.allclose(after.mean(0), torch.zeros(3), atol=1e-3)
+    assert torch.allclose(after.T @ after / 400, torch.eye(3), atol=0.02)
+    # ZCA turns nothing that need not be turned: what was first is first.
+    assert torch.corrcoef(torch.stack([before[:, 0], after[:, 0]]))[0, 1] > 0.7

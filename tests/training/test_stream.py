@@ -1,12 +1,17 @@
 """The order of problems: each pass a permutation of its own, and a position is enough to go on from."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
+import torch
 
 from rlft.noise import permuted
+from rlft.tasks.augmented import Augmented
+from rlft.tasks.subset import Subset
+from rlft.training.pending import as_state, from_state
 from rlft.training.stream import Stream
-from rlft.types import Problem, UserError
+from rlft.types import Problem, Rollouts, UserError
 
 
 class Numbers:
@@ -82,3 +87,22 @@ def test_a_huge_task_costs_nothing():
 def test_an_empty_task_is_refused():
     with pytest.raises(UserError, match="no problems in its split 'train'"):
         Stream(Numbers(0), seed=0)
+
+
+class Turned(Numbers):
+    """Problem i is asked as i and the pass it is asked in."""
+
+    def visited(self, index, visit):
+        return replace(self.at(index), input=f"{index} in {visit}")
+
+
+def test_a_task_may_ask_otherwise_at_each_visit():
+    for task in (Turned(4), Subset(Turned(9), [7, 5, 3, 1]), Augmented(Turned(4), lambda problem: None)):
+        problems = Stream(task, seed=0).take(12)
+        meant = task.indices if isinstance(task, Subset) else range(4)
+        assert all(p.input == f"{meant[p.index]} in {p.visit}" for p in problems)
+        assert [problem.visit for problem in problems] == [0] * 4 + [1] * 4 + [2] * 4
+        # A checkpoint inside a step finds them as they were asked.
+        rows = torch.zeros(12, 1)
+        state = as_state(Rollouts(tuple(problems), 1, [None] * 12, {}, rows.bool(), rows))
+        assert from_state(state, task).problems == tuple(problems)

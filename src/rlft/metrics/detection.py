@@ -129,3 +129,25 @@ def found(predicted: Sequence[Detection], true: Sequence[Detection], at: float =
             taken.add(i)
             values[-j] = value
     return values
+
+
+def set_f1(predicted: Sequence[Detection], true: Sequence[Detection], at: float = 1.0) -> float:
+    """F1 = 2PR/(P + R) of two sets of boxes, whatever their labels: P is the share of predicted boxes that have an IoU
+    of `at` or more with a true one, R that of true ones with a predicted one.
+
+    1 where both are empty, 0 where one is; 0 where a box is predicted twice. The order of both is without meaning.
+    """
+    if not predicted or not true:
+        return float(len(predicted) == len(true))
+    if len({one.box for one in predicted}) < len(predicted):
+        return 0.0
+    right = sum(max(iou(one.box, box.box) for box in true) >= at for one in predicted)
+    known = sum(max(iou(one.box, box.box) for one in predicted) >= at for box in true)
+    precision, recall = right / len(predicted), known / len(true)
+    return 2 * precision * recall / (precision + recall) if right else 0.0
+
+
+def density_f1(predicted: Sequence[Detection], true: Sequence[Detection], at: float = 1.0) -> float:
+    """F1 · min(1, T/P) for T true and P predicted boxes, of RexSeek (Jiang et al. 2025, arXiv:2503.08507): naming all
+    there are in a crowd is fined. `set_f1` where there are no more predicted than true."""
+    return set_f1(predicted, true, at) * min(1.0, len(true) / max(len(predicted), 1) if true else 1.0)

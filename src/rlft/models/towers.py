@@ -69,3 +69,22 @@ def _heads(width: int, classes: Sequence[int], seed: int) -> nn.ModuleList:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.ModuleList([nn.Linear(width, count) for count in classes])
+
+
+@torch.no_grad()
+def even_out(last: nn.Linear, states: Float[Tensor, "M W"], least: float = 1e-5) -> None:
+    """Change the last layer of what a tower gives so that its states have mean 0 and as good as no covariance.
+
+    With covariance C = U diag(λ) Uᵀ of the states that it gives now, they become
+
+        (x - mean) U (λ + least · max λ)^-1/2 Uᵀ                                         (ZCA, Bell and Sejnowski 1997)
+
+    Nothing is lost; but where two directions hold nearly all the variance and what distinguishes things lies in the
+    others, whoever reads the states next learns several times as fast.
+    """
+    wide = states.double()
+    mean = wide.mean(0)
+    values, axes = torch.linalg.eigh((wide - mean).T @ (wide - mean) / len(wide))
+    turn = (axes * (values + least * values.max()) ** -0.5) @ axes.T
+    last.bias.copy_((last.bias.double() - mean) @ turn)
+    last.weight.copy_(turn @ last.weight.double())

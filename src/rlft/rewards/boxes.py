@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rlft.metrics import detection
 from rlft.metrics.boxes import detections, first_box, of_value
 from rlft.metrics.detection import COCO, Detection, average_precision, found, iou
 from rlft.rewards.adapt import each
@@ -73,17 +74,7 @@ def set_f1(*, at: float = 1.0) -> Reward:
     1 where both are empty, 0 where one is; a box that is said twice makes it 0. The order of both is without meaning.
     """
 
-    def chosen(said: list[Detection], gold: list[Detection]) -> float:
-        if not said or not gold:
-            return float(len(said) == len(gold))
-        if len({one.box for one in said}) < len(said):
-            return 0.0
-        right = sum(max(iou(one.box, box.box) for box in gold) >= at for one in said)
-        known = sum(max(iou(one.box, box.box) for one in said) >= at for box in gold)
-        precision, recall = right / len(said), known / len(gold)
-        return 2 * precision * recall / (precision + recall) if right else 0.0
-
-    return _judged(chosen)
+    return _judged(lambda said, gold: detection.set_f1(said, gold, at))
 
 
 def _precision(said: list[Detection], gold: list[Detection], at: float | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlft.types import Problem, Task
+from rlft.types import Problem, Task, visited
 
 Change = Callable[[Problem, float], Problem]
 
@@ -39,7 +39,11 @@ class Augmented:
 
     def at(self, index: int) -> Problem:
         """The problem with this index as it is to be asked now."""
-        problem = self.task.at(index)
+        return self.visited(index, 0)
+
+    def visited(self, index: int, visit: int) -> Problem:
+        """The same in this pass."""
+        problem = visited(self.task, index, visit)
         hard = self.difficulty(problem) or 0.0
         changed = self.easier(problem, hard) if hard > 0 else self.harder(problem, -hard) if hard < 0 else problem
         if changed == problem:

@@ -143,5 +143,14 @@ def scattered(names: Sequence[tuple[str, str]], draw: random.Random, size: int =
     return Scene(tuple(sorted(things, key=lambda thing: (thing.box[0], thing.box[1]))), size, key=key)
 
 
+def tiled(names: Sequence[tuple[str, str]], draw: random.Random, size: int = 32, cell: int = 8, key: int = 0) -> Scene:
+    """Things of these colours and shapes that fill cells of a grid, each one of its own: room for many, and what a
+    tower of such patches sees best."""
+    corners = list(itertools.product(range(0, size, cell), repeat=2))
+    boxes = [(x, y, x + cell, y + cell) for x, y in draw.sample(corners, len(names))]
+    things = [Thing(shape, colour, box) for (colour, shape), box in zip(names, boxes, strict=True)]
+    return Scene(tuple(sorted(things, key=lambda thing: (thing.box[0], thing.box[1]))), size, key=key)
+
+
 def _apart(a: Corners, b: Corners) -> bool:
     return a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rlft.errors import UserError
 from rlft.tasks.drawn import Drawn, Family, Question
 from rlft.tasks.scenes import COLOURS, NAMES, SHAPES, Scene, Thing, scattered
+from rlft.types import Problem
 
 SIDES = ("left of", "right of", "above", "below")
 _SIZE = 32
@@ -29,6 +31,13 @@ CLASS_WORDS = (*_THINGS, "which of ")
 
 # Problems about pictures of shapes: their columns are `things`, all boxes and names of the scene, and the question's.
 Shapes = Drawn
+
+
+def asked_again(problem: Problem, text: str) -> Problem:
+    """A problem of `Shapes` with another question about its picture."""
+    picture = problem.input[0]["content"][0]
+    asked = [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+    return replace(problem, input=asked, columns={**problem.columns, "question": text})
 
 
 def detection(fewest: int = 1, most: int = 3, asked: int = 4, names: Sequence[tuple[str, str]] = NAMES) -> Family:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rlft.types import Problem, Task
+from rlft.types import Problem, Task, visited
 
 
 class Subset:
@@ -17,4 +17,8 @@ class Subset:
 
     def at(self, index: int) -> Problem:
         """The problem with this number."""
-        return replace(self.task.at(self.indices[index]), index=index)
+        return self.visited(index, 0)
+
+    def visited(self, index: int, visit: int) -> Problem:
+        """The same as it is asked in this pass."""
+        return replace(visited(self.task, self.indices[index], visit), index=index)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from rlft.types import Rollouts, Task
+from rlft.types import Rollouts, Task, visited
 
 
 def as_state(rollouts: Rollouts | None) -> dict[str, Any] | None:
@@ -27,6 +26,6 @@ def from_state(state: Mapping[str, Any] | None, task: Task) -> Rollouts | None:
     """The rollouts of `as_state`, their problems looked up in the task again."""
     if state is None:
         return None
-    problems = tuple(replace(task.at(index), visit=visit) for index, visit in state["problems"])
+    problems = tuple(visited(task, index, visit) for index, visit in state["problems"])
     rest = {name: state[name] for name in ("group", "trace", "mask", "logp_old", "filled")}
     return Rollouts(problems=problems, outputs=[None] * len(problems), **rest)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from rlft.noise import permuted
-from rlft.types import Problem, Task, UserError
+from rlft.types import Problem, Task, UserError, visited
 
 
 class Stream:
     """A finite task in passes, each in an order of its own; an endless one from its beginning.
 
     The order of a pass depends on the seed, the task, its split and the number of the pass, which becomes the
-    problems' `visit`. It is computed place by place, so nothing grows with the task, and the position is all there is
-    to save.
+    problems' `visit`; a `Revisited` task may ask them otherwise then. It is computed place by place, so nothing grows
+    with the task, and the position is all there is to save.
     """
 
     def __init__(self, task: Task, seed: int):
@@ -34,7 +33,7 @@ class Stream:
             return self.task.at(position)
         visit, place = divmod(position, self.task.size)
         index = permuted(place, self.task.size, "order", self.seed, self.task.name, self.task.split, visit)
-        return replace(self.task.at(index), visit=visit)
+        return visited(self.task, index, visit)
 
     def state_dict(self) -> dict[str, Any]:
         return {"position": self.position}

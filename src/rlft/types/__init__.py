@@ -31,7 +31,7 @@ from rlft.types.capabilities import (
 from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
 from rlft.types.outputs import Message, Text, Transcript, Turns
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
-from rlft.types.runtime import Runtime, Source, Stateful, StoredTask, Task
+from rlft.types.runtime import Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
 
 __all__ = [
     "COLUMNS",
@@ -50,6 +50,7 @@ __all__ = [
     "Policy",
     "Problem",
     "Resumable",
+    "Revisited",
     "Reward",
     "Rollouts",
     "Runtime",
@@ -71,4 +72,5 @@ __all__ = [
     "critic_parameters",
     "field_of",
     "published",
+    "visited",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -29,6 +30,21 @@ class Task(Protocol):
     def at(self, index: int) -> Problem:
         """The problem with this index; the same index gives the same problem on every machine."""
         ...
+
+
+@runtime_checkable
+class Revisited(Task, Protocol):
+    """A task whose problems are asked otherwise the next time round: its candidates in another order, say."""
+
+    def visited(self, index: int, visit: int) -> Problem:
+        """The problem with this index as it is asked in this pass; `at` is that of pass 0."""
+        ...
+
+
+def visited(task: Task, index: int, visit: int) -> Problem:
+    """The problem with this index at this visit, which it knows; the same arguments give the same problem."""
+    problem = task.visited(index, visit) if isinstance(task, Revisited) else task.at(index)
+    return replace(problem, visit=visit)
 
 
 @runtime_checkable

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rlft.cache import cached
-from rlft.models.towers import Lesson, taught_tower
+from rlft.models.towers import Lesson, even_out, taught_tower
 from rlft.policies.language.imitate import cached_language, imitate
 from rlft.policies.language.policy import Language
 from rlft.types import Problem
@@ -53,6 +54,7 @@ class Sense:
         *lessons: Lessons,
         tokens: int,
         looks: int = 1000,
+        evened: int = 0,
         critic: bool = False,
         lora: int | None = None,
     ) -> Language:
@@ -60,6 +62,7 @@ class Sense:
 
         tokens  in an answer, its end included
         looks   batches that its tower has learned from
+        evened  batches over which what the tower gives is evened out (`towers.even_out`); 0 leaves it as it is
         critic  whether the policy has one besides, untrained
         lora    rank of new adapters, behind which the model is frozen; None trains the decoder
         """
@@ -68,6 +71,8 @@ class Sense:
             model, processor = self.blank(words)
             parts = self.parts(model)
             parts.load_state_dict(self._told(looks))
+            if evened:
+                self._even(parts, looks, evened)
             parts.requires_grad_(False)
             policy = Language(model, processor, max_new_tokens=tokens)
             for lesson in lessons:
@@ -76,6 +81,13 @@ class Sense:
 
         called = f"{name}-{self.version}-{looks}"
         return cached_language(called, build, max_new_tokens=tokens, critic=critic, lora=lora)
+
+    def _even(self, parts: nn.ModuleDict, looks: int, batches: int) -> None:
+        """Even out what the decoder is given, over the batches behind those that the tower has learned from."""
+        shown = torch.cat([self.glances(looks + step)[0] for step in range(batches)])
+        last = [layer for layer in parts["between"].modules() if isinstance(layer, nn.Linear)][-1]
+        with torch.no_grad():
+            even_out(last, self.embed(parts["tower"], parts["between"], shown).flatten(0, 1))
 
     def _told(self, looks: int) -> dict[str, Tensor]:
         """The cached weights of `parts`."""
