@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -47,7 +48,7 @@ def _in_processes(cells: Sequence[Cell], root: Path, workers: int, console: Cons
     os.environ["OMP_NUM_THREADS"] = "1"  # before a child imports torch: threads that share cores wait for each other
     spawn = multiprocessing.get_context("spawn")
     failed: dict[Path, str] = {}
-    pool = ProcessPoolExecutor(workers, mp_context=spawn)
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_the_parent)
     try:
         futures = {pool.submit(run_cell, cell, root): cell.folder(root) for cell in cells}
         _watch(futures, console)
@@ -67,6 +68,18 @@ def _in_processes(cells: Sequence[Cell], root: Path, workers: int, console: Cons
             f"{len(failed)} of {len(cells)} runs failed, the first with {why} (see {log_of(folder)}); the same command "
             "tries them again"
         )
+
+
+def _end_with_the_parent() -> None:
+    """Else one whose parent alone was killed works on, and holds its folder against the same command."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _watch(futures: dict[Future[dict[str, float]], Path], console: Console) -> None:
