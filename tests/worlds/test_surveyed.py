@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rlft.tasks.aerial import ACROSS, ANSWERS, GROUPS, PLOT, Aerial, belongs
+from rlft.tasks.aerial import ACROSS, ANSWERS, GROUPS, PLOT, Aerial, anywhere, belongs
 from rlft.types import Problem, Text
-from rlft.worlds.looking import PATCH, SIDE, glances
-from rlft.worlds.surveyed import SIGHTS, Answered, careless, right, told
+from rlft.worlds.looking import PATCH, SIDE
+from rlft.worlds.surveyed import SENSE, Answered, careless, right, told
 
 
 def test_what_is_told_of_answers():
@@ -58,12 +58,12 @@ def test_the_teacher_is_wrong_one_time_in_five_and_without_tags_one_in_five():
 
 def test_what_the_tower_is_shown():
     assert (SIDE, PATCH) == (ACROSS * PLOT, PLOT)
-    pixels, classes = glances(0, SIGHTS)(1)
+    pixels, classes = SENSE.glances(1)
     assert pixels.shape == (64, 3, SIDE, SIDE) and classes.shape == (64, 16, 4)
     assert np.isin(classes[..., 3].numpy(), [-100, 0, 1]).all()
-    assert all(int(classes[..., k].max()) == count - 1 for k, count in enumerate(SIGHTS.classes))
+    assert all(int(classes[..., k].max()) == count - 1 for k, count in enumerate(SENSE.classes))
     draw = random.Random(0)
-    assert all(belongs(one, "train") for one in (SIGHTS.drawn(draw) for _ in range(20)) if one is not None)
+    assert all(belongs(one, "train") for one in (anywhere(draw) for _ in range(20)) if one is not None)
 
 
 @pytest.mark.parametrize("kind", ANSWERS)

@@ -69,7 +69,7 @@ def uav_vl_r1(chosen: Mapping[str, Any]) -> Run:
     return measured(staged, made, {"steps": chosen["steps"], "problems": chosen["problems"]})
 
 
-SMOKE = {"order": "mixed", "taught": 0.0, "imitation": 80, "group": 8}
+SMOKE = {"order": "mixed", "taught": 0.0, "imitation": 48, "group": 16}
 
 CLAIM = Claim(
     sentence="Reinforcement learning after SFT is better than SFT alone, and best in stages from recognising things to "

@@ -20,17 +20,17 @@ from rlft.training.stream import Stream
 from rlft.types import Problem, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons
-from rlft.worlds.looking import Sights, taught
+from rlft.worlds.looking import LOOKING, glances
 
 # Raised when the base would come out otherwise.
 VERSION = 1
 FORM = r"<answer>[^<]*</answer>"
-SIGHTS = Sights(f"aerial-{VERSION}", anywhere, CLASSES)
+SENSE = replace(LOOKING, name=f"aerial-{VERSION}", glances=glances(0, anywhere), classes=CLASSES)
 _TOKENS = 5
 
 
 def surveyed(
-    pictures: int = 120, held_out: int = 128, imitation: int = 600, looks: int = 400, critic: bool = False
+    pictures: int = 120, held_out: int = 128, imitation: int = 1000, looks: int = 400, critic: bool = False
 ) -> World:
     """Questions about pictures from above.
 
@@ -89,7 +89,7 @@ def base(imitation: int, looks: int, critic: bool = False) -> Language:
         Lessons(lambda step: [*map(careless, stream.take(questions))], imitation // 5, lr=5e-4),
     )
     name = f"surveyed-{VERSION}-{imitation}"
-    return taught(name, WORDS, *lessons, tokens=_TOKENS, looks=looks, critic=critic, sights=SIGHTS)
+    return SENSE.taught(name, WORDS, *lessons, tokens=_TOKENS, looks=looks, critic=critic)
 
 
 def right(problem: Problem) -> Problem:
