@@ -100,8 +100,8 @@ CLAIM = Claim(
         "reversed": Arm("the same three stages, the last first", {"order": "reversed"}),
     },
     statements=[
-        above("GRPO adds to the SFT in front of it", "mixed", "start", least=0.01),
-        above("also in stages", "staged", "start", least=0.01),
+        above("GRPO adds to the SFT in front of it", "mixed", "start", least=0.0),
+        above("also in stages", "staged", "start", least=0.0),
         above("in stages it is better than on the mix", "staged", "mixed", least=0.0),
         below("SFT narrows what is answered", "start", "base", most=-0.1, of="distinct"),
         above("GRPO widens it again", "staged", "start", least=0.05, of="distinct"),
