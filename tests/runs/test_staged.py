@@ -221,7 +221,7 @@ def test_an_average():
 
 def driven(folder, stages=None):
     trainer = staged(stages)
-    run = Run(trainer, trainer.steps, Cards(size=4), reward=share)
+    run = Run(trainer, trainer.steps, Cards(size=4), reward=share, at=trainer.ends[1:])
     with held(folder):
         if not (folder / "run.json").exists():
             begin(folder, {"recipe": "stages"})
@@ -263,4 +263,4 @@ def test_a_killed_run_goes_on_from_the_last_stage_and_its_folders_say_what_was_d
     rows = [json.loads(x) for x in (tmp_path / "run/stages/own/data.jsonl").read_text().splitlines()]
     assert [row["demonstration"] for row in rows] == [answer for _, answer in whole.written["own"]]
     evaluated = [json.loads(x)["step"] for x in (tmp_path / "run/evaluations.jsonl").read_text().splitlines()]
-    assert evaluated == [0, 4, 7, 9, 12, 13]  # before, where stages ended, after
+    assert evaluated == [0, 7, 9, 12, 13]  # before, where stages ended but the first, after

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rlft.offpolicy.learner import Learner, Phase
     from rlft.offpolicy.method import OffPolicy
     from rlft.runs.drive import Run
+    from rlft.runs.staged import Staged
+    from rlft.training.trainer import Trainer
     from rlft.types import Method
     from rlft.worlds import Ground, World
 
@@ -55,7 +57,6 @@ def recipe(world: Callable[..., World], method: Method, watch_kl: bool = True, *
 
     @optioned(method, world, **numbers)
     def run(chosen: Mapping[str, Any]) -> Run:
-        from rlft.runs.drive import Run
         from rlft.training.trainer import Trainer
 
         made = asked(world, chosen)
@@ -64,12 +65,18 @@ def recipe(world: Callable[..., World], method: Method, watch_kl: bool = True, *
             sizes["group"] //= made.sharing
         told = {"seed": chosen["seed"], "runtime": chosen["runtime"], "watch_kl": watch_kl, "measures": made.watched}
         trainer = Trainer(made.policy, made.adapted(chosen["method"]), made.train, made.reward, **sizes, **told)
-        counts = {"problems": made.problems, "samples": made.samples}
-        counts |= {name: chosen[name] for name in numbers if name not in _OF_THE_TRAINER}
-        seen = {"reward": made.judged, "deploy": made.deploy, "measures": made.measures, "probes": made.probes}
-        return Run(trainer, held_out=made.test, **counts, **seen)
+        return measured(trainer, made, {name: chosen[name] for name in numbers if name not in _OF_THE_TRAINER})
 
     return run
+
+
+def measured(trainer: Trainer | Staged, made: World, numbers: Mapping[str, Any]) -> Run:
+    """The run of what learns in a world, measured as the world says; `numbers` are `steps` and others of `Run`."""
+    from rlft.runs.drive import Run
+
+    counts = {"problems": made.problems, "samples": made.samples, **numbers}
+    seen = {"reward": made.judged, "deploy": made.deploy, "measures": made.measures, "probes": made.probes}
+    return Run(trainer, held_out=made.test, **counts, **seen)
 
 
 def learner(

@@ -63,7 +63,7 @@ def stages(
         if staged.reward is None:
             raise UserError("held-out problems are scored by the last reward of a stage, and none has one")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
-    return Run(staged, staged.steps, held_out, measures=[text_measures], **numbers)
+    return Run(staged, staged.steps, held_out, measures=[text_measures], at=staged.ends, **numbers)
 
 
 def _fitted(stage: Stage, policy: Language) -> Stage:

@@ -47,7 +47,8 @@ class Run:
                  sampler); None is the policy itself
     measures     what the reward cannot see
     probes       `policy -> {name: number}`, read off the policy itself at every evaluation: an exact distance, say
-    every        steps between evaluations on the way; 0 is only before and after, and where a stage has ended
+    every        steps between evaluations on the way; 0 is only before and after
+    at           steps after which it is evaluated besides, such as those that end the stages of a `Staged`
     """
 
     trainer: Trainer | Learner | Staged
@@ -60,6 +61,7 @@ class Run:
     measures: Sequence[Measure] = ()
     probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
     every: int = 0
+    at: Sequence[int] = ()
 
 
 def drive(
@@ -211,7 +213,7 @@ class _Drive:
         """Evaluate between two steps where that is due and was not done; whether it was stopped on request."""
         run, step = self.run, self.trainer.steps_done
         when = "before" if step == 0 else "during"
-        due = step == 0 or (step < run.steps and (self._stage_ended or (run.every > 0 and step % run.every == 0)))
+        due = step == 0 or (step < run.steps and (step in run.at or (run.every > 0 and step % run.every == 0)))
         if run.held_out is None or not due or self.trainer.updates_done:
             return False
         missing = self.log.writes and not self.log.has("evaluations", step=step, when=when)

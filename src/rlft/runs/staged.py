@@ -8,6 +8,7 @@ ones is hashed from the run's and their place, so that the same problems come in
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -66,6 +67,11 @@ class Staged(Loop):
         self.kept: dict[str, Weights] = {}
         if any(BASE in stage.parents for stage in stages[1:]):
             self.kept[BASE] = self._weights()
+
+    @property
+    def ends(self) -> list[int]:
+        """How many steps are done when each stage has ended."""
+        return [*itertools.accumulate(stage.steps for stage in self.stages)]
 
     @property
     def task(self) -> Task:

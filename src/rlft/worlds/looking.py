@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,18 +20,36 @@ from rlft.worlds.sensing import Sense
 SIDE, PATCH, _BATCH = 32, 8, 64
 
 
-def glances(seed: int) -> Callable[[int], Lesson]:
-    """Batches of scenes of the training split with one to four things, as the tower reads them, and their patches."""
+class Sight(Protocol):
+    """A picture of which it is known what is in each patch."""
+
+    def picture(self) -> np.ndarray:
+        """The pixels, [SIDE SIDE 3], rows from the top."""
+        ...
+
+    def patches(self, side: int) -> np.ndarray:
+        """Of each patch of `side` pixels, row by row, a class for each head; -100 is not counted."""
+        ...
+
+
+def _scene(draw: random.Random) -> Scene | None:
+    """One with one to four things."""
+    scene = scattered(draw.choices(NAMES, k=draw.randint(1, 4)), draw, SIDE, draw.getrandbits(60))
+    return scene if scene is not None and belongs(scene, "train") else None
+
+
+def glances(seed: int, drawn: Callable[[random.Random], Sight | None] = _scene) -> Callable[[int], Lesson]:
+    """Batches of pictures as the tower reads them, and their patches; `drawn` are scenes of the training split, or
+    other pictures of it, None for one that is left out."""
 
     def at(step: int) -> Lesson:
         draw = random.Random(hashed("glances", seed, step))
-        scenes: list[Scene] = []
-        while len(scenes) < _BATCH:
-            scene = scattered(draw.choices(NAMES, k=draw.randint(1, 4)), draw, SIDE, draw.getrandbits(60))
-            if scene is not None and belongs(scene, "train"):
-                scenes.append(scene)
-        pixels = torch.from_numpy(np.stack([scene.picture() for scene in scenes])).permute(0, 3, 1, 2)
-        return pixels / 127.5 - 1, torch.from_numpy(np.stack([scene.patches(PATCH) for scene in scenes]))
+        seen: list[Sight] = []
+        while len(seen) < _BATCH:
+            one = drawn(draw)
+            seen += [] if one is None else [one]
+        pixels = torch.from_numpy(np.stack([one.picture() for one in seen])).permute(0, 3, 1, 2)
+        return pixels / 127.5 - 1, torch.from_numpy(np.stack([one.patches(PATCH) for one in seen]))
 
     return at
 
