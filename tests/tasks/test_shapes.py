@@ -66,15 +66,16 @@ def test_a_phrase_fits_one_thing(kind):
             assert sum(one["label"] == fitting[0]["label"] for one in things) > 1
 
 
-def test_options_are_near_the_right_one():
-    problems = [Shapes("classes", classes()).at(index) for index in range(60)]
-    for problem in problems:
-        options = problem.columns["options"]
-        assert len(set(options)) == 4 and problem.answer in options
-        assert [one["label"] for one in problem.columns["things"]] == [problem.answer]
-        assert all(set(option.split()) & set(problem.answer.split()) for option in options)
-    places = [problem.columns["options"].index(problem.answer) for problem in problems]
-    assert {places.count(place) > 5 for place in range(4)} == {True}
+def test_a_class_is_the_one_thing_there_is_and_its_noise_is_as_asked():
+    quiet, loud = ([Shapes("classes", classes(noise=noise)).at(i) for i in range(60)] for noise in (0.0, 60.0))
+    for problem, noisy in zip(quiet, loud, strict=True):
+        assert [one["label"] for one in problem.columns["things"]] == [problem.answer] == [noisy.answer]
+    pictures = [np.asarray(one.input[0]["content"][0]["image"]) for one in (quiet[0], loud[0])]
+    assert len(np.unique(pictures[0].reshape(-1, 3), axis=0)) == 2
+    apart = np.abs(pictures[1].astype(float) - pictures[0])
+    # The mean of |N(0, 60)| is 48, and less where a channel ends at 0.
+    assert 25 < apart.mean() < 48
+    assert len({problem.answer for problem in quiet}) > 20
 
 
 def test_a_sentence_for_an_unknown_kind_or_split():

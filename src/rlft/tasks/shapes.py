@@ -26,7 +26,7 @@ _MARKS = ('[{"bbox_2d":[', '"},{"bbox_2d":[', '],"label":"', '"}]', "None")
 DETECTION_WORDS = (*_THINGS, *_NUMBERS, *_MARKS, "find ")
 _PLACES = (" thing", "thing", "smallest", "largest", *(f" {side} the " for side in SIDES))
 GROUNDING_WORDS = (*_THINGS, *_NUMBERS, *_PLACES, "where is the ")
-CLASS_WORDS = (*_THINGS, "which of ")
+CLASS_WORDS = (*_THINGS, "what is it")
 
 
 # Problems about pictures of shapes: their columns are `things`, all boxes and names of the scene, and the question's.
@@ -71,21 +71,13 @@ def boxed(things: Sequence[Thing]) -> str:
     return json.dumps([{"bbox_2d": list(one.box), "label": one.name} for one in things], separators=(",", ":"))
 
 
-def classes(names: Sequence[tuple[str, str]] = NAMES, options: int = 4, asked: str = "which of ") -> Family:
-    """`which of red disc, blue bar, …?`: the one thing of a picture, by its name; the others of the options share a
-    colour or a shape with it as far as there are such."""
+def classes(names: Sequence[tuple[str, str]] = NAMES, asked: str = "what is it", noise: float = 12.0) -> Family:
+    """`what is it?`: the one thing of a picture with this noise, by its name."""
 
     def family(draw: random.Random) -> tuple[Scene, Question] | None:
         right = draw.choice(list(names))
         scene = scattered([right], draw, _SIZE, draw.getrandbits(60))
-        near = [name for name in names if name != right and set(name) & set(right)]
-        far = [name for name in names if not set(name) & set(right)]
-        labels = [right, *draw.sample(near, k=min(options - 1, len(near)))]
-        labels += draw.sample(far, k=options - len(labels))
-        draw.shuffle(labels)
-        spoken = [" ".join(name) for name in labels]
-        question = Question(f"{asked}{', '.join(spoken)}?", " ".join(right), {"options": spoken})
-        return scene and (scene, question)
+        return scene and (replace(scene, noise=noise), Question(f"{asked}?", " ".join(right), {}))
 
     return family
 
