@@ -10,6 +10,7 @@ from rlft.tasks.candidates import CANDIDATE_WORDS, KINDS, Candidates, boxed, des
 from rlft.types import UserError
 
 SINGULAR = {"squares": "square", "discs": "disc", "rings": "ring", "crosses": "cross", "bars": "bar"}
+SIDES = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "below": (1, 1)}
 NONE = "<answer>None</answer>"
 
 
@@ -54,15 +55,17 @@ def test_the_oracle_is_right_and_says_what_is_there(problems):
 
 
 def test_what_fits_is_what_is_said(problems):
-    middle = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "below": (1, 1)}
     for problem in problems:
         said = problem.columns["question"].removeprefix("find ").partition(" among")[0]
         things, kind = problem.columns["things"], problem.columns["kind"]
         if kind == "relation":
-            side, anchor = said.removeprefix("things ").split(" the ")
-            axis, sign = middle[side]
+            colour, _, said_side = said.partition(" things ")
+            side, anchor = said_side.split(" the ")
+            axis, sign = SIDES[side]
             (held,) = [one["bbox_2d"][axis] for one in things if one["label"] == anchor]
-            right = [sign * (one["bbox_2d"][axis] - held) > 0 for one in things]
+            there = [sign * (one["bbox_2d"][axis] - held) > 0 for one in things]
+            right = [one["label"].split()[0] == colour and beside for one, beside in zip(things, there, strict=True)]
+            assert sum(there) > sum(right)
         else:
             meant = {SINGULAR.get(word, word) for word in said.split()} - {"things"}
             right = [meant <= set(one["label"].split()) for one in things]
@@ -92,6 +95,22 @@ def test_blind_answers_earn_little(problems):
     assert mean(problems, [NONE] * len(problems)) == pytest.approx(none, abs=1e-6) and 0.2 < none < 0.3
     for most in range(1, 7):
         said = [f"<answer>{boxed(problem.columns['boxes'][:most])}</answer>" for problem in problems]
+        assert mean(problems, said) < 0.5
+
+
+def test_the_side_that_a_relation_names_is_not_enough():
+    """Without the picture: the boxes that lie farthest to the side."""
+    task = Candidates(family=referring(["relation"]))
+    problems = [task.at(index) for index in range(200)]
+    fitting = Counter(sum(problem.columns["fits"]) for problem in problems)
+    assert all(fitting[count] > 25 for count in range(4))
+    for most in (1, 2, 3):
+        said = []
+        for problem in problems:
+            words = problem.columns["question"].split(" among")[0]
+            axis, sign = next(v for k, v in SIDES.items() if f" {k} " in words)
+            boxes = sorted(problem.columns["boxes"], key=lambda box: -sign * box[axis])
+            said.append(f"<answer>{boxed(boxes[:most])}</answer>")
         assert mean(problems, said) < 0.5
 
 

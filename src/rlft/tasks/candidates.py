@@ -48,8 +48,9 @@ def referring(
 ) -> Family:
     """Scenes of `fewest` to `most` things and a phrase that fits none to three of them, each as often as the others.
 
-    kinds   of phrases, drawn evenly: `name` (red discs), `colour` (red things), `shape` (discs), and `relation` (things
-            left of the blue bar, of which there is one)
+    kinds   of phrases, drawn evenly: `name` (red discs), `colour` (red things), `shape` (discs), and `relation` (red
+            things left of the blue bar, of which there is one); both its colour and its side leave something out, so
+            that neither is enough
 
     Things that do not fit are hard: three in five share a colour or a shape with the name, and where no disc is red
     there is a red thing or a disc. Columns: `kind`, `fits`, a truth value for each of `things`, and `anchor`, the place
@@ -62,10 +63,9 @@ def referring(
 
     def family(draw: random.Random) -> tuple[Scene, Question] | None:
         kind, fitting = draw.choice(list(kinds)), draw.randint(0, _FIT)
-        # The one that a relation points from fits none.
-        count = draw.randint(max(fewest, _FIT + (kind == "relation")), most)
         if kind == "relation":
-            return _related(draw, fitting, [draw.choice(list(names)) for _ in range(count)])
+            return _related(draw, fitting, draw.randint(max(fewest, min(fitting + 2, most)), most), names)
+        count = draw.randint(max(fewest, _FIT), most)
         phrase, held = _held(draw, kind, fitting, count, names)
         scene = _placed(held, draw)
         fits = [_fits(one, kind, phrase) for one in scene.things]
@@ -109,20 +109,25 @@ def _words(kind: str, name: Name) -> str:
     return {"name": f" {colour} {_PLURAL[shape]}", "colour": f" {colour} things", "shape": f" {_PLURAL[shape]}"}[kind]
 
 
-def _related(draw: random.Random, fitting: int, held: list[Name]) -> tuple[Scene, Question] | None:
-    """`things left of the blue bar` of a scene of these names, where so many are."""
-    scene = _placed(held, draw)
+def _related(draw: random.Random, fitting: int, count: int, names: Sequence[Name]) -> tuple[Scene, Question] | None:
+    """`red things left of the blue bar` of a scene of so many things, where so many fit."""
+    colour = draw.choice(list(names))[0]
+    alike = [name for name in names if name[0] == colour]
+    held = [draw.choice(alike) for _ in range(min(fitting + 1, count - 1))]
+    scene = _placed([*held, *(draw.choice(list(names)) for _ in range(count - len(held)))], draw)
     things = scene.things
     alone = [one for one in things if sum(other.name == one.name for other in things) == 1]
-    found = [
-        (anchor, side, fits)
-        for anchor, side in itertools.product(alone, SIDES)
-        if sum(fits := [beside(one, side, anchor) for one in things]) == fitting
-    ]
+    found = []
+    for anchor, side in itertools.product(alone, SIDES):
+        meant = [(one.colour == colour, beside(one, side, anchor)) for one in things]
+        kinds = {pair for one, pair in zip(things, meant, strict=True) if one is not anchor}
+        # Something of the colour that is elsewhere, and something else on that side.
+        if sum(map(all, meant)) == fitting and kinds >= {(True, False), (False, True)}:
+            found.append((anchor, side, [all(pair) for pair in meant]))
     if not found:
         return None
     anchor, side, fits = draw.choice(found)
-    text = f" things {side} the {anchor.name}"
+    text = f" {colour} things {side} the {anchor.name}"
     return scene, _question(text, "relation", fits, things.index(anchor))
 
 
