@@ -41,7 +41,7 @@ def test_reasoning_gym():
     [
         ("arithmetics", "no task 'arithmetics'; did you mean arithmetic"),
         ("reasoning", "did you mean reasoning_gym:NAME"),
-        ("zzz", "there are arithmetic"),
+        ("zzz", "there are aerial, arithmetic"),
         ("arithmetic(digit=2)", r"unexpected keyword argument 'digit'; it is arithmetic\(digits: int = 2"),
         ("arithmetic(digits=two)", "cannot read"),
         ("reasoning_gym:chainsum", "did you mean chain_sum"),

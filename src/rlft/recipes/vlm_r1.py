@@ -46,7 +46,7 @@ CLAIM = Claim(
     table=("boxes", "precision", "map", "nms", "inside", "outside"),
     shared=(),
     grid={"lr": (1e-4, 3e-4)},
-    smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4, "group": 4, "problems": 8},
+    smoke={"steps": 2, "imitation": 4, "looks": 4, "prompts": 4, "group": 4, "pictures": 16, "problems": 8},
     arms={
         "ap": Arm("objects, average precision", _objects("ap")),
         "od-length": Arm("objects, odLength: too many boxes fined", _objects("od_length")),

@@ -57,7 +57,9 @@ def classed(
     """
     train = Shapes("known", classes(KNOWN, asked=ASKED[mode], noise=noise), size=shots * len(KNOWN))
     policy = base(imitation, looks, critic)
-    return World(policy, train, Halves(ASKED[mode], noise), rewards(mode), label(), [by_half, spent], samples=2)
+    # A base that has only begun to learn is tested on little: every picture is drawn to know the data by their hash.
+    test = Halves(ASKED[mode], noise, min(600, max(imitation, 8)))
+    return World(policy, train, test, rewards(mode), label(), [by_half, spent], samples=2)
 
 
 def rewards(mode: Mode) -> Reward:
@@ -70,9 +72,10 @@ def rewards(mode: Mode) -> Reward:
 class Halves:
     """Held-out pictures of known classes and of new ones, in turn."""
 
-    name, split, size = "classes", "test", 600
+    name, split = "classes", "test"
 
-    def __init__(self, asked: str, noise: float):
+    def __init__(self, asked: str, noise: float, size: int = 600):
+        self.size = size
         halves = enumerate((KNOWN, NEW))
         self.halves = [Shapes(f"test-{i}", classes(names, asked=asked, noise=noise), "test") for i, names in halves]
 

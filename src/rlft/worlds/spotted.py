@@ -51,17 +51,17 @@ def spotted(
         asked: all objects of some labels, or the place that a phrase means.
         rewarded: average precision, at an overlap of a half, with too many boxes fined, the weighted sum of VLM-R1, or
             the overlap of the first box.
-        pictures: problems to learn from, over and over.
+        pictures: problems to learn from, over and over; no more are held out.
         imitation: supervised steps of the base model, 32 questions each; fewer where they are less than 320.
         looks: supervised steps of its tower, 64 pictures each.
     """
     policy = base(asked, imitation, looks, critic)
     if asked == "objects":
-        test = Shapes("objects", _objects(), "test", 256)
+        test = Shapes("objects", _objects(), "test", min(256, pictures))
         return World(
             policy, Shapes("objects", _objects(), size=pictures), test, REWARDS[rewarded], od_length(), [counted]
         )
-    test = Shapes("anywhere", grounding((*_INSIDE, *_OUTSIDE), names=_NAMES), "test", 768)
+    test = Shapes("anywhere", grounding((*_INSIDE, *_OUTSIDE), names=_NAMES), "test", min(768, pictures))
     return World(
         policy,
         Shapes("place", grounding(_INSIDE, names=_NAMES), size=pictures),
