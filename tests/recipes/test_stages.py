@@ -5,13 +5,13 @@ import json
 import pytest
 import torch
 
-from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.recipes.stages import stages
 from rlft.runs.folder import Stopped
 from rlft.runs.staged import Staged, average
 from rlft.types import UserError
+from tests.tool.letters import model_and_rows, no_pages
 from tests.tool.test_main import tool
 
 pytestmark = pytest.mark.slow
@@ -59,9 +59,7 @@ shares = {{sft = 1, rl = 3}}
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_pages():
-    """Drawing takes longer than these runs, and is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlft.report.write", lambda folder, out=None: None)
+    with no_pages():
         yield
 
 
@@ -69,10 +67,7 @@ def _no_pages():
 def place(tmp_path_factory):
     """A model, data, a reward and a filter, a plan, and a finished run of it."""
     folder = tmp_path_factory.mktemp("place")
-    tokenizer = character_tokenizer("abcdefghsay ")
-    Language(small_llama(len(tokenizer), width=16, layers=1, heads=2, context=24), tokenizer).save(folder / "model")
-    rows = [{"prompt": f"say {c}", "answer": c} for c in "abcdefgh"]
-    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model_and_rows(folder)
     (folder / "reward.py").write_text(
         "def some(problems, outputs):\n    return [float('a' in o) for o in outputs]\n\n\n"
         "def short(problem, output):\n    return len(output) < 4\n"

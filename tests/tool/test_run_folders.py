@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from rlft.models.small_language import character_tokenizer, small_llama
-from rlft.policies.language.policy import Language
 from rlft.training.trainer import Trainer
+from tests.tool.letters import model_and_rows, no_pages
 from tests.tool.test_main import tool
 from tests.tool.test_main_errors import reward_file
 
@@ -19,9 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_pages():
-    """Drawing takes longer than these runs, and is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlft.report.write", lambda folder, out=None: None)
+    with no_pages():
         yield
 
 
@@ -29,10 +26,7 @@ def _no_pages():
 def place(tmp_path_factory):
     """A model, data, a reward and a finished run of two steps of an adapter."""
     folder = tmp_path_factory.mktemp("place")
-    tokenizer = character_tokenizer("abcdefghsay ")
-    Language(small_llama(len(tokenizer), width=16, layers=1, heads=2, context=24), tokenizer).save(folder / "model")
-    rows = [{"prompt": f"say {c}", "answer": c} for c in "abcdefgh"]
-    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model_and_rows(folder)
     (folder / "reward.py").write_text(
         "from helper import letter\n\n\ndef many(problems, outputs):\n    return [o.count(letter()) for o in outputs]\n"
     )
