@@ -29,6 +29,8 @@ FEW = [
     "pool_matrix",
     "chain_sum",
 ]
+# Boards of other sizes, on which a position of this data set is found in half of the time.
+QUICK = {"knight_swap": {"min_nodes": 10, "max_nodes": 12, "impossible_ratio": 0.0}}
 
 
 def names():
@@ -42,8 +44,9 @@ def problems(dataset, count, **settings):
 
 def checked(dataset, count):
     """The contract of one data set; the number of questions that both splits have."""
-    task = Reasoning(dataset)
-    train, test = problems(dataset, count), problems(dataset, count, split="test")
+    settings = QUICK.get(dataset, {})
+    task = Reasoning(dataset, **settings)
+    train, test = (problems(dataset, count, split=split, **settings) for split in ("train", "test"))
     assert [task.at(i) for i in reversed(range(count))] == train[::-1]
     assert json.loads(json.dumps([p.columns for p in train])) == [p.columns for p in train]
     answered = [p for p in train + test if p.answer is not None]
