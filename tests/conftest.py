@@ -21,6 +21,14 @@ jaxtyping.jaxtyped = annotated
 torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="module")
+def no_pages():
+    """Drawing takes longer than small runs, and is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rlft.report.write", lambda folder, out=None: None)
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What a file builds for its tests is built once: they stay in one process, unless the file says `SPREAD`."""

@@ -11,10 +11,10 @@ from rlft.recipes.stages import stages
 from rlft.runs.folder import Stopped
 from rlft.runs.staged import Staged, average
 from rlft.types import UserError
-from tests.tool.letters import model_and_rows, no_pages
+from tests.tool.letters import model_and_rows
 from tests.tool.test_main import tool
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
 
 PLAN = """
 [[stage]]
@@ -57,14 +57,8 @@ shares = {{sft = 1, rl = 3}}
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_pages():
-    with no_pages():
-        yield
-
-
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, no_pages):
     """A model, data, a reward and a filter, a plan, and a finished run of it."""
     folder = tmp_path_factory.mktemp("place")
     model_and_rows(folder)

@@ -1,20 +1,9 @@
-"""A small model and eight rows of data in a folder, and runs of them that draw no page."""
+"""A small model and eight rows of data in a folder."""
 
 import json
-from contextlib import contextmanager
-
-import pytest
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
-
-
-@contextmanager
-def no_pages():
-    """Drawing takes longer than these runs, and is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlft.report.write", lambda folder, out=None: None)
-        yield
 
 
 def model_and_rows(folder):

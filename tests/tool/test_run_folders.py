@@ -9,21 +9,15 @@ import sys
 import pytest
 
 from rlft.training.trainer import Trainer
-from tests.tool.letters import model_and_rows, no_pages
+from tests.tool.letters import model_and_rows
 from tests.tool.test_main import tool
 from tests.tool.test_main_errors import reward_file
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_pages():
-    with no_pages():
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, no_pages):
     """A model, data, a reward and a finished run of two steps of an adapter."""
     folder = tmp_path_factory.mktemp("place")
     model_and_rows(folder)

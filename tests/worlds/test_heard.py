@@ -7,10 +7,11 @@ import pytest
 
 from rlft.rewards import label
 from rlft.tasks.sounds import Event
+from rlft.tasks.tagged import Tagged
 from rlft.tasks.tones import Tones, fitting, listening, notes
 from rlft.training.score import score
 from rlft.types import Problem, Text
-from rlft.worlds.heard import Demonstrated, InTurn, base, by_sort, careful, careless, earned, misheard
+from rlft.worlds.heard import InTurn, base, by_sort, careful, careless, earned, misheard
 
 EVENTS = [Event("noise", "", "soft", "long"), Event("rise", "low", "loud", "short")]
 
@@ -46,7 +47,7 @@ def test_the_order_of_options_does_not_matter_to_the_reward():
 
 def test_what_is_imitated_is_the_right_answer_in_its_tags():
     task = Tones("taught", listening(["first"]), size=2)
-    one = Demonstrated(task).at(1)
+    one = Tagged(task).at(1)
     assert one.lesson == f"<answer>{task.at(1).answer}</answer>" and one.answer == task.at(1).answer
     assert earned("answer")([one], [Text(one.lesson)])["accuracy"].tolist() == [1]
     # What a sound gives to the tower is read once for all visits.

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rlft.tasks.aerial import ACROSS, ANSWERS, GROUPS, PLOT, Aerial, anywhere, belongs
+from rlft.tasks.tagged import Tagged, right
 from rlft.types import Problem, Text
 from rlft.worlds.looking import PATCH, SIDE
-from rlft.worlds.surveyed import SENSE, Answered, careless, right, told
+from rlft.worlds.surveyed import SENSE, careless, of_group, told
 
 
 def test_what_is_told_of_answers():
@@ -30,8 +31,8 @@ def test_what_is_told_of_answers():
 
 
 def test_a_group_has_problems_of_its_kinds_alone_the_same_as_among_all():
-    task = Answered(Aerial(each=4))
-    parts = {name: task.of(name) for name in GROUPS}
+    task = Tagged(Aerial(each=4))
+    parts = {name: of_group(task, name) for name in GROUPS}
     assert {name: part.size for name, part in parts.items()} == {"attribute": 12, "object": 8, "spatial": 12}
     seen = {str(task.at(i).columns) for i in range(task.size)}
     for name, part in parts.items():

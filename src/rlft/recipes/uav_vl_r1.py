@@ -20,8 +20,9 @@ from rlft.runs.drive import Run
 from rlft.runs.staged import Staged
 from rlft.runs.stages import Learned, Stage
 from rlft.tasks.aerial import GROUPS, KINDS
+from rlft.tasks.tagged import Tagged
 from rlft.worlds import World
-from rlft.worlds.surveyed import Answered, surveyed
+from rlft.worlds.surveyed import of_group, surveyed
 
 Order = Literal["none", "mixed", "staged", "reversed"]
 
@@ -42,7 +43,7 @@ def planned(made: World, chosen: Mapping[str, Any]) -> list[Stage]:
     """The stages: `sft`, and `mixed` or one for each group, of at least a step each."""
     order, taught, sft_lr = asked(arranged, chosen)
     steps, task = max(chosen["steps"], 1), made.train
-    assert isinstance(task, Answered)
+    assert isinstance(task, Tagged)
     first = max(round(taught * steps), order == "none")
     ways = {"none": [], "mixed": [("mixed", task, 1.0)], "staged": _groups(task), "reversed": _groups(task)[::-1]}
     numbers = {name: chosen[name] for name in ("prompts", "group", "lr", "rows")}
@@ -59,9 +60,9 @@ def planned(made: World, chosen: Mapping[str, Any]) -> list[Stage]:
     return stages
 
 
-def _groups(task: Answered) -> Sequence[tuple[str, Answered, float]]:
+def _groups(task: Tagged) -> Sequence[tuple[str, Tagged, float]]:
     """Each group's name, its problems, and its share of the kinds."""
-    return [(name, task.of(name), len(kinds) / len(KINDS)) for name, kinds in GROUPS.items()]
+    return [(name, of_group(task, name), len(kinds) / len(KINDS)) for name, kinds in GROUPS.items()]
 
 
 @optioned(grpo(beta=0.0), surveyed, arranged, steps=160, prompts=16, group=8, lr=3e-4, rows=None, problems=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -24,33 +24,32 @@ def by_column(
     chosen = {**(rewards or {}), **named}
     if not chosen:
         raise UserError("by_column needs a reward for at least one value: by_column('kind', math=math(), …)")
-    known = tuple(chosen)
-    parts = {value: _Rows(name, (value,), adapted(reward), known) for value, reward in chosen.items()}
-    if otherwise is not None:
-        parts["otherwise"] = _Rows(name, None, adapted(otherwise), known)
-        return combine(parts)
-    first = next(iter(parts))
-    parts[first] = _Rows(name, (first,), parts[first].reward, known, strict=True)
-    return combine(parts)
+
+    def asked(problem: Problem) -> str:
+        """The name of the reward of a row."""
+        value = str(field_of(problem.columns, name))
+        if value in chosen:
+            return value
+        if otherwise is None:
+            raise UserError(
+                f"the column {name!r} says {value!r}, and by_column has rewards for {', '.join(chosen)}; "
+                "give one for it, or otherwise=…"
+            )
+        return "otherwise"
+
+    rewarded = chosen if otherwise is None else {**chosen, "otherwise": otherwise}
+    return combine({value: _Rows(asked, value, adapted(reward)) for value, reward in rewarded.items()})
 
 
 @final
 class _Rows:
-    """A reward of the rows whose column is one of `values`, or none of those `known`; the others abstain."""
+    """A reward of the rows for which it is `asked`, by its name; from others it abstains."""
 
-    def __init__(
-        self, name: str, values: tuple[str, ...] | None, reward: Reward, known: tuple[str, ...], strict: bool = False
-    ):
-        self.name, self.values, self.reward, self.known, self.strict = name, values, reward, known, strict
+    def __init__(self, asked: Callable[[Problem], str], name: str, reward: Reward):
+        self.asked, self.name, self.reward = asked, name, reward
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Any:
-        said = [str(field_of(problem.columns, self.name)) for problem in problems]
-        if self.strict and (strange := [value for value in said if value not in self.known]):
-            raise UserError(
-                f"the column {self.name!r} says {strange[0]!r}, and by_column has rewards for {', '.join(self.known)}; "
-                "give one for it, or otherwise=…"
-            )
-        own = [row for row, value in enumerate(said) if (value in (self.values or self.known)) == bool(self.values)]
+        own = [row for row, problem in enumerate(problems) if self.asked(problem) == self.name]
         if not own:
             return torch.full((len(problems),), math.nan)
         result = self.reward([problems[row] for row in own], _taken(outputs, own))
@@ -61,9 +60,7 @@ class _Rows:
         return Parts(parts, {name: self._spread(values, own, len(problems)) for name, values in watch.items()})
 
     def explain(self, problem: Problem, output: Any) -> str:
-        said = str(field_of(problem.columns, self.name))
-        own = (said in (self.values or self.known)) == bool(self.values)
-        return explained(self.reward, problem, output) if own else "not asked"
+        return explained(self.reward, problem, output) if self.asked(problem) == self.name else "not asked"
 
     def state_dict(self) -> dict[str, Any]:
         return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}

@@ -19,6 +19,7 @@ from jaxtyping import Int, UInt8
 
 from rlft.errors import UserError
 from rlft.noise import hashed
+from rlft.tasks import drawn
 from rlft.types import Problem
 
 Place = tuple[int, int]
@@ -97,6 +98,24 @@ class Ground:
                 _draw(plot, thing, _PIXELS[self.altitude])
         draws = np.random.Generator(np.random.PCG64(self.key))
         return (pixels + self.noise * draws.standard_normal(pixels.shape)).clip(0, 255).astype(np.uint8)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """See `drawn.Sensed`."""
+        return ("aerial", *self.plots, *self.things)
+
+    def columns(self) -> dict[str, Any]:
+        """`altitude`, `plots`, and `things` with the plot (column, row) that each is `at`."""
+        things = [
+            {"kind": thing.kind, "colour": thing.colour, "large": thing.large, "upright": thing.upright, "at": [x, y]}
+            for (y, x), thing in zip(itertools.product(range(ACROSS), repeat=2), self.things, strict=True)
+            if thing is not None
+        ]
+        return {"altitude": self.altitude, "plots": list(self.plots), "things": things}
+
+    def part(self) -> dict[str, Any]:
+        """The picture."""
+        return drawn.pictured(self.picture())
 
     def patches(self, side: int) -> Int[np.ndarray, "patches 4"]:
         """Of each plot, row by row: its ground, and from 1 on the kind and the colour of what stands on it, 0 for none;
@@ -346,14 +365,8 @@ class Aerial:
         kind = self.kinds[place]
         ground, question, answer = asked(kind, hashed("aerial", self.series, kind, self.split, number), self.split)
         group = next(name for name, kinds in GROUPS.items() if kind in kinds)
-        things = [
-            {"kind": thing.kind, "colour": thing.colour, "large": thing.large, "upright": thing.upright, "at": [x, y]}
-            for (y, x), thing in zip(itertools.product(range(ACROSS), repeat=2), ground.things, strict=True)
-            if thing is not None
-        ]
-        columns = {"kind": kind, "group": group, "question": question, "altitude": ground.altitude}
-        columns |= {"plots": list(ground.plots), "things": things}
-        return Problem(index, _shown(ground, question), answer, columns, self.name, self.split)
+        columns = {"kind": kind, "group": group, "question": question, **ground.columns()}
+        return Problem(index, drawn.shown(ground.part(), question), answer, columns, self.name, self.split)
 
 
 def asked(kind: str, key: int, split: str) -> tuple[Ground, str, str]:
@@ -378,11 +391,4 @@ def anywhere(draw: random.Random) -> Ground | None:
 
 def belongs(ground: Ground, split: str) -> bool:
     """Whether a ground is of this split: by what is on its plots, so that none is in two."""
-    return hashed("aerial", *ground.plots, *ground.things) % 10 in SPLITS[split]
-
-
-def _shown(ground: Ground, text: str) -> list[dict[str, Any]]:
-    from PIL import Image
-
-    picture = {"type": "image", "image": Image.fromarray(ground.picture())}
-    return [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
+    return drawn.belongs(ground, split, SPLITS)

@@ -6,9 +6,12 @@ What can be drawn is a family's affair: `tasks.shapes` asks about pictures, `tas
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
 
 from rlft.errors import UserError
 from rlft.noise import hashed
@@ -79,14 +82,21 @@ class Drawn:
                 break
         sensed, question = asked
         columns = {**sensed.columns(), "question": question.text, **question.columns}
-        return Problem(index, shown(sensed, question.text), question.answer, columns, self.name, self.split)
+        return Problem(index, shown(sensed.part(), question.text), question.answer, columns, self.name, self.split)
 
 
-def belongs(sensed: Sensed, split: str) -> bool:
-    """Whether a thing is of this split: by what is in it, so that none is in two."""
-    return hashed(*sensed.content) % 10 in SPLITS[split]
+def belongs(sensed: Sensed, split: str, shares: Mapping[str, range] = SPLITS) -> bool:
+    """Whether a thing is of this split: by what is in it, so that none is in two. `shares` are of ten."""
+    return hashed(*sensed.content) % 10 in shares[split]
 
 
-def shown(sensed: Sensed, text: str) -> list[dict[str, Any]]:
-    """One user's message: what is shown, then the text."""
-    return [{"role": "user", "content": [sensed.part(), {"type": "text", "text": text}]}]
+def shown(part: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
+    """One user's message: what is shown, a part of one, then the text."""
+    return [{"role": "user", "content": [part, {"type": "text", "text": text}]}]
+
+
+def pictured(pixels: UInt8[np.ndarray, "H W 3"]) -> dict[str, Any]:
+    """A picture as a part of a message."""
+    from PIL import Image
+
+    return {"type": "image", "image": Image.fromarray(pixels)}

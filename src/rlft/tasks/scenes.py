@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
+from rlft.tasks.drawn import pictured
+
 Corners = tuple[int, int, int, int]
 SHAPES = ("square", "disc", "ring", "cross", "bar")
 COLOURS = {
@@ -88,9 +90,7 @@ class Scene:
 
     def part(self) -> dict[str, Any]:
         """The picture."""
-        from PIL import Image
-
-        return {"type": "image", "image": Image.fromarray(self.picture())}
+        return pictured(self.picture())
 
     def patches(self, side: int) -> Int[np.ndarray, "patches 5"]:
         """Of each patch of `side` pixels, row by row: which name the thing has that covers most of it, from 1 in the

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rlft.errors import UserError
-from rlft.tasks.drawn import Drawn, Family, Question
+from rlft.tasks.drawn import Drawn, Family, Question, shown
 from rlft.tasks.scenes import COLOURS, NAMES, SHAPES, Scene, Thing, scattered
 from rlft.types import Problem
 
@@ -36,8 +36,7 @@ Shapes = Drawn
 def asked_again(problem: Problem, text: str) -> Problem:
     """A problem of `Shapes` with another question about its picture."""
     picture = problem.input[0]["content"][0]
-    asked = [{"role": "user", "content": [picture, {"type": "text", "text": text}]}]
-    return replace(problem, input=asked, columns={**problem.columns, "question": text})
+    return replace(problem, input=shown(picture, text), columns={**problem.columns, "question": text})
 
 
 def detection(fewest: int = 1, most: int = 3, asked: int = 4, names: Sequence[tuple[str, str]] = NAMES) -> Family:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from rlft.measure.groups import means
 from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.rewards import combine, exact, format, label
@@ -21,6 +22,7 @@ from rlft.types import Problem, Reward, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons
 from rlft.worlds.looking import taught
+from rlft.worlds.sensing import batch
 
 # Raised when the base would come out otherwise.
 VERSION = 1
@@ -31,10 +33,7 @@ NEW = [name for name in NAMES if name not in KNOWN]
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>", "</think><answer>", "</answer><think>", ": ")
 WORDS = (*CLASS_WORDS, *_TAGS, *(asked for asked in ASKED.values() if asked not in CLASS_WORDS))
 _TOKENS = 12
-_FORMS = {
-    "think": r"<think>.*?</think>\s*<answer>.*?</answer>",
-    "explain": r"<answer>.*?</answer>\s*<think>.*?</think>",
-}
+_FORMS = {"think": format(), "explain": format(r"<answer>.*?</answer>\s*<think>.*?</think>")}
 
 
 def classed(
@@ -66,7 +65,7 @@ def rewards(mode: Mode) -> Reward:
     """The whole completion is the name, of a direct answer; else the name in its tags, and the form."""
     if mode == "direct":
         return exact()
-    return combine({"accuracy": label(), "format": format(_FORMS[mode])})
+    return combine({"accuracy": label(), "format": _FORMS[mode]})
 
 
 class Halves:
@@ -88,11 +87,8 @@ class Halves:
 
 def by_half(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
     """Accuracy on `known` classes and on `new` ones, and `harmonic`, 2kn / (k + n)."""
-    right = label()(problems, outputs).tolist()
-    halves: dict[bool, list[float]] = {False: [], True: []}
-    for problem, value in zip(problems, right, strict=True):
-        halves[problem.columns["new"]].append(value)
-    known, new = (sum(halves[half]) / max(len(halves[half]), 1) for half in (False, True))
+    halves = means(label()(problems, outputs).tolist(), [problem.columns["new"] for problem in problems])
+    known, new = (halves.get(half, 0.0) for half in (False, True))
     return {"known": known, "new": new, "harmonic": harmonic(known, new)}
 
 
@@ -110,8 +106,7 @@ def base(imitation: int, looks: int, critic: bool = False) -> Language:
     """The cached model after `imitation` batches of 32 questions in all modes, and half as many careless ones."""
     modes: list[Mode] = ["direct", "think", "explain"]
     streams = [Stream(Shapes(f"lessons-{mode}", classes(asked=ASKED[mode])), seed=i) for i, mode in enumerate(modes)]
-
-    questions = min(32, max(imitation // 10, 4))  # a schooling that only has to begin has small batches
+    questions = batch(imitation)
 
     def asked(slips: bool) -> Lessons:
         def at(step: int) -> list[Problem]:

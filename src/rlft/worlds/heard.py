@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from rlft.measure.groups import means
 from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.rewards import combine, format, label
 from rlft.tasks.drawn import Drawn
 from rlft.tasks.sounds import KINDS, TIMBRES, Event, event
+from rlft.tasks.tagged import Tagged, in_tags
 from rlft.tasks.tones import PROMPTS, WORDS, Tones, fitting, listening, notes
 from rlft.training.evaluate import evaluate
 from rlft.training.stream import Stream
@@ -24,6 +26,7 @@ from rlft.types import Problem, Reward, Task, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons
 from rlft.worlds.listening import taught
+from rlft.worlds.sensing import batch
 
 # Raised when the base would come out otherwise.
 VERSION = 1
@@ -35,7 +38,7 @@ _TIMBRES, _UNSEEN = TIMBRES[:2], TIMBRES[2:]
 _TOKENS, _LESSONS, _QUESTIONS = 20, 6144, 48
 # How often the teacher hears another event, or another loudness, length, pitch or count; and leaves his tags away.
 _SLIPS, _BARE = 0.25, 0.1
-_FORMS = {"answer": r"<answer>.*?</answer>", "think": r"<think>.*?</think>\s*<answer>.*?</answer>"}
+_FORMS = {"answer": format(r"<answer>.*?</answer>"), "think": format()}
 
 
 def heard(
@@ -64,26 +67,14 @@ def heard(
         "types": listening(OTHERS, _TIMBRES, prompts),
         "timbres": listening(TRAINED, _UNSEEN, prompts),
     }
-    train = Demonstrated(Tones("fine-tuning", sorts["same"], size=sounds))
+    train = Tagged(Tones("fine-tuning", sorts["same"], size=sounds))
     test = InTurn([Tones(name, family, "test", held_out // 3) for name, family in sorts.items()])
     return World(policy, train, test, earned(asked), label(), [by_sort], probes=[greedily(test)])
 
 
 def earned(asked: Prompt) -> Reward:
     """1 for the right option's text in the answer, and 1 where the whole completion has the form that was asked for."""
-    return combine({"accuracy": label(), "format": format(_FORMS[asked])})
-
-
-class Demonstrated:
-    """The problems of a task; what is imitated is the right answer in its tags."""
-
-    def __init__(self, task: Task):
-        self.task, self.name, self.split, self.size = task, task.name, task.split, task.size
-
-    def at(self, index: int) -> Problem:
-        """The problem with this index."""
-        problem = self.task.at(index)
-        return replace(problem, demonstration=_tagged(problem.answer))
+    return combine({"accuracy": label(), "format": _FORMS[asked]})
 
 
 class InTurn:
@@ -101,10 +92,7 @@ class InTurn:
 def by_sort(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
     """Accuracy on kinds of questions and timbres that were trained on, `same`, on other kinds, `types`, and on another
     timbre, `timbres`."""
-    right = label()(problems, outputs).tolist()
-    sorts = dict.fromkeys(problem.task for problem in problems)
-    held = {sort: [v for v, problem in zip(right, problems, strict=True) if problem.task == sort] for sort in sorts}
-    return {sort: sum(values) / len(values) for sort, values in held.items()}
+    return means(label()(problems, outputs).tolist(), [problem.task for problem in problems])
 
 
 def greedily(test: Task) -> Callable[[Any], Mapping[str, float]]:
@@ -119,7 +107,7 @@ def greedily(test: Task) -> Callable[[Any], Mapping[str, float]]:
 def base(imitation: int, looks: int, critic: bool = False, lora: int | None = None) -> Language:
     """The cached model after `imitation` batches of questions of all kinds, half of them to be answered with notes, and
     a quarter as many that the teacher misheard."""
-    questions = min(_QUESTIONS, max(imitation // 10, 4))  # a schooling that only has to begin has small batches
+    questions = batch(imitation, _QUESTIONS)
     family = listening(prompts=("answer", "think"))
     stream = Stream(Tones("lessons", family, size=min(_LESSONS, 2 * imitation * questions)), seed=0)
     right = Lessons(lambda step: [*map(careful, stream.take(questions))], imitation, lr=2e-3)
@@ -151,7 +139,7 @@ def _answered(problem: Problem, thought: Sequence[Event], said: str) -> Problem:
     """With notes of what he thought he heard, where these were asked for."""
     told = problem.columns
     noted = f"<think>{notes(told['kind'], thought)}</think>" if told["question"].endswith(PROMPTS["think"]) else ""
-    return replace(problem, demonstration=noted + _tagged(said))
+    return replace(problem, demonstration=noted + in_tags(said))
 
 
 def misheard(one: Event, draw: random.Random) -> Event:
@@ -159,7 +147,3 @@ def misheard(one: Event, draw: random.Random) -> Event:
     if draw.random() < _SLIPS:
         return event(draw.choice([kind for kind in KINDS if kind != one.kind]), draw)
     return event(one.kind, draw) if draw.random() < _SLIPS else one
-
-
-def _tagged(answer: str) -> str:
-    return f"<answer>{answer}</answer>"

@@ -16,29 +16,30 @@ from torch import Tensor, nn
 
 from rlft.models.seeing import hearing
 from rlft.models.towers import Lesson
-from rlft.noise import hashed
 from rlft.tasks.drawn import belongs
 from rlft.tasks.sounds import CLASSES, KINDS, RATE, Sound, event, sequenced
+from rlft.worlds import sensing
 from rlft.worlds.sensing import Sense
 
-_BATCH, _MELS = 64, 32
+_MELS = 32
 
 
 def glances(seed: int) -> Callable[[int], Lesson]:
     """Batches of sounds of the training split with two to four events, as the tower reads them, and their tokens."""
 
-    def at(step: int) -> Lesson:
-        draw = random.Random(hashed("glances", seed, step))
-        sounds: list[Sound] = []
-        while len(sounds) < _BATCH:
-            sound = sequenced([event(kind, draw) for kind in draw.choices(KINDS, k=draw.randint(2, 4))], draw)
-            if belongs(sound, "train"):
-                sounds.append(sound)
-        heard = [sound.samples() for sound in sounds]
-        read = _extractor()(heard, sampling_rate=RATE, padding="max_length", return_tensors="pt")["input_features"]
-        return read, torch.from_numpy(np.stack([sound.tokens() for sound in sounds]))
+    return sensing.glances(_sound, _read, seed)
 
-    return at
+
+def _sound(draw: random.Random) -> Sound | None:
+    """One with two to four events."""
+    sound = sequenced([event(kind, draw) for kind in draw.choices(KINDS, k=draw.randint(2, 4))], draw)
+    return sound if belongs(sound, "train") else None
+
+
+def _read(heard: Sequence[Sound]) -> Lesson:
+    made = [sound.samples() for sound in heard]
+    read = _extractor()(made, sampling_rate=RATE, padding="max_length", return_tensors="pt")["input_features"]
+    return read, torch.from_numpy(np.stack([sound.tokens() for sound in heard]))
 
 
 def _blank(words: Sequence[str]) -> tuple[nn.Module, Any]:

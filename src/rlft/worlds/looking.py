@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from rlft.models.seeing import seeing
 from rlft.models.towers import Lesson
-from rlft.noise import hashed
 from rlft.tasks.drawn import belongs
 from rlft.tasks.scenes import NAMES, Scene, scattered
+from rlft.worlds import sensing
 from rlft.worlds.sensing import Sense
 
-SIDE, PATCH, _BATCH = 32, 8, 64
+SIDE, PATCH = 32, 8
 
 
+@runtime_checkable
 class Sight(Protocol):
     """A picture of which it is known what is in each patch."""
 
@@ -42,16 +43,12 @@ def glances(seed: int, drawn: Callable[[random.Random], Sight | None] = _scene) 
     """Batches of pictures as the tower reads them, and their patches; `drawn` are scenes of the training split, or
     other pictures of it, None for one that is left out."""
 
-    def at(step: int) -> Lesson:
-        draw = random.Random(hashed("glances", seed, step))
-        seen: list[Sight] = []
-        while len(seen) < _BATCH:
-            one = drawn(draw)
-            seen += [] if one is None else [one]
-        pixels = torch.from_numpy(np.stack([one.picture() for one in seen])).permute(0, 3, 1, 2)
-        return pixels / 127.5 - 1, torch.from_numpy(np.stack([one.patches(PATCH) for one in seen]))
+    return sensing.glances(drawn, _read, seed)
 
-    return at
+
+def _read(seen: Sequence[Sight]) -> Lesson:
+    pixels = torch.from_numpy(np.stack([one.picture() for one in seen])).permute(0, 3, 1, 2)
+    return pixels / 127.5 - 1, torch.from_numpy(np.stack([one.patches(PATCH) for one in seen]))
 
 
 def _blank(words: Sequence[str]) -> tuple[nn.Module, Any]:

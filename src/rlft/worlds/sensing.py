@@ -6,9 +6,10 @@ learns from questions and answers in words. Both are cached. The senses are `loo
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,10 +17,39 @@ from torch import Tensor, nn
 
 from rlft.cache import cached
 from rlft.models.towers import Lesson, even_out, taught_tower
+from rlft.noise import hashed
 from rlft.policies.language.imitate import cached_language, imitate
 from rlft.policies.language.policy import Language
 from rlft.types import Problem
 from rlft.worlds.characters import Lessons
+
+_GLANCED = 64
+T = TypeVar("T")
+
+
+def batch(imitation: int, most: int = 32) -> int:
+    """Questions in a batch of a base's schooling of so many: one that only has to begin has small ones."""
+    return min(most, max(imitation // 10, 4))
+
+
+def glances(
+    drawn: Callable[[random.Random], T | None], read: Callable[[Sequence[T]], Lesson], seed: int
+) -> Callable[[int], Lesson]:
+    """Batches of 64 things as a tower reads them, and what is in their patches.
+
+    drawn  one of the training split, by chance; None for one that is left out
+    read   what the tower is given of them, and told
+    """
+
+    def at(step: int) -> Lesson:
+        draw = random.Random(hashed("glances", seed, step))
+        seen: list[T] = []
+        while len(seen) < _GLANCED:
+            one = drawn(draw)
+            seen += [] if one is None else [one]
+        return read(seen)
+
+    return at
 
 
 @dataclass(frozen=True)

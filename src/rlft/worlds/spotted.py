@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from rlft.measure.groups import means
 from rlft.metrics.boxes import detections
 from rlft.metrics.detection import average_precision, found, suppressed
 from rlft.noise import hashed
@@ -24,6 +25,7 @@ from rlft.types import Problem, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons
 from rlft.worlds.looking import taught
+from rlft.worlds.sensing import batch
 
 # Raised when the base would come out otherwise.
 VERSION = 1
@@ -99,18 +101,15 @@ def counted(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, f
 
 def split(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
     """The mean overlap for phrases such as were trained on, `inside`, and for others, `outside`."""
-    values = box_iou()(problems, outputs)
-    kinds = [problem.columns["kind"] in _INSIDE for problem in problems]
-    told = {"inside": [v for v, kind in zip(values.tolist(), kinds, strict=True) if kind]}
-    told["outside"] = [v for v, kind in zip(values.tolist(), kinds, strict=True) if not kind]
-    return {name: sum(held) / len(held) for name, held in told.items() if held}
+    sides = ["inside" if problem.columns["kind"] in _INSIDE else "outside" for problem in problems]
+    return means(box_iou()(problems, outputs).tolist(), sides)
 
 
 def base(asked: str, imitation: int, looks: int, critic: bool = False) -> Language:
     """The cached model after `imitation` batches of questions; of objects a fifth as many careless ones follow."""
     family = _objects() if asked == "objects" else grounding((*_INSIDE, *_OUTSIDE), names=_NAMES)
     stream = Stream(Shapes(f"lessons-{asked}", family), seed=0)
-    questions = min(32, max(imitation // 10, 4))  # a schooling that only has to begin has small batches
+    questions = batch(imitation)
     lessons = [Lessons(lambda step: stream.take(questions), imitation, lr=2e-3)]
     if asked == "objects":
         lessons.append(Lessons(lambda step: [*map(careless, stream.take(questions))], imitation // 5, lr=5e-4))

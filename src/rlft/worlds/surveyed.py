@@ -10,17 +10,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rlft.measure.groups import means
 from rlft.metrics.boxes import span
 from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.rewards.adapt import combine
 from rlft.rewards.text import format, label
 from rlft.tasks.aerial import ANSWERS, CLASSES, GROUPS, WORDS, Aerial, anywhere
+from rlft.tasks.tagged import Tagged, right
 from rlft.training.stream import Stream
 from rlft.types import Problem, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons
 from rlft.worlds.looking import LOOKING, glances
+from rlft.worlds.sensing import batch
 
 # Raised when the base would come out otherwise.
 VERSION = 1
@@ -43,33 +46,23 @@ def surveyed(
     policy = base(imitation, looks, critic)
     reward = combine({"accuracy": label(), "format": format(FORM)})
     test = Aerial(split="test", each=held_out)
-    return World(policy, Answered(Aerial(each=pictures)), test, reward, label(), [told], samples=4)
+    return World(policy, Tagged(Aerial(each=pictures)), test, reward, label(), [told], samples=4)
 
 
-class Answered:
-    """The task with the right words in their tags to imitate."""
-
-    def __init__(self, task: Aerial):
-        self.task, self.name, self.split, self.size = task, task.name, task.split, task.size
-
-    def at(self, index: int) -> Problem:
-        """The problem with this index."""
-        return right(self.task.at(index))
-
-    def of(self, group: str) -> Answered:
-        """Those of its problems that are of one group of kinds."""
-        return Answered(Aerial(GROUPS[group], self.split, self.task.each, self.task.series))
+def of_group(task: Tagged, group: str) -> Tagged:
+    """Those of the problems that are of one group of kinds."""
+    whole = task.task
+    assert isinstance(whole, Aerial)
+    return Tagged(Aerial(GROUPS[group], whole.split, whole.each, whole.series))
 
 
 def told(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
     """Accuracy of each kind and each group, the mean of its kinds; `format`; and `distinct`, how many different
     answers a problem was given."""
-    right: dict[str, list[float]] = defaultdict(list)
     said: dict[int, set[str]] = defaultdict(set)
-    for problem, output, value in zip(problems, outputs, label()(problems, outputs).tolist(), strict=True):
-        right[problem.columns["kind"]].append(value)
+    for problem, output in zip(problems, outputs, strict=True):
         said[problem.index].add(span(output).casefold())
-    kinds = {kind: sum(values) / len(values) for kind, values in right.items()}
+    kinds = means(label()(problems, outputs).tolist(), [problem.columns["kind"] for problem in problems])
     groups = {
         name: sum(held) / len(held)
         for name, members in GROUPS.items()
@@ -83,18 +76,13 @@ def told(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, floa
 def base(imitation: int, looks: int, critic: bool = False) -> Language:
     """The cached model after `imitation` batches of right answers, and a fifth as many of a careless teacher's."""
     stream = Stream(Aerial(series="lessons"), seed=0)
-    questions = min(32, max(imitation // 10, 4))  # a schooling that only has to begin has small batches
+    questions = batch(imitation)
     lessons = (
         Lessons(lambda step: [*map(right, stream.take(questions))], imitation, lr=2e-3),
         Lessons(lambda step: [*map(careless, stream.take(questions))], imitation // 5, lr=5e-4),
     )
     name = f"surveyed-{VERSION}-{imitation}"
     return SENSE.taught(name, WORDS, *lessons, tokens=_TOKENS, looks=looks, critic=critic)
-
-
-def right(problem: Problem) -> Problem:
-    """The problem with its answer, in tags, to imitate."""
-    return replace(problem, demonstration=f"<answer>{problem.answer}</answer>")
 
 
 def careless(problem: Problem) -> Problem:
