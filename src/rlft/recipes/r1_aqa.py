@@ -40,15 +40,15 @@ CLAIM = Claim(
     arms={
         "base": Arm("before any fine-tuning", {"steps": 0}, grid={}),
         "base-think": Arm("before any, with notes", {"steps": 0, "asked": "think"}, grid={}),
-        "sft": Arm("SFT of all weights", {"method": sft()}),
-        "lora": Arm("SFT of adapters", {"method": sft(), "lora": 4}),
-        "answer": Arm("GRPO, the answer alone"),
+        "sft": Arm("SFT of all weights", {"method": sft()}, seeds=8),
+        "lora": Arm("SFT of adapters", {"method": sft(), "lora": 4}, seeds=8),
+        "answer": Arm("GRPO, the answer alone", seeds=8),
         "think": Arm("GRPO, notes and then the answer", {"asked": "think"}),
     },
     statements=[
-        above("GRPO does better than full SFT", "answer", "sft", least=0.02),
-        above("GRPO does better than SFT of adapters", "answer", "lora", least=0.02),
-        above("adapters do better than full SFT", "lora", "sft", least=0.02),
+        above("GRPO does better than full SFT", "answer", "sft", least=0.03),
+        above("GRPO does better than SFT of adapters", "answer", "lora", least=0.03),
+        above("adapters do better than full SFT", "lora", "sft", least=0.03),
         below("thinking does not help", "think", "answer", most=0.02),
         *checks(
             above("GRPO learns", "answer", "base", least=0.05),
