@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     ("errors", "cache", "machine", "report", "version"),  # report reads files only
     ("types",),
-    ("memory", "noise", "products", "sandbox"),
+    ("memory", "noise", "products", "sandbox", "trackers"),
     ("losses", "metrics", "models", "runtime", "verifiers"),
     ("advantages",),
     ("collect", "environments"),
@@ -62,6 +62,7 @@ HOME = {
     "transformers": {"policies", "models", "runs", "tool"},
     "gymnasium": {"environments"},
     "matplotlib": {"report"},
+    **{library: {"trackers"} for library in ("tensorboard", "wandb", "trackio", "mlflow")},
 }
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MOST_LINES, MOST_STATEMENTS, MOST_PARAMETERS = 400, 40, 16

@@ -33,10 +33,12 @@ from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, begin, circumstances, model_folder, refuse_existing
 from rlft.runs.lock import held
-from rlft.runs.log import facts_of
+from rlft.runs.log import facts_of, write_facts
 from rlft.runs.model import WEIGHTS, load_weights
+from rlft.runs.tracked import Tracking
 from rlft.tasks.files import Files
 from rlft.tool.again import Again, built
+from rlft.trackers import checked
 from rlft.training.evaluate import Evaluation
 from rlft.types import Measure, Method, Policy, Reward, Runtime, Task, Teachable, UserError
 from rlft.types.values import overlaid
@@ -72,11 +74,13 @@ def train(
               weight in `reward_weights`; None is the task's own
     out       a new folder; with `resume=True` one that was started by the same call, which goes on bit for bit
     changed_anyway  with `resume`, go on although data have changed since; `run.json` then says so
-    learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`
+    learning  the numbers of the run, `told` the same by name: `rlft.train(…, steps=100, lr=1e-5)`; and trackers, see
+              `rlft.trackers`: `track=("tensorboard",)`
 
     Raises `UserError` for what cannot work, before any work is done where that can be seen.
     """
-    (learning,) = overlaid(told, learning)
+    learning, followed = overlaid(told, learning, Tracking())
+    track = checked(followed.track)
     chosen, task = method or grpo(), _task(data, "train")
     rewarded = _reward(reward, reward_weights, task)
     held_out = None if eval_data is None else _task(eval_data, "test")
@@ -96,9 +100,11 @@ def train(
     with held(folder, first):
         if not resume and first:
             said = {"data": str(data) if isinstance(data, str | Path) else task.name, "reward": _said(reward)}
-            facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed}
+            facts = {"recipe": "rlft.train", "method": chosen.name, "seed": seed, "track": track}
             facts |= {"arguments": plain({"learning": learning, "method": chosen, **said})}
             begin(folder, {**facts, **circumstances(_script())})
+        elif first and track:
+            write_facts(folder, {**facts_of(folder), "track": track})
         checkpoint.meet(trainer.runtime)
         return drive(run, folder, Cadence(save=save_every), quiet, anyway=changed_anyway)
 

@@ -24,16 +24,16 @@ def tiny(steps=4, reward=environment_reward, every=0):
     return Run(trainer, steps, Starts(world, split="test"), reward=environment_reward, problems=2, every=every)
 
 
-def start(folder, run=None, **cadence):
+def start(folder, run=None, track=(), **cadence):
     """A new folder, and the run in it."""
     with held(folder):
-        begin(folder, {"recipe": "tiny"})
+        begin(folder, {"recipe": "tiny", "track": track})
         return drive(run or tiny(), folder, Cadence(**{"save": 2, "samples": 1, **cadence}), quiet=True, page=False)
 
 
-def go_on(folder, run=None):
+def go_on(folder, run=None, samples=1):
     """The same run again, from where it stands."""
-    return drive(run or tiny(), folder, Cadence(save=2, samples=1), quiet=True, page=False)
+    return drive(run or tiny(), folder, Cadence(save=2, samples=samples), quiet=True, page=False)
 
 
 def lines(folder, name):

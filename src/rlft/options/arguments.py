@@ -99,6 +99,20 @@ def take_option(argv: list[str], name: str, default: str | None = None) -> str |
     return default
 
 
+def take_several(argv: list[str], name: str) -> list[str] | None:
+    """Remove `name VALUE …`, up to the next option, from an argument list and return the values; None without it."""
+    for place, word in enumerate(argv):
+        if word == name:
+            end = next((i for i in range(place + 1, len(argv)) if argv[i].startswith("-")), len(argv))
+            values = argv[place + 1 : end]
+            del argv[place:end]
+            return values
+        if word.startswith(f"{name}="):
+            del argv[place]
+            return word.split("=", 1)[1].split(",")
+    return None
+
+
 def _method_of(
     kind: type, function: Callable[..., Any], chosen: str | None, defaults: Mapping[str, Any]
 ) -> tuple[Callable[..., Any], Mapping[str, Any]]:

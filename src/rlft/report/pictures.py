@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from rlft.report import canvas
@@ -113,17 +114,27 @@ def limits(rows: Sequence[Record], key: str) -> Limits:
 
 def cloud(rows: Sequence[Record], span: tuple[float, float], box: Limits, name: str) -> str:
     """All rows' points on one map, coloured by their row's reward, the best drawn last."""
+    return canvas.inline(cloud_figure(rows, span, box), name)
+
+
+def cloud_figure(rows: Sequence[Record], span: tuple[float, float], box: Limits) -> Figure:
+    """The same as a figure."""
     figure, ax = canvas.square(430, box)
     for row in _worst_first(rows):
         points = path(row, "points")
         hue = colour(as_number(row.get("reward")), *span)
         size = 26.0 if len(points) == 1 else max(2.0, 60.0 / math.sqrt(len(points)))
         ax.scatter(points[:, 0], points[:, 1], s=size, c=hue, alpha=0.75, linewidths=0)
-    return canvas.inline(figure, name)
+    return figure
 
 
 def paths(rows: Sequence[Record], span: tuple[float, float], box: Limits, name: str) -> str:
     """All rows' paths on one map with its walls and goals: a dot where each begins, a line coloured by its reward."""
+    return canvas.inline(paths_figure(rows, span, box), name)
+
+
+def paths_figure(rows: Sequence[Record], span: tuple[float, float], box: Limits) -> Figure:
+    """The same as a figure."""
     figure, ax = canvas.square(430, box)
     _scene(ax, rows)
     for row in _worst_first(rows):
@@ -131,7 +142,7 @@ def paths(rows: Sequence[Record], span: tuple[float, float], box: Limits, name: 
         hue = colour(as_number(row.get("reward")), *span)
         ax.plot(points[:, 0], points[:, 1], color=hue, linewidth=1.4, alpha=0.85, solid_joinstyle="round")
         ax.plot(*points[0], marker="o", markersize=4, color=canvas.light("ink"), linestyle="")
-    return canvas.inline(figure, name)
+    return figure
 
 
 def lines(rows: Sequence[Record], key: str, span: tuple[float, float], box: tuple[float, float], name: str) -> str:

@@ -19,7 +19,7 @@ from rlft import report
 from rlft.errors import say
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
-from rlft.runs import checkpoint, lock, sources, staged
+from rlft.runs import checkpoint, lock, sources, staged, tracked
 from rlft.runs.card import write_cards
 from rlft.runs.estimate import estimate
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
@@ -91,6 +91,7 @@ class _Drive:
         self.trainer, self.checkpoints = run.trainer, folder / "checkpoints"
         self.log = Log(folder, run.trainer.runtime.rank == 0)
         self.found: dict[str, Evaluation] = {}
+        self.followed: list[tracked.Following] = []
         self.stop = lambda: False
         self.whole = 0
 
@@ -99,6 +100,7 @@ class _Drive:
         going = False
         try:
             if self._ready(anyway):
+                tracked.end(self._follow(), self.folder, "done")  # one that it did not have, or that has missed some
                 if self.log.writes and page and not (self.folder / "report.html").exists():
                     self._page()
                 return {}
@@ -106,6 +108,7 @@ class _Drive:
             with stop_asked(said=self.log.writes and not self.quiet) as self.stop:
                 self._steps()
             self.log.status("done")
+            tracked.end(self.followed, self.folder, "done")
         except (Stopped, KeyboardInterrupt):
             self._ended("stopped", going)
             raise
@@ -119,12 +122,14 @@ class _Drive:
     def _ended(self, status: str, going: bool) -> None:
         """After an end before its time: nothing stays of a new run that did nothing, of another how it ended."""
         if self.log.writes and self.hold.began and self.trainer.steps_done == 0 and status == "failed":
+            tracked.end(self.followed, self.folder, status)
             discard(self.folder)  # the same command should work once it is mended
         elif going:
             try:
                 self.log.status(status)
             except OSError as error:  # what went wrong before is what is to be said
                 say(f"could not write {self.folder / 'run.json'}: {error.strerror}")
+            tracked.end(self.followed, self.folder, status)
 
     def _ready(self, anyway: bool) -> bool:
         """Build on what is there; whether nothing is left to do."""
@@ -139,7 +144,11 @@ class _Drive:
             return True
         self.log.status("running", steps=run.steps)
         trainer.seen = _Samples(run, self.log, self.cadence).see
+        self.followed = self._follow()
         return False
+
+    def _follow(self) -> list[tracked.Following]:
+        return tracked.follow(self.log, facts_of(self.folder).get("track", ()))
 
     def _steps(self) -> None:
         if self.run.steps:

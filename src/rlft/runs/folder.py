@@ -45,6 +45,7 @@ _OF_A_RUN = (
     "checkpoints",
     "model",
     "stages",
+    "trackers",
     SAVING,
     "report.html",
     *(f"{log}.jsonl" for log in LOGS),

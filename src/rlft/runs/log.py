@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ class Log:
 
     def __init__(self, folder: Path, writes: bool):
         self.folder, self.writes, self._owner = folder, writes, os.getpid()
+        self.followers: list[Callable[[str, Mapping[str, Any]], None]] = []  # told each line once it is written
 
     def line(self, name: str, values: Mapping[str, Any]) -> None:
         """Append one line to `name.jsonl`."""
@@ -62,10 +63,12 @@ class Log:
                     f"could not write {self.folder / name}.jsonl: {error.strerror}; free some space, then go on with "
                     f"`rlft train --resume {self.folder}`"
                 ) from error
+            for follow in self.followers:
+                follow(name, values)
 
     def has(self, name: str, **values: Any) -> bool:
         """Whether a line of `name.jsonl` has these values."""
-        return any(all(line.get(key) == value for key, value in values.items()) for line in self._lines(name))
+        return any(all(line.get(key) == value for key, value in values.items()) for line in self.lines(name))
 
     def sizes(self) -> dict[str, int]:
         """How long each file is, in bytes, once everything in it is on the disk."""
@@ -107,7 +110,8 @@ class Log:
             ended = {} if status == "running" else {"ended": datetime.now(UTC).isoformat(timespec="seconds")}
             write_facts(self.folder, {**facts_of(self.folder), **ended, **facts, "status": status})
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of `name.jsonl`, without one that is torn."""
         path, found = self.folder / f"{name}.jsonl", []
         for line in path.read_text().splitlines() if path.exists() else ():
             with suppress(ValueError):  # a torn last line

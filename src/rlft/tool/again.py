@@ -100,7 +100,8 @@ def arguments_of(
 
 
 FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
---samples-every STEPS (10), --resume FOLDER (alone, or with --steps STEPS to go on to as many,
+--samples-every STEPS (10), --track tensorboard wandb trackio mlflow (some of them, for the run to be seen there),
+--resume FOLDER (alone, or with --steps STEPS to go on to as many, --track to be seen elsewhere,
 --changed-anyway if data or code were edited since, --trust-run if others have made it).
 --arm NAME takes the settings of an arm of the recipe's claim."""
 

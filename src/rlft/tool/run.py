@@ -9,15 +9,16 @@ from typing import Any
 
 from rlft import recipes, report
 from rlft.errors import UserError, say
-from rlft.options.arguments import plain, take_option
+from rlft.options.arguments import plain, take_option, take_several
 from rlft.options.trained import as_trained
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
-from rlft.runs.log import facts_of
+from rlft.runs.log import facts_of, write_facts
 from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
 from rlft.tool.trust import asked_for_tools, code_of
+from rlft.trackers import checked
 
 
 def train(words: list[str]) -> int:
@@ -40,7 +41,7 @@ def run(words: list[str]) -> int:
 
 def _run(name: str, words: list[str], program: str) -> int:
     """A recipe in its run folder, new or resumed."""
-    resume = take_option(words, "--resume")
+    resume, track = take_option(words, "--resume"), take_several(words, "--track")
     if resume is not None:
         steps = take_option(words, "--steps")
         told = Again(
@@ -49,18 +50,20 @@ def _run(name: str, words: list[str], program: str) -> int:
             anyway=_take_flag(words, "--changed-anyway"),
         )
         if words:
-            raise UserError(f"--resume takes every setting but --steps from the run folder; remove {' '.join(words)}")
-        return _resume(Path(resume), told)
+            raise UserError(
+                f"--resume takes every setting but --steps and --track from the run folder; remove {' '.join(words)}"
+            )
+        return _resume(Path(resume), told, track)
     out = take_option(words, "--out")
     cadence = Cadence(
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
         samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
     )
     folder = Path(out or f"runs/{Path(program.split()[-1]).stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    return _start(name, words, program, folder, cadence)
+    return _start(name, words, program, folder, {"cadence": vars(cadence), "track": checked(track or ())})
 
 
-def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any) -> int:
+def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[str, Any]) -> int:
     recipe, trusted = recipes.named(name), _take_flag(words, "--trust-run")
     remembered = as_trained(words) if name == "train" else {}
     asked_for_tools(words, remembered, trusted)
@@ -72,10 +75,10 @@ def _start(name: str, words: list[str], program: str, folder: Path, cadence: Any
     with held(folder, first):
         code = code_of(name, [*words, *remembered.get("tools", ())], Path.cwd())
         run = recipe(**arguments, **with_runtime(recipe, runtime))
-        facts = {"cadence": vars(cadence), "arguments": plain(arguments), "code": code}
+        facts = {**kept, "arguments": plain(arguments), "code": code}
         facts |= {"remembered": remembered} if remembered else {}
         _begin(run, name, words, folder, facts)
-        return _drive(run, folder, cadence)
+        return _drive(run, folder, Cadence(**kept["cadence"]))
 
 
 def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str, Any]) -> None:
@@ -94,18 +97,21 @@ def _take_flag(words: list[str], name: str) -> bool:
     return there
 
 
-def _resume(folder: Path, told: Again) -> int:
-    """A run that goes on, to its end or to another number of steps."""
+def _resume(folder: Path, told: Again, track: list[str] | None = None) -> int:
+    """A run that goes on, to its end or to another number of steps; its trackers are those it had, or these."""
     facts, runtime, folder = facts_of(folder), launched(), folder.resolve()
     first = runtime is None or runtime.rank == 0
+    followed = checked(facts.get("track", ()) if track is None else track)
     with held(folder, first):
+        if first and track is not None:
+            write_facts(folder, {**facts_of(folder), "track": followed})
         run = built(folder, told)
         if told.steps is not None:
             extended(run, folder, told.steps, first)
         return _drive(run, folder, Cadence(**facts.get("cadence", {})), told.anyway)
 
 
-def _drive(run: Any, folder: Path, cadence: Any, anyway: bool = False) -> int:
+def _drive(run: Any, folder: Path, cadence: Cadence, anyway: bool = False) -> int:
     try:
         drive(run, folder, cadence, anyway=anyway)
     except Stopped as stopped:

@@ -22,6 +22,10 @@ EXTRAS = {
     "control": ("gymnasium",),
     "fast": ("numba",),
     "hub": ("datasets",),
+    "track": ("tensorboard",),
+    "wandb": ("wandb",),
+    "trackio": ("trackio",),
+    "mlflow": ("mlflow",),
 }
 
 
