@@ -13,6 +13,8 @@ from rlft import recipes
 from rlft.errors import UserError
 from rlft.offpolicy.learner import Learner
 from rlft.offpolicy.method import OffPolicy
+from rlft.options import config
+from rlft.options.arguments import parse, plain
 from rlft.runs.drive import Run
 from rlft.training.evaluate import evaluate
 
@@ -45,6 +47,19 @@ def test_every_option_is_documented(name):
         named = [option] if group is None else [field.name for field in dataclasses.fields(group)]
         page = inspect.cleandoc((group or function).__doc__)
         assert all(f"    {word}: " in page for word in named), f"{name} does not document {option}"
+
+
+# What cannot be left unsaid.
+SAID = {"train": ["--model", "m", "--data", "d"], "stages": ["--model", "m", "--plan", "p.toml"]}
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_its_arguments_as_a_file_are_its_arguments(name, tmp_path):
+    function, file = recipes.named(name), tmp_path / "config.toml"
+    arguments = parse(function, [*SAID.get(name, []), "--seed", "7"], name)
+    file.write_text(config.text(name, function, arguments, {}))
+    again = parse(function, config.configured(["--config", str(file)], function, config.FOLDER_KEYS), name)
+    assert plain(again) == plain(arguments) and again["seed"] == 7
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from rlft.errors import unknown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import parse
 from rlft.options.calls import function_in
+from rlft.options.config import words_of
 from rlft.options.learning import Learning, numbers_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
@@ -135,7 +136,7 @@ def _tables(path: Path) -> list[dict[str, Any]]:
 def _stage(make: Callable[..., Any], table: Mapping[str, Any], told: str, before: list[Stage]) -> Stage:
     """A stage of its options; one that learns from what another wrote is paid as that was, unless it says."""
     written = next((s for s in before if isinstance(s, Regenerated) and s.name == table.get("data")), None)
-    given = parse(make, [word for key, value in table.items() for word in _words(key, value)], told)
+    given = parse(make, [word for key, value in table.items() for word in words_of(key, value)], told)
     if written is None:
         return make(**given)
     if make is regenerate:
@@ -149,14 +150,3 @@ def _stage(make: Callable[..., Any], table: Mapping[str, Any], told: str, before
 def _source(stage: Regenerated) -> Task:
     assert not isinstance(stage.task, str)
     return stage.task
-
-
-def _words(name: str, value: Any) -> list[str]:
-    """A key and its value as words of a command line."""
-    option = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool):
-        return [option if value else f"--no-{option[2:]}"]
-    if isinstance(value, Mapping):
-        chosen = [option, str(value["name"])] if "name" in value else []
-        return chosen + [word for key, own in value.items() if key != "name" for word in _words(f"{name}.{key}", own)]
-    return [option, *map(str, value if isinstance(value, list) else [value])]

@@ -37,11 +37,13 @@ class Cadence:
     samples: int = 10
 
 
+CONFIG = "config.toml"  # a run's arguments, see `options.config`
 # What a process that was killed at once may leave in a folder, and nothing is lost with it.
 _OF_NO_RUN = {lock.NAME, ".run.json"}
 _OF_A_RUN = (
     "run.json",
     ".run.json",
+    CONFIG,
     "checkpoints",
     "model",
     "stages",

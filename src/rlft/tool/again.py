@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from rlft.options.arguments import parse, take_option
 from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint, sources
 from rlft.runs.drive import Run, accept
+from rlft.runs.folder import CONFIG
 from rlft.runs.log import facts_of, write_facts
 from rlft.runs.model import WEIGHTS, load_weights
 from rlft.tool import trust
@@ -85,6 +87,8 @@ def extended(run: Run, folder: Path, steps: int, writes: bool) -> None:
     told = {name: _words(facts, steps, name) for name in ("words", "command")}
     if writes:
         write_facts(folder, {**facts, **told, "arguments": {**facts["arguments"], "steps": run.steps}})
+        if (file := folder / CONFIG).is_file():
+            file.write_text(re.sub(r"(?m)^steps = \d+$", f"steps = {run.steps}", file.read_text()))
 
 
 def arguments_of(
@@ -99,8 +103,8 @@ def arguments_of(
     return parse(recipes.named(name), words, program, FOLDER_OPTIONS, defaults)
 
 
-FOLDER_OPTIONS = """Options of the run folder: --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20),
---samples-every STEPS (10), --track tensorboard wandb trackio mlflow (some of them, for the run to be seen there),
+FOLDER_OPTIONS = """Options of the run folder: --config FILE.toml (options by their names; a run writes its own), --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20), --samples-every STEPS (10),
+--track tensorboard wandb trackio mlflow (some of them, for the run to be seen there),
 --resume FOLDER (alone, or with --steps STEPS to go on to as many, --track to be seen elsewhere,
 --changed-anyway if data or code were edited since, --trust-run if others have made it).
 --arm NAME takes the settings of an arm of the recipe's claim."""

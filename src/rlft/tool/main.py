@@ -18,6 +18,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
 
   rlft train --model FOLDER_OR_HUB_ID --data FILE --reward NAME [--method grpo] [--out runs/first]
   rlft train --resume runs/first        go on where a run stopped
+  rlft train --config FILE.toml …       options from a file; every run has its own, config.toml
   rlft run RECIPE [--out FOLDER]        a recipe, or a file of your own: {{recipes}}
   rlft run METHOD --env Pendulum-v1     a world of Gymnasium by any published method: sac, ppo …
   rlft eval --model … --data … --reward … [--samples 8] [--json]
@@ -104,11 +105,15 @@ def _dispatch(words: list[str]) -> int:
     from inspect import signature
 
     from rlft.options.arguments import parse
+    from rlft.options.config import configured
     from rlft.options.trained import as_trained
     from rlft.tool.trust import asked_for_tools
 
     place, name = COMMANDS[command].split(":")
-    function, told = getattr(import_module(place), name), as_trained(rest)
+    function = getattr(import_module(place), name)
+    if command == "eval":
+        rest = configured(rest, function)
+    told = as_trained(rest)
     if "tools" in signature(function).parameters:
         asked_for_tools(rest, told, "--trust-run" in rest)
     return function(**parse(function, rest, f"rlft {command}", defaults=told))

@@ -9,11 +9,12 @@ from typing import Any
 
 from rlft import recipes, report
 from rlft.errors import UserError, say
+from rlft.options import config
 from rlft.options.arguments import plain, take_option, take_several
 from rlft.options.trained import as_trained
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
-from rlft.runs.folder import Cadence, Stopped, begin, circumstances, refuse_existing
+from rlft.runs.folder import CONFIG, Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of, write_facts
 from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
@@ -33,6 +34,8 @@ def run(words: list[str]) -> int:
         print("rlft run METHOD --env ID, with any published method: a world of Gymnasium, such as Pendulum-v1\n")
         print("rlft run RECIPE --help lists its options.", FOLDER_OPTIONS)
         return 0
+    if words and words[0].startswith("-") and (told := config.recipe_in(words)) is not None:
+        words = [told, *words]
     if not words or words[0].startswith("-"):
         raise UserError("rlft run needs a recipe's name or a file: rlft run arithmetic")
     name, rest = recipes.of_a_method(words[0], words[1:])
@@ -41,8 +44,9 @@ def run(words: list[str]) -> int:
 
 def _run(name: str, words: list[str], program: str) -> int:
     """A recipe in its run folder, new or resumed."""
-    resume, track = take_option(words, "--resume"), take_several(words, "--track")
+    resume = take_option(words, "--resume")
     if resume is not None:
+        track = take_several(words, "--track")
         steps = take_option(words, "--steps")
         told = Again(
             steps=None if steps is None else _count(steps, "--steps"),
@@ -54,7 +58,8 @@ def _run(name: str, words: list[str], program: str) -> int:
                 f"--resume takes every setting but --steps and --track from the run folder; remove {' '.join(words)}"
             )
         return _resume(Path(resume), told, track)
-    out = take_option(words, "--out")
+    words = config.configured(words, recipes.named(name), config.FOLDER_KEYS)
+    out, track = take_option(words, "--out"), take_several(words, "--track")
     cadence = Cadence(
         save=_count(take_option(words, "--save-every", "20"), "--save-every"),
         samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
@@ -78,6 +83,10 @@ def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[s
         facts = {**kept, "arguments": plain(arguments), "code": code}
         facts |= {"remembered": remembered} if remembered else {}
         _begin(run, name, words, folder, facts)
+        if first:
+            more = {"save_every": kept["cadence"]["save"], "samples_every": kept["cadence"]["samples"]}
+            told = {"arm": take_option(list(words), "--arm"), "track": kept["track"] or None}
+            _keep_config(folder, config.text(name, recipe, arguments, {**more, **told}))
         return _drive(run, folder, Cadence(**kept["cadence"]))
 
 
@@ -89,6 +98,15 @@ def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str,
         about |= {"method": run.trainer.method.name, "seed": run.trainer.seed}
         begin(folder, {**about, **facts, **circumstances([Path(file) for file in facts["code"]])})
     checkpoint.meet(run.trainer.runtime)
+
+
+def _keep_config(folder: Path, text: str) -> None:
+    """A run's arguments in its folder, for another run of them."""
+    file = folder / CONFIG
+    try:
+        file.write_text(f"# in {os.getcwd()}: rlft run --config {file}\n{text}", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"could not write {file}: {error.strerror}") from error
 
 
 def _take_flag(words: list[str], name: str) -> bool:

@@ -63,7 +63,8 @@ def _told(line: Mapping[str, Any]) -> str:
     problem = line.get("problem") or {}
     parts = [f"problem {problem.get('index')}"]
     parts += [f"{name}:\n\n{_fenced(problem[name])}" for name in ("input", "answer") if problem.get(name) is not None]
-    for number, row in enumerate(line.get("rows") or (), 1):
+    rows: Any = line.get("rows") or ()
+    for number, row in enumerate(rows, 1):
         words, messages = row.get("text"), row.get("messages")
         if words is None and messages:
             words = "\n".join(f"{message.get('role')}: {message.get('text')}" for message in messages)
