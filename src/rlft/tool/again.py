@@ -103,7 +103,8 @@ def arguments_of(
     return parse(recipes.named(name), words, program, FOLDER_OPTIONS, defaults)
 
 
-FOLDER_OPTIONS = """Options of the run folder: --config FILE.toml (options by their names; a run writes its own), --out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20), --samples-every STEPS (10),
+FOLDER_OPTIONS = """Options of the run folder: --config FILE.toml (options by their names; a run writes its own),
+--out FOLDER (new; nothing is ever overwritten), --save-every STEPS (20), --samples-every STEPS (10),
 --track tensorboard wandb trackio mlflow (some of them, for the run to be seen there),
 --resume FOLDER (alone, or with --steps STEPS to go on to as many, --track to be seen elsewhere,
 --changed-anyway if data or code were edited since, --trust-run if others have made it).

@@ -30,6 +30,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
+  rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
   rlft doctor                           what this machine has, and a ten-second self-test
 
 `rlft COMMAND --help` lists a command's options."""
@@ -43,6 +44,7 @@ COMMANDS = {
     "reproduce": "rlft.tool.claims:reproduce",
     "compare": "rlft.tool.claims:compare",
     "merge": "rlft.tool.merge:merge",
+    "push": "rlft.tool.push:push",
 }
 
 
