@@ -7,13 +7,13 @@ import torch
 from torch.testing import assert_close
 
 from rlft.tool.self_test import FAMILIES
-from rlft.types import Teachable
+from rlft.types import HasTeacher, Teachable
 from tests.contracts.test_methods import NAMES, build
 
 pytestmark = pytest.mark.slow
 
-# The families' tasks have no demonstrations.
-ON_POLICY = [name for name in NAMES if Teachable not in build(name).needs]
+# The families' tasks have no demonstrations, and they no teachers.
+ON_POLICY = [name for name in NAMES if not {Teachable, HasTeacher} & {*build(name).needs}]
 # A model that hears is asked as one that is shown pictures: it differs in front of the trunk, where no method reaches.
 EVERYWHERE = [(name, family) for family in FAMILIES for name in (["ppo"] if family == "hearing" else ON_POLICY)]
 

@@ -87,7 +87,7 @@ def test_first_ratio_is_one(name):
     if "ratio/first" in metrics:
         assert metrics["ratio/first"] < 1e-9
     else:
-        assert name == "sft"
+        assert name in {"sft", "on_policy_distillation"}  # whose losses have no ratio
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from rlft.options.task import Fields, load_task
 from rlft.options.tools import ToolUse
 from rlft.policies.composed.pair import Pair
 from rlft.policies.composed.second_turn import asked_again
+from rlft.policies.composed.taught import Taught, distance_to_teacher
 from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
@@ -29,7 +30,22 @@ from rlft.runs.folder import model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
 from rlft.training.trainer import frozen
-from rlft.types import Exchanging, Measure, Method, Policy, Problem, Runtime, Task, Teachable, Text, UserError
+from rlft.types import (
+    Exchanging,
+    HasTeacher,
+    Measure,
+    Method,
+    Policy,
+    Problem,
+    Reward,
+    Runtime,
+    Task,
+    Teachable,
+    Text,
+    UserError,
+)
+
+_PROBED = 64  # held-out problems on which a student is compared with its teacher
 
 
 @dataclass(frozen=True)
@@ -61,13 +77,15 @@ class Machines:
 
 @dataclass(frozen=True)
 class Second:
-    """The second model of a method that trains two.
+    """The second model of a method that has two.
 
     Args:
+        teacher: of on_policy_distillation, given as `model` is; of the same tokenizer.
         observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
         observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
     """
 
+    teacher: str | None = None
     observer: str | None = None
     observer_asked: str = "{prompt}"
 
@@ -106,7 +124,7 @@ def train(
     """
     task = load_task(data, fields)
     held_out = _held_out(task, data, evaluated.eval_data, fields)
-    chosen = reward_of(rewards, task)
+    chosen = _paid(rewards, task, method)
     _tell(learning)
     load = partial(
         Language.load, sampling=sampling, prompting=prompting, loading=loading, critic=method.critic, **vars(adapting)
@@ -116,8 +134,11 @@ def train(
     task = fitting(task, speaking, Teachable in method.needs)
     held_out = None if held_out is None else fitting(held_out, speaking, Teachable in method.needs)
     sources = [source for source in (task, held_out) if source is not None]
-    _check(alone, speaking, method, second.observer, sources)
+    _check(alone, speaking, method, second, sources)
     policy: Policy = speaking
+    if second.teacher is not None:
+        teacher = Language.load(model_folder(second.teacher), sampling, prompting, loading)
+        policy = _taught(speaking, teacher, sources)
     if pair:
         policy = _paired(alone, load(model_folder(second.observer or model)), second.observer_asked, sources)
     trainer = trainer_of(
@@ -131,7 +152,34 @@ def train(
         seed=seed,
         runtime=runtime,
     )
-    return run_of(learning, trainer, held_out, evaluated, reward=chosen, deploy=speaking, measures=_watched(speaking))
+    told = {"reward": chosen, "deploy": speaking, "measures": _watched(speaking)}
+    return run_of(learning, trainer, held_out, evaluated, probes=_probes(policy, held_out, evaluated), **told)
+
+
+def _paid(rewards: Rewards, task: Task, method: Method) -> Reward:
+    """The reward; a method that learns from a teacher needs none, and then every row earns 0."""
+    if HasTeacher in method.needs and not rewards.reward and getattr(task, "reward", None) is None:
+        return _nothing
+    return reward_of(rewards, task)
+
+
+def _nothing(problems: Sequence[Problem], outputs: Sequence[Text]) -> list[float]:
+    return [0.0] * len(problems)
+
+
+def _taught(student: Language | Conversation, teacher: Language, sources: Iterable[Task]) -> Taught:
+    """The student with its teacher, who must be able to read what the student is asked."""
+    for source in sources if isinstance(student, Language) else ():
+        teacher.check(to_check(source))
+    return Taught(student, teacher)
+
+
+def _probes(policy: Policy, held_out: Task | None, evaluated: HeldOut) -> list[Callable[[Taught], dict[str, float]]]:
+    """How far a student is from its teacher, on held-out problems."""
+    if held_out is None or not isinstance(policy, Taught):
+        return []
+    count = min(evaluated.eval_problems or _PROBED, held_out.size or _PROBED, _PROBED)
+    return [partial(distance_to_teacher, problems=[held_out.at(index) for index in range(count)])]
 
 
 def _tell(learning: Learning) -> None:
@@ -156,11 +204,14 @@ def _check(
     alone: Language,
     policy: Language | Conversation,
     method: Method,
-    observer: str | None,
+    second: Second,
     sources: list[Task],
 ) -> None:
     """Before any work is done: what goes together, no greedy rows, problems and lessons that fit."""
-    if observer is not None and Exchanging not in method.needs:
+    if (HasTeacher in method.needs) != (second.teacher is not None):
+        need = "needs a --teacher" if second.teacher is None else "has no use for a --teacher"
+        raise UserError(f"method {method.name} {need}; on_policy_distillation is the one that learns from a teacher")
+    if second.observer is not None and Exchanging not in method.needs:
         raise UserError(f"method {method.name} trains one model, so --observer is not used; try --method cory")
     if alone.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")

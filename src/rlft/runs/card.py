@@ -110,6 +110,8 @@ def _trained(told: Mapping[str, Any], facts: Mapping[str, Any], base: str, adapt
         words.append(f"on `{data if _of_the_hub(data) else Path(data).name}`")
     elif facts.get("recipe"):
         words.append(f"by the recipe `{Path(str(facts['recipe'])).name}`")
+    if teacher := told.get("teacher"):
+        words.append(f"with the teacher `{teacher if _of_the_hub(teacher) else Path(str(teacher)).name}`")
     if rewards := told.get("reward"):
         names = [str(one) for one in (rewards if isinstance(rewards, list | tuple) else [rewards])]
         words.append("with the reward " + ", ".join(f"`{_PLACE.sub('', name)}`" for name in names))

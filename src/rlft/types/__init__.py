@@ -16,6 +16,7 @@ from rlft.errors import UserError
 from rlft.types.capabilities import (
     Exchanging,
     HasReference,
+    HasTeacher,
     HasValue,
     Illustrating,
     Packing,
@@ -39,6 +40,7 @@ __all__ = [
     "Credit",
     "Exchanging",
     "HasReference",
+    "HasTeacher",
     "HasValue",
     "Illustrating",
     "Loss",

@@ -68,6 +68,16 @@ class Teachable(Protocol):
 
 
 @runtime_checkable
+class HasTeacher(Protocol):
+    """The policy has a teacher: --teacher, in Python `policies.composed.taught.Taught`; else use sft, or a reward."""
+
+    def distance(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """KL(policy || teacher) of each decision over all that might have been decided there, exact, in nats; the
+        gradient is the policy's alone; 0 off the mask."""
+        ...
+
+
+@runtime_checkable
 class Resumable(Protocol):
     """The policy can go on from the middle of a row; if it cannot, use a method that starts rows at their problem."""
 

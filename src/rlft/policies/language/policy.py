@@ -316,7 +316,7 @@ class Language(nn.Module):
         if (head := self.value_head) is None:
             raise UserError("this language policy has no critic: build or load it with critic=True")
         with nullcontext() if self.value_trains_trunk else torch.no_grad():
-            hidden, at = self._decisions(rollouts)
+            hidden, at = self.decisions(rollouts)
         values = head(hidden.to(head.weight.dtype))[:, 0]
         return values.new_zeros(rollouts.mask.shape).index_put(at, values)
 
@@ -370,7 +370,7 @@ class Language(nn.Module):
         flat = [i for ids in listed if ids is not None for i in (ids if isinstance(ids, list) else [ids])]
         return torch.tensor(list(dict.fromkeys(flat)), dtype=torch.long, device=self.device)
 
-    def _decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def decisions(self, rollouts: Rollouts) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The hidden state [M H] before each decision on the mask, and their rows and places."""
         row, place = rollouts.mask.to(self.device).nonzero(as_tuple=True)
         prompt, length, completion = (
@@ -383,7 +383,7 @@ class Language(nn.Module):
         return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)
 
     def _score(self, rollouts: Rollouts, temperature: float, support: Tensor | None) -> Tensor:
-        hidden, at = self._decisions(rollouts)
+        hidden, at = self.decisions(rollouts)
         tokens = rollouts.trace["completion"].to(self.device)[at]
         support = None if support is None else support.to(self.device)[at]
         logp = self.engine.log_probs(hidden, tokens, temperature, support, self.logits_at_once)
