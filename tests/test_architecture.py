@@ -190,7 +190,14 @@ def test_contributing_shows_a_method_that_exists():
 
 TESTS = Path(__file__).parent
 # Tests of more than a module: what holds for all methods, recipes and policies, and the tests' own ground.
-WHOLE = {"contracts", "test_annotated.py", "test_architecture.py", "test_coming_from.py", "test_startup.py"}
+WHOLE = {
+    "contracts",
+    "test_annotated.py",
+    "test_architecture.py",
+    "test_coming_from.py",
+    "test_examples.py",
+    "test_startup.py",
+}
 
 
 def test_tests_stand_where_their_modules_stand():
