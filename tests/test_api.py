@@ -38,15 +38,18 @@ def test_five_lines(tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
-def test_resume_is_the_same_call(tmp_path):
+def test_resume_is_the_same_call(tmp_path, monkeypatch):
     def count(problems, outputs):
         return [o.count("a") for o in outputs]
 
     straight = policy()
     rlft.train(straight, ROWS, count, rloo(), **settings(tmp_path / "straight"))
     rlft.train(policy(), ROWS, count, rloo(), **settings(tmp_path / "parts", steps=2))
-    resumed = policy()
-    rlft.train(resumed, ROWS, count, rloo(), resume=True, **settings(tmp_path / "parts"))
+    resumed, told = policy(), []
+    monkeypatch.setattr("rlft.api.checked", tuple)
+    monkeypatch.setattr("rlft.trackers.opened", lambda name, about: told.append(name) or 1 / 0)
+    rlft.train(resumed, ROWS, count, rloo(), resume=True, track=("book",), **settings(tmp_path / "parts"))
+    assert told == ["book"]  # asked for when the run goes on, and its failing ends nothing
     pairs = zip(straight.parameters(), resumed.parameters(), strict=True)
     assert all(bool((a == b).all()) for a, b in pairs)
 
@@ -56,6 +59,9 @@ def test_what_cannot_work(tmp_path):
         rlft.train(policy(), ROWS, out=tmp_path / "run")
     with pytest.raises(UserError, match="rows has no rows"):
         rlft.train(policy(), [], "exact", out=tmp_path / "run")
+    with pytest.raises(UserError, match="unknown tracker 'paper'"):
+        rlft.train(policy(), ROWS, "exact", out=tmp_path / "run", track=("paper",))
+    assert not (tmp_path / "run").exists()
     with pytest.raises(AttributeError, match="no attribute 'teach'"):
         _ = rlft.teach
     assert not (tmp_path / "run").exists()

@@ -48,12 +48,8 @@ def follow(log: Log, chosen: Sequence[str]) -> list[Following]:
 
 def end(following: Sequence[Following], folder: Path, status: str) -> None:
     """Tell them what has come of the run."""
-    if not following:
-        return
-    run = report.read(folder)
-    numbers = entry("evaluations", run.evaluations[-1], 1).numbers if run.evaluations else {}
     for one in following:
-        one.end(status, dict(report.summary_lines(run)), numbers)
+        one.end(status, folder)
 
 
 class Following:
@@ -72,18 +68,18 @@ class Following:
         """A line that was just written."""
         self._trying(lambda: self._line(name, values))
 
-    def end(self, status: str, words: Mapping[str, str], numbers: Mapping[str, float]) -> None:
-        """The run ended so."""
-
-        def told(tracker: Tracker) -> None:
-            tracker.summary(words, numbers)
-            tracker.close(status)
-            self.kept["closed"] = dict(self.sent)
-            self._keep()
-
+    def end(self, status: str, folder: Path) -> None:
+        """The run of this folder ended so."""
         if (tracker := self.tracker) is not None:
-            self._trying(lambda: told(tracker))
+            self._trying(lambda: self._close(tracker, status, report.read(folder)))
         self.tracker = None
+
+    def _close(self, tracker: Tracker, status: str, run: report.Run) -> None:
+        numbers = entry("evaluations", run.evaluations[-1], 1).numbers if run.evaluations else {}
+        tracker.summary(dict(report.summary_lines(run)), numbers)
+        tracker.close(status)
+        self.kept["closed"] = dict(self.sent)
+        self._keep()
 
     def _open(self) -> None:
         self.file.parent.mkdir(exist_ok=True)
