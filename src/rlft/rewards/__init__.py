@@ -6,6 +6,7 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
+from rlft.rewards.coding import programs
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.routed import by_column
@@ -33,6 +34,7 @@ __all__ = [
     "math",
     "od_length",
     "overlong",
+    "programs",
     "regex",
     "repetition",
     "rouge",

@@ -127,7 +127,7 @@ class Programs:
             child = idle.get()
             try:
                 if until is not None and time.monotonic() > until:
-                    return Verdict("unrun", f"the budget of {budget:g} seconds was spent")
+                    return Verdict("unrun", REASONS["unrun"])
                 return _run(child, program, limits)
             finally:
                 idle.put(child)

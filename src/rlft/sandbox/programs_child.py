@@ -26,7 +26,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -322,9 +321,9 @@ def _program(source: str, function: str | None, given: str) -> None:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         if not isinstance(ended.code, int | None):
             print(ended.code, file=sys.stderr)
-    except BaseException:
+    except BaseException as error:
         with suppress(BaseException):
-            traceback.print_exc()
+            sys.excepthook(type(error), error, error.__traceback__)
     with suppress(BaseException):
         vars(threading)["_shutdown"]()
     with suppress(BaseException):
