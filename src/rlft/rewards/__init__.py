@@ -9,6 +9,7 @@ from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.coding import programs
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
+from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.text import choice, exact, format, label, regex, similarity
@@ -23,6 +24,7 @@ __all__ = [
     "choice",
     "chrf",
     "combine",
+    "coq",
     "cosine",
     "cosine_open_rs",
     "each",

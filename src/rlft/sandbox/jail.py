@@ -84,7 +84,7 @@ class Jail:
     def _words(self, form: str) -> list[str]:
         words = [_bubblewrap(), *_NAMESPACES, *_ENDS, *FORMS[form], *_system()]
         for path in dict.fromkeys([sys.base_prefix, Path(__file__).parent, *self.reads]):
-            if not str(path).startswith("/usr/"):
+            if not f"{path}/".startswith("/usr/"):
                 # Folders above it are made for root alone unless they are named.
                 words += [
                     word for above in reversed(Path(_inside(path)).parents[:-1]) for word in ("--dir", str(above))
@@ -167,7 +167,7 @@ def _bubblewrap() -> str:
 
 def _system() -> list[str]:
     """`/usr`, and the folders beside it that are links into it or, on older systems, folders."""
-    words = ["--ro-bind", "/usr", "/usr"]
+    words = ["--ro-bind", "/usr", "/usr", "--dir", "/etc"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         place = Path("/", name)
         if place.is_symlink():

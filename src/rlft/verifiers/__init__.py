@@ -4,4 +4,6 @@ What is checked is never trusted: it runs in a jail (`rlft.sandbox`), it does no
 it says about itself counts for nothing. A check's result is a value that says why.
 
 cases, outputs, programs    Python programs: the tests that rows of data have, what is equal, how they are run
+coq                         proofs in Coq
+blocks                      where in a completion a program or proof is
 """

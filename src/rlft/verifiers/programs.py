@@ -7,17 +7,16 @@ no comparison to change, and no message that it could forge but its output, whic
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 from rlft.sandbox.programs import Limits, Program, Programs, Verdict
+from rlft.verifiers.blocks import last_block
 from rlft.verifiers.cases import Cases, expected_values
 from rlft.verifiers.outputs import read_value, same_text, same_value
 
-_FENCE = re.compile(r"^```[ \t]*([\w+-]*)[^\n]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
 _PYTHON = {"python", "python3", "py", ""}
 
 
@@ -51,15 +50,8 @@ class Checked:
 
 
 def program_in(text: str) -> str:
-    """The program of a completion: its last closed block of Python, behind any `</think>`; all of it without blocks.
-
-    Nothing where a block is opened and never closed, as in a completion that was cut off.
-    """
-    said = text.rpartition("</think>")[2]
-    blocks = [body for language, body in _FENCE.findall(said) if language.lower() in _PYTHON]
-    if blocks:
-        return blocks[-1]
-    return "" if "```" in said else said
+    """The program of a completion: its last closed block of Python, behind any `</think>`; all of it without blocks."""
+    return last_block(text, _PYTHON)
 
 
 @final
