@@ -44,11 +44,12 @@ def test_the_program_of_a_completion(text, program):
 def test_right_and_wrong(tests):
     scripts = ["print(sum(map(int, input().split())))", "print(5)", "print(input())", ""]
     checked = tests.check([(RIGHT, ADD), *((script, SUM) for script in scripts)])
-    assert [one.passed for one in checked] == [(True, True), (True, True), (True, False), (False, None), (False, None)]
+    assert [one.passed for one in checked] == [(True, True), (True, True), (True, False), (False, None), (False, False)]
     assert [one.all for one in checked] == [True, True, False, False, False]
     assert str(checked[0]) == "2 of 2 tests passed"
     assert str(checked[2]) == "1 of 2 tests passed; test 2: the output is not the expected one"
     assert checked[3].share is None
+    assert tests.check([(" \n", Cases((Case("", ""),)))])[0] == Checked((False,), ("no program",))
 
 
 @needs_jail
