@@ -2,9 +2,9 @@
 
     python benchmarks/proofs.py
 
-Proofs are by induction, or by `lia` with its library read; `asked` ones are whole texts, of which it is also printed what
-they assume. A fresh `coqc` is run without a jail and asked nothing. All in turns, so that what else the machine does is
-shared by all.
+Proofs are by induction, or by `lia` with its library read; `asked` ones are whole texts, of which it is also printed
+what they assume. A fresh `coqc` is run without a jail and asked nothing. All in turns, so that what else the machine
+does is shared by all.
 """
 
 from __future__ import annotations

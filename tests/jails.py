@@ -19,6 +19,7 @@ def _missing() -> str:
 
 
 needs_coq = pytest.mark.skipif(shutil.which("coqtop") is None, reason="no Coq here: apt-get install coq")
+needs_z3 = pytest.mark.skipif(shutil.which("z3") is None, reason="no Z3 here: apt-get install z3")
 needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
 
 

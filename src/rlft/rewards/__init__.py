@@ -7,6 +7,7 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.coding import programs
+from rlft.rewards.formulas import smt
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.proofs import coq
@@ -43,6 +44,7 @@ __all__ = [
     "self_bleu",
     "set_f1",
     "similarity",
+    "smt",
     "trl",
     "verl",
 ]

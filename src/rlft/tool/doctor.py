@@ -34,6 +34,7 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     """By the reward's name, what tries it and says more about it."""
     from rlft.sandbox.programs import Programs
     from rlft.verifiers.coq import Coq, Statement
+    from rlft.verifiers.smt import Holes, Smt
 
     def programs() -> str:
         return f"processes of a program are bounded by {Programs().bounded()}"
@@ -41,7 +42,10 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     def coq() -> str:
         return Coq().check([(Statement("1 + 1 = 2"), "reflexivity.")])[0].reason
 
-    return {"programs": programs, "coq": coq}
+    def smt() -> str:
+        return Smt().check(Holes({"f": "((x Int)) Int"}, ("(forall ((x Int)) (> (f x) x))",)), "(+ x 1)").reason
+
+    return {"programs": programs, "coq": coq, "smt": smt}
 
 
 def _said(tried: Callable[[], str]) -> str:
