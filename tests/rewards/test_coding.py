@@ -34,6 +34,10 @@ def test_rows():
 def test_settings():
     outputs = [said("print(a + b)"), said("print(7)"), said("print(3.0001)")]
     assert programs(partial=True, workers=1)([ROW] * 3, outputs).tolist() == pytest.approx([1, 1 / 3, 0])
+    with_package = Text("import docstring_parser\na, b = map(int, input().split())\nprint(a + b)")
+    for packages, score in ((False, 0), (True, 1)):
+        reward = programs(workers=1, most=1, packages=packages, megabytes=4096)
+        assert reward([ROW], [with_package]).tolist() == [score]
     assert programs(most=1, tolerance=1e-3, workers=1)([ROW] * 3, outputs).tolist() == [1, 0, 1]
     assert all(math.isnan(score) for score in programs(budget=-1.0, workers=1)([ROW], outputs[:1]))
     with pytest.raises(UserError, match="most must be at least 1"):

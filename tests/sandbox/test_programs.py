@@ -117,9 +117,9 @@ def test_what_bounds_processes_is_tried(programs):
 
 @needs_jail
 def test_packages_are_shown_if_asked_for(programs):
-    assert one(programs, "import tyro").reason == "exit"
+    assert one(programs, "import docstring_parser").reason == "exit"
     with_numpy = Programs(place=Jail(packages()), python=sys.executable)
-    source = "import numpy, tyro; print(numpy.arange(3).sum())"
+    source = "import numpy, docstring_parser; print(numpy.arange(3).sum())"
     assert one(with_numpy, source, limits=Limits(memory=4 << 30)).stdout == "3\n"
 
 

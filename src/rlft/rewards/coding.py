@@ -6,6 +6,7 @@ Which tests a row has is read by `verifiers.cases`, how they are run is a matter
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.sandbox.jail import Bare, Jail
+from rlft.sandbox.jail import packages as installed
 from rlft.sandbox.programs import Limits, Programs
 from rlft.types import Problem, Reward, UserError
 from rlft.verifiers.cases import Cases, cases_of
@@ -29,6 +31,7 @@ def programs(
     most: int | None = None,
     workers: int | None = None,
     budget: float | None = None,
+    packages: bool = False,
     bare: bool = False,
 ) -> Reward:
     """1 where the program of a completion passes all tests of its row, else 0; with `partial` the share that it passes.
@@ -39,12 +42,14 @@ def programs(
 
     Each test has `seconds` of processor time, four times as long on the clock, and `megabytes` of memory. Numbers may
     differ by `tolerance`, absolute or relative; only the first `most` tests are run; `workers` jails run side by side,
-    one for each processor by default. UserError without bubblewrap; `bare` runs programs without a jail, as this user.
+    one for each processor by default. Programs have Python's standard library, with `packages` also what is installed
+    beside this library. UserError without bubblewrap; `bare` runs programs without a jail, as this user.
     """
     if most is not None and most < 1:
         raise UserError(f"programs: most must be at least 1; got {most}")
     limits = Limits(seconds=seconds, wall=4 * seconds, memory=megabytes << 20)
-    jails = Programs(workers or os.cpu_count() or 1, Bare() if bare else Jail())
+    place = Bare() if bare else Jail(installed() if packages else ())
+    jails = Programs(workers or os.cpu_count() or 1, place, sys.executable if packages else None)
     return _Tested(ProgramTests(jails, limits, tolerance, every=partial), partial, most, budget)
 
 
