@@ -6,8 +6,11 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
+from rlft.rewards.coding import programs
+from rlft.rewards.formulas import smt
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
+from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
 from rlft.rewards.text import choice, exact, format, label, regex, similarity
@@ -22,6 +25,7 @@ __all__ = [
     "choice",
     "chrf",
     "combine",
+    "coq",
     "cosine",
     "cosine_open_rs",
     "each",
@@ -33,12 +37,14 @@ __all__ = [
     "math",
     "od_length",
     "overlong",
+    "programs",
     "regex",
     "repetition",
     "rouge",
     "self_bleu",
     "set_f1",
     "similarity",
+    "smt",
     "trl",
     "verl",
 ]

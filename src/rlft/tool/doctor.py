@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from typing import Any
+
+from rlft.types import UserError
 
 
 def doctor() -> int:
@@ -17,8 +21,35 @@ def doctor() -> int:
         missing = [module for module in modules if not selftest.there(module)]
         state = f"missing {', '.join(missing)}: pip install 'rlft[{extra}]'" if missing else "works"
         print(f"extra  {extra:<10} {state}")
+    for name, tried in _verifiers().items():
+        print(f"check  {name:<10} {_said(tried)}")
     failed = 0
     for name, problem in selftest.run():
         failed += problem is not None
         print(f"test   {name:<44} {problem or 'ok'}")
     return 1 if failed else 0
+
+
+def _verifiers() -> dict[str, Callable[[], Any]]:
+    """By the reward's name, what tries it and says more about it."""
+    from rlft.sandbox.programs import Programs
+    from rlft.verifiers.coq import Coq, Statement
+    from rlft.verifiers.smt import Holes, Smt
+
+    def programs() -> str:
+        return f"processes of a program are bounded by {Programs().bounded()}"
+
+    def coq() -> str:
+        return Coq().check([(Statement("1 + 1 = 2"), "reflexivity.")])[0].reason
+
+    def smt() -> str:
+        return Smt().check(Holes({"f": "((x Int)) Int"}, ("(forall ((x Int)) (> (f x) x))",)), "(+ x 1)").reason
+
+    return {"programs": programs, "coq": coq, "smt": smt}
+
+
+def _said(tried: Callable[[], str]) -> str:
+    try:
+        return f"works: {tried()}"
+    except UserError as error:
+        return f"missing: {error}"

@@ -1,0 +1,181 @@
+"""Proofs in Coq, checked by a `coqtop` that is kept from proof to proof, in a jail.
+
+A proof is worth something if it is one of *this* statement, and rests on nothing. So the statement is given a name, in
+the task's own context, before any word of the policy is read; then the text is read; then Coq must take the lemma as a
+proof of the name (which a redefined `nat` or a hypothesis of a section do not survive), and `Print Assumptions` must
+answer "Closed under the global context". Texts of tactics alone cannot assume anything, and are spared this last step,
+which costs most of a second where a proof is by `lia`.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from rlft.sandbox import SCRIPTS
+from rlft.sandbox.child import Child, Unanswered
+from rlft.sandbox.jail import Bare, Jail, here, interpreter
+from rlft.types import UserError
+from rlft.verifiers.blocks import last_block
+
+REASONS = {
+    "proved": "the statement is proved, and nothing is assumed",
+    "error": "Coq refuses the text, or it defines nothing of the lemma's name",
+    "unfinished": "the proof is left open",
+    "other": "the lemma is proved, but is not the task's statement",
+    "assumes": "it rests on axioms, on admitted lemmas, or on checks that were turned off",
+    "refused": "a comment or text is never closed, or it has signs that Coq has no use for",
+    "timeout": "it took too long",
+    "output": "Coq said more than it may",
+    "lost": "Coq ended with it",
+    "unreadable": "the task's own imports, preamble or statement do not work",
+}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_']*")
+# Words that only commands have. A text with one of them anywhere, or a sentence that begins with a capital, is asked
+# what it assumes.
+_COMMANDS = re.compile(
+    r"\b(Admit\w*|Axioms?|Conjectures?|Parameters?|Variables?|Hypothes[ie]s|Context|Declare|Unset|Set|Section|Module|"
+    r"Require|Import|Export|Include|Load|Notation|Infix|Ltac2?|Hint|Instance|Coercion|Canonical|Fixpoint|Definition)\b"
+)
+_SENTENCE = re.compile(r"\.(?=\s|\Z)")
+_LEADING = re.compile(r"^(?:[\s{}+*-]|\d+\s*:|all\s*:|!\s*:)*")
+
+
+@final
+@dataclass(frozen=True)
+class Statement:
+    """What is to be proved: a `statement` such as `forall n : nat, n + 0 = n`, the lemma's `name`, and what Coq must
+    have read before: `preamble`, definitions of the task."""
+
+    statement: str
+    name: str = "goal"
+    preamble: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Proved:
+    """One of `REASONS`, and what Coq says."""
+
+    reason: str
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether it is a proof; None if it cannot be said."""
+        return None if self.reason == "unreadable" else self.reason == "proved"
+
+
+@final
+class Coq:
+    """Jails with a `coqtop` each, started at the first proof.
+
+    imports  sentences that every problem needs, read once: `Require Import Lia List.`
+    seconds  of processor time for each step of a proof, four times as long on the clock
+    """
+
+    def __init__(self, imports: str = "", seconds: float = 10.0, workers: int = 1, place: Jail | Bare | None = None):
+        found = shutil.which("coqtop")
+        if found is None:
+            raise UserError("proofs are checked by Coq, and there is no `coqtop` here: apt-get install coq")
+        if place is None:
+            here()
+        self.imports, self.seconds, self.program = imports, seconds, str(Path(found).resolve())
+        # Where OCaml's plugins of Coq are looked up; an opam switch is a folder of its own.
+        needed = (Path("/etc/ocamlfind.conf"), Path("/etc/ocamlfind.conf.d"), Path(self.program).parents[1])
+        jail = place or Jail(tuple(path for path in needed if path.exists()))
+        self._children = [Child(SCRIPTS / "coq_child.py", jail, interpreter()) for _ in range(workers)]
+
+    def check(self, pairs: Sequence[tuple[Statement, str]]) -> list[Proved]:
+        """Each statement and its proof: tactics, with or without `Proof.` and `Qed.`, or a text with the lemma in it.
+
+        UserError for a name that is none.
+        """
+        idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        for child in self._children:
+            idle.put(child)
+
+        def proved(pair: tuple[Statement, str]) -> Proved:
+            child = idle.get()
+            try:
+                return self._proved(child, *pair)
+            finally:
+                idle.put(child)
+
+        with ThreadPoolExecutor(len(self._children)) as pool:
+            return list(pool.map(proved, pairs))
+
+    def _proved(self, child: Child, goal: Statement, text: str) -> Proved:
+        if not _NAME.fullmatch(goal.name):
+            raise UserError(f"the name of a lemma is a word, such as plus_comm; got {goal.name!r}")
+        if (odd := _odd(text)) is not None:
+            return Proved("refused", odd)
+        whole = _development(goal, text)
+        question = (self.program, self.imports, goal.preamble, goal.statement, goal.name, whole, tactics_only(text))
+        try:
+            said = child.ask(*question, self.seconds, seconds=self.seconds, wall=20 * self.seconds + 120)
+        except Unanswered as error:
+            return Proved("lost", str(error))
+        return Proved(*said)
+
+
+def proof_in(text: str) -> str:
+    """The proof of a completion: its last closed block of Coq, behind any `</think>`; all of it without blocks."""
+    return last_block(text, {"coq", "coqproof", "rocq", "v", ""})
+
+
+def tactics_only(text: str) -> bool:
+    """Whether a text has no command: each sentence is a tactic, between `Proof.` and `Qed.` at most."""
+    bare = _without_comments(text)
+    if bare is None or _COMMANDS.search(text) or "#[" in text:
+        return False
+    sentences = [_LEADING.sub("", one) for one in _SENTENCE.split(_body(bare))]
+    return all(re.match(r"[a-z_(\[]|\Z", one) for one in sentences)
+
+
+def _development(goal: Statement, text: str) -> str:
+    """The lemma, its proof and its end; or the text as it is, if the lemma is in it."""
+    if re.search(rf"\b{re.escape(goal.name)}\b\s*[:(\[{{]", text) and not tactics_only(text):
+        return text
+    return f"Theorem {goal.name} :\n({goal.statement}).\nProof.\n{_body(text)}\nQed."
+
+
+def _body(text: str) -> str:
+    """Tactics without `Proof.` before and `Qed.` behind them."""
+    text = re.sub(r"\A\s*Proof\s*\.(?=\s|\Z)", "", text)
+    return re.sub(r"\b(Qed|Defined)\s*\.\s*\Z", "", text)
+
+
+def _odd(text: str) -> str | None:
+    """Why a text is not given to Coq, if it is not."""
+    if any(not (sign.isprintable() or sign in "\n\t\r") or (sign.isspace() and sign not in " \n\t\r") for sign in text):
+        return "a control character or a space of another kind"
+    return None if _without_comments(text) is not None else "a comment or a text that is never closed"
+
+
+def _without_comments(text: str) -> str | None:
+    """The text with a space for each comment and an `x` for each quoted text; None if one is never closed."""
+    kept, depth, quoted, at = [], 0, False, 0
+    while at < len(text):
+        pair = text[at : at + 2]
+        if quoted:
+            quoted = text[at] != '"'
+        elif text[at] == '"':
+            quoted = True
+            kept += ["x"] * (depth == 0)
+        elif pair in ("(*", "*)"):
+            if pair == "*)" and depth == 0:
+                kept.append(pair)
+            depth = max(depth + (1 if pair == "(*" else -1), 0)
+            kept.append(" ")
+            at += 1
+        elif depth == 0:
+            kept.append(text[at])
+        at += 1
+    return None if depth or quoted else "".join(kept)

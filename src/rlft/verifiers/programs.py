@@ -1,0 +1,131 @@
+"""Python programs against their tests: what they print or return is compared here, outside the jail they ran in.
+
+A program is given one test's input at a time, in a fork of its own, and never what is expected: it has nothing to read,
+no comparison to change, and no message that it could forge but its output, which is what is judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from rlft.sandbox.programs import Limits, Program, Programs, Verdict
+from rlft.verifiers.blocks import last_block
+from rlft.verifiers.cases import Cases, expected_values
+from rlft.verifiers.outputs import read_value, same_text, same_value
+
+_PYTHON = {"python", "python3", "py", ""}
+
+
+@final
+@dataclass(frozen=True)
+class Checked:
+    """What came of each test of one program: whether it passed, None if it was not run, and why not.
+
+    Unless all are asked for, the rest is not run once the first has failed.
+    """
+
+    passed: tuple[bool | None, ...]
+    why: tuple[str, ...]
+
+    @property
+    def all(self) -> bool | None:
+        """Whether every test passed; None if the time for them ran out."""
+        if False in self.passed:
+            return False
+        return None if None in self.passed else True
+
+    @property
+    def share(self) -> float | None:
+        """The share of tests that passed; None if not all of them were run."""
+        return None if None in self.passed else sum(map(bool, self.passed)) / len(self.passed)
+
+    def __str__(self) -> str:
+        failed = next((n for n, passed in enumerate(self.passed) if not passed), None)
+        begin = f"{sum(map(bool, self.passed))} of {len(self.passed)} tests passed"
+        return begin if failed is None else f"{begin}; test {failed + 1}: {self.why[failed]}"
+
+
+def program_in(text: str) -> str:
+    """The program of a completion: its last closed block of Python, behind any `</think>`; all of it without blocks."""
+    return last_block(text, _PYTHON)
+
+
+@final
+class ProgramTests:
+    """Runs programs against tests, many at once, and remembers by content what came of them.
+
+    programs   the jails
+    limits     of one test of one program
+    tolerance  by how much numbers may differ, see `outputs`
+    every      whether all tests are run though one has failed
+    """
+
+    def __init__(self, programs: Programs, limits: Limits = Limits(), tolerance: float = 0.0, every: bool = False):
+        self.programs, self.limits, self.tolerance, self.every = programs, limits, tolerance, every
+        self._known: dict[str, Checked] = {}
+
+    def check(self, pairs: Sequence[tuple[str, Cases]], budget: float | None = None) -> list[Checked]:
+        """Each program against its tests, `budget` seconds for all; equal ones are run once."""
+        if len(self._known) > 65536:
+            self._known.clear()
+        keys = [self._key(*pair) for pair in pairs]
+        for key, (source, tests) in zip(keys, pairs, strict=True):
+            if not source.strip():  # it would pass a test that wants no output
+                self._known[key] = Checked((False,) * len(tests.each), ("no program",) * len(tests.each))
+        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._known}
+        found = dict(zip(new, self._run(list(new.values()), budget), strict=True))
+        self._known |= {key: checked for key, (checked, kept) in found.items() if kept}
+        return [found[key][0] if key in found else self._known[key] for key in keys]
+
+    def _run(self, pairs: list[tuple[str, Cases]], budget: float | None) -> list[tuple[Checked, bool]]:
+        """The result of each, and whether it would be the same again.
+
+        Most wrong programs fail the first test, so all of these go first, and what failed goes no further.
+        """
+        until = None if budget is None else time.monotonic() + budget
+        verdicts: list[list[Verdict | None]] = [[None] * len(tests.each) for _, tests in pairs]
+        results: list[list[bool | None]] = [[None] * len(tests.each) for _, tests in pairs]
+        firsts = [(row, 0) for row in range(len(pairs))]
+        rest = [(row, case) for row, (_, tests) in enumerate(pairs) for case in range(1, len(tests.each))]
+        for part in (firsts, rest):
+            part = [(row, case) for row, case in part if self.every or results[row][0] is not False]
+            asked = [Program(pairs[r][0], pairs[r][1].each[c].given, pairs[r][1].function) for r, c in part]
+            left = None if until is None else until - time.monotonic()
+            for (row, case), verdict in zip(part, self.programs.run(asked, self.limits, left), strict=True):
+                tests = pairs[row][1]
+                verdicts[row][case] = verdict
+                results[row][case] = None if verdict.reason == "unrun" else self._right(verdict, tests, case)
+        made = []
+        for result, said in zip(results, verdicts, strict=True):
+            why = tuple("" if right else _why(verdict) for right, verdict in zip(result, said, strict=True))
+            made.append((Checked(tuple(result), why), all(v is None or self._settled(v) for v in said)))
+        return made
+
+    def _settled(self, verdict: Verdict) -> bool:
+        """Whether the same would come out again, on a busier machine too."""
+        waited = verdict.reason == "timeout" and verdict.seconds < self.limits.seconds
+        return verdict.reason not in ("lost", "unrun") and not waited
+
+    def _right(self, verdict: Verdict, tests: Cases, number: int) -> bool:
+        case = tests.each[number]
+        if not verdict.ok:
+            return False
+        if tests.function is None:
+            return same_text(case.expected, verdict.stdout, self.tolerance)
+        value = read_value(verdict.value)
+        return any(same_value(expected, value, self.tolerance) for expected in expected_values(case))
+
+    def _key(self, source: str, tests: Cases) -> str:
+        return hashlib.sha256(repr((source, tests)).encode("utf-8", "replace")).hexdigest()
+
+
+def _why(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "not run"
+    if not verdict.ok:
+        return f"{verdict.reason}: {verdict.detail}"
+    return "the output is not the expected one"

@@ -1,0 +1,191 @@
+"""Formulas with holes, proved by Z3: the task has goals that name functions, the policy writes the functions' bodies.
+
+Invariants, ranking functions, specifications, witnesses have this form. All commands are written here; of the policy's
+text terms are taken, read by a reader of our own and written anew, so there is no `(exit)`, no `(echo "unsat")` and no
+`(assert false)` in them. A goal is proved if its negation is `unsat`, and all goals are if Z3 ends with code 0 and has
+said so once for each. A body sees its own arguments and what the preamble has, not the constants of the goals.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from rlft.sandbox import SCRIPTS
+from rlft.sandbox.child import Child, Unanswered
+from rlft.sandbox.jail import Bare, Jail, here, interpreter
+from rlft.types import UserError
+from rlft.verifiers.blocks import last_block
+
+REASONS = {
+    "proved": "every goal holds",
+    "refuted": "a goal has a counterexample",
+    "unknown": "Z3 gave up on a goal, or its effort was spent",
+    "error": "Z3 does not take a term: a name or a type that is not there",
+    "refused": "the text is not a body for each function, and nothing else",
+    "timeout": "it took too long",
+    "lost": "Z3 ended with it",
+    "unreadable": "the task's own goals do not work",
+}
+_TOKEN = re.compile(r"\s+|[()]|[^\s()|\";:][^\s()|\";]*")
+_DEEPEST = 200
+Term = str | list[Any]
+"""A word, or a list of terms."""
+
+
+@final
+@dataclass(frozen=True)
+class Holes:
+    """A task: functions to be written, and the formulas that must hold.
+
+    functions     signatures by name, as SMT-LIB has them: {"inv": "((x Int) (y Int)) Bool"}
+    goals         closed formulas, or formulas over the constants of `declarations`, such as `(=> (> x 0) (inv x y))`
+    preamble      commands before the functions, which their bodies may use: sorts, helper functions
+    declarations  commands behind them
+    """
+
+    functions: Mapping[str, str]
+    goals: tuple[str, ...]
+    preamble: str = ""
+    declarations: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Solved:
+    """One of `REASONS`, and what Z3 says."""
+
+    reason: str
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether all goals are proved; None if the task itself does not work."""
+        return None if self.reason == "unreadable" else self.reason == "proved"
+
+
+@final
+class Smt:
+    """A jail in which each text has a Z3 of its own, so that a verdict does not depend on what was asked before.
+
+    effort   Z3's own measure (`rlimit`): where it ends is the same each time, where seconds end is not
+    seconds  of processor time, four times as long on the clock; for what the measure does not count
+    """
+
+    def __init__(self, effort: int = 20_000_000, seconds: float = 20.0, place: Jail | Bare | None = None):
+        found = shutil.which("z3")
+        if found is None:
+            raise UserError("formulas are proved by Z3, and there is no `z3` here: apt-get install z3")
+        if place is None:
+            here()
+        self.program, self.effort, self.seconds = str(Path(found).resolve()), effort, seconds
+        folder = Path(self.program).parents[1]
+        self._child = Child(SCRIPTS / "z3_child.py", place or Jail((folder,)), interpreter())
+
+    def check(self, task: Holes, text: str) -> Solved:
+        """The goals with a text's bodies: one `(define-fun name …)` for each function, or the body of the only one."""
+        bodies = bodies_in(text, task.functions)
+        if isinstance(bodies, str):
+            return Solved("refused", bodies)
+        defined = [f"(define-fun {name} {task.functions[name]} {body})" for name, body in bodies.items()]
+        asked = [f"(push)\n(assert (not {goal}))\n(check-sat)\n(pop)" for goal in task.goals]
+        whole = [task.preamble, *defined, task.declarations, *asked]
+        code, said = self._told("\n".join(whole))
+        if code is None:
+            return Solved("timeout" if not said else "lost", said or f"not proved within {self.seconds:g} seconds")
+        lines = said.split()
+        if code == 0 and len(lines) == len(task.goals) and set(lines) <= {"sat", "unsat", "unknown"}:
+            return _verdict(lines, task.goals)
+        return self._faulty(task, said)
+
+    def _faulty(self, task: Holes, said: str) -> Solved:
+        """Whose error it is: the task's, if Z3 does not take it with functions of which nothing is known either."""
+        declared = [f"(declare-fun {name} {_types(signature)})" for name, signature in task.functions.items()]
+        alone = [task.preamble, *declared, task.declarations, *(f"(assert (not {goal}))" for goal in task.goals)]
+        code, own = self._told("\n".join(alone))
+        return Solved("error", _error(said)) if code == 0 else Solved("unreadable", _error(own))
+
+    def _told(self, text: str) -> tuple[int | None, str]:
+        try:
+            wall = 5 * self.seconds + 10
+            code, said = self._child.ask(self.program, text, self.effort, self.seconds, seconds=self.seconds, wall=wall)
+        except Unanswered as error:
+            return None, str(error)
+        return code, said
+
+
+def bodies_in(text: str, functions: Mapping[str, str]) -> dict[str, str] | str:
+    """The body of each function that a completion gives, written anew; or what is wrong with it."""
+    terms = _read(last_block(text, {"smt", "smt2", "smtlib", "smt-lib", "lisp", "scheme", "z3", ""}))
+    if isinstance(terms, str):
+        return terms
+    names = list(functions)
+    if len(names) == len(terms) == 1 and not (isinstance(terms[0], list) and terms[0][:1] == ["define-fun"]):
+        return {names[0]: _written(terms[0])}
+    bodies: dict[str, str] = {}
+    for term in terms:
+        if not isinstance(term, list) or len(term) != 5 or term[0] != "define-fun" or term[1] not in names:
+            return f"expected (define-fun …) of {', '.join(names)}, got {_written(term)[:80]}"
+        signature = f"{_written(term[2])} {_written(term[3])}"
+        wanted = _read(functions[str(term[1])])
+        if isinstance(wanted, str) or signature != " ".join(map(_written, wanted)):
+            return f"{term[1]} is {functions[str(term[1])]}, not {signature}"
+        if term[1] in bodies:
+            return f"{term[1]} is defined twice"
+        bodies[str(term[1])] = _written(term[4])
+    missing = [name for name in names if name not in bodies]
+    return f"no definition of {', '.join(missing)}" if missing else {name: bodies[name] for name in names}
+
+
+def _read(text: str) -> list[Term] | str:
+    """The terms of a text, as nested lists of words, or what is wrong with it.
+
+    There are no strings, no quoted names, no attributes and no comments in it.
+    """
+    stack: list[list[Term]] = [[]]
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            return f"{text[at]!r} has no place in a term"
+        at, token = found.end(), found[0].strip()
+        if token == "(":
+            stack.append([])
+            if len(stack) > _DEEPEST:
+                return "too many brackets"
+        elif token == ")":
+            if len(stack) == 1:
+                return "a bracket too many"
+            closed = stack.pop()
+            stack[-1].append(closed)
+        elif token == "!":
+            return "'!' has no place in a term"
+        elif token:
+            stack[-1].append(token)
+    return stack[0] if len(stack) == 1 else "a bracket that is never closed"
+
+
+def _written(term: Term) -> str:
+    return term if isinstance(term, str) else f"({' '.join(map(_written, term))})"
+
+
+def _types(signature: str) -> str:
+    """`((x Int) (y Int)) Bool` as `(Int Int) Bool`."""
+    read: Any = _read(signature)
+    arguments, result = read if isinstance(read, list) and len(read) == 2 else ([], "?")
+    return f"({' '.join(_written(pair[1]) for pair in arguments)}) {_written(result)}"
+
+
+def _verdict(lines: Sequence[str], goals: Sequence[str]) -> Solved:
+    for line, reason in (("sat", "refuted"), ("unknown", "unknown")):
+        if line in lines:
+            return Solved(reason, f"goal {lines.index(line) + 1}: {goals[lines.index(line)]}")
+    return Solved("proved")
+
+
+def _error(said: str) -> str:
+    return next((line for line in said.splitlines() if "error" in line), said)[:300]

@@ -1,0 +1,47 @@
+"""What tests of jailed programs share: whether a jail can be made here, and what is left of one on this machine."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rlft.errors import UserError
+from rlft.sandbox.jail import here
+
+
+def _missing() -> str:
+    try:
+        here()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+needs_coq = pytest.mark.skipif(shutil.which("coqtop") is None, reason="no Coq here: apt-get install coq")
+needs_z3 = pytest.mark.skipif(shutil.which("z3") is None, reason="no Z3 here: apt-get install z3")
+needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
+
+
+def inside(pid: int) -> list[int]:
+    """The processes, by their numbers here, of the jail which the process `pid` has made."""
+    try:
+        children = [int(one) for one in _children(pid)]
+        return [one for child in children for one in _in_namespace(os.readlink(f"/proc/{child}/ns/pid"))]
+    except OSError:
+        return []
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _in_namespace(namespace: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(path / "ns" / "pid") == namespace:
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
