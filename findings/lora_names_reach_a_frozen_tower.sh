@@ -35,7 +35,8 @@ for names in (("q_proj", "v_proj"), "all-linear"):
                 weight.fill_(0.1)
     now = tuned.base_model.model.model.vision_tower(torch.ones(1, 3, 32, 32)).last_hidden_state
     found[names] = (len(hit), len(inside), float((now - kept).detach().abs().max()))
-    print(f"{names}: {len(hit)} adapters, {len(inside)} of them in the frozen tower, whose output moves by {found[names][2]:.2f}")
+    moved = found[names][2]
+    print(f"{names}: {len(hit)} adapters, {len(inside)} of them in the frozen tower, whose output moves by {moved:.2f}")
 assert found["q_proj", "v_proj"][:2] == (8, 4) and found["all-linear"][1] == 12, found
 assert all(moved > 0.01 for *_, moved in found.values()), found
 PYTHON

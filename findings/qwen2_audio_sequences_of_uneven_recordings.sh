@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# transformers 5.23.0, Qwen2-Audio: generate(num_return_sequences=2) repeats recordings along their first axis one by one,
-# while prompts are repeated by row. Where one prompt has two recordings and another one, sequences hear the recordings
+# transformers 5.23.0, Qwen2-Audio: generate(num_return_sequences=2) repeats recordings one by one along their first axis,
+# and prompts by row. Where one prompt has two recordings and another one, sequences hear the recordings
 # of others: their first logits are not those of num_return_sequences=1. Nothing fails or warns.
 set -euo pipefail
 place=$(mktemp -d) && trap 'rm -rf "$place"' EXIT

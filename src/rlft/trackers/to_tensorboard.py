@@ -5,6 +5,7 @@ https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/e
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import time
@@ -48,44 +49,41 @@ class TensorBoard(Tracker):
         self.writer.close()
 
     def _session(self, step: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-
-        begun = SessionLog(status=SessionLog.START)
-        self.writer.add_event(Event(wall_time=time.time(), step=step, session_log=begun))
+        event = _proto("event")
+        begun = event.SessionLog(status=event.SessionLog.START)
+        self.writer.add_event(event.Event(wall_time=time.time(), step=step, session_log=begun))
         self.writer.flush()
 
     def _write(self, step: int, values: list[Any]) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        self.writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+        told = _proto("summary").Summary(value=values)
+        self.writer.add_event(_proto("event").Event(wall_time=time.time(), step=step, summary=told))
         self.writer.flush()
 
 
-def _value(**told: Any) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
+def _proto(name: str) -> Any:
+    """A module of their messages, which are made when it is imported: no type checker knows them."""
+    return importlib.import_module(f"tensorboard.compat.proto.{name}_pb2")
 
-    return Summary.Value(**told)
+
+def _value(**told: Any) -> Any:
+    return _proto("summary").Summary.Value(**told)
 
 
 def _text(tag: str, text: str) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
-
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
-    plugin = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
-    tensor = TensorProto(dtype=DT_STRING, string_val=[text.encode()], tensor_shape=shape)
+    known, shaped = _proto("summary").SummaryMetadata, _proto("tensor_shape").TensorShapeProto
+    plugin = known(plugin_data=known.PluginData(plugin_name="text"))
+    shape = shaped(dim=[shaped.Dim(size=1)])
+    kind = _proto("types").DT_STRING
+    tensor = _proto("tensor").TensorProto(dtype=kind, string_val=[text.encode()], tensor_shape=shape)
     return _value(tag=tag, metadata=plugin, tensor=tensor)
 
 
 def _picture(tag: str, file: bytes) -> Any:
     from PIL import Image
-    from tensorboard.compat.proto.summary_pb2 import Summary
 
     width, height = Image.open(io.BytesIO(file)).size
-    return _value(tag=tag, image=Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=file))
+    image = _proto("summary").Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=file)
+    return _value(tag=tag, image=image)
 
 
 TRACKER = TensorBoard
