@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from rlft.rewards import choice, exact, format, regex, similarity
+from rlft.rewards import choice, concluded, exact, format, regex, similarity
 from rlft.rewards.text import levenshtein
 from rlft.types import Problem, Text, UserError
 
@@ -25,6 +25,24 @@ def test_exact():
     assert scores(exact(), pairs) == pytest.approx([1, 0, 1, 0, nan], nan_ok=True)
     assert scores(exact(strip=False), pairs[:2]) == [0, 0]
     assert scores(exact(case=False), pairs[:2]) == [1, 1]
+
+
+def test_a_conclusion_without_a_word_before_it_is_paid_half():
+    said = {
+        "<think>a</think>2<answer>2</answer>": 1.0,
+        "<think>a</think><answer>2</answer>": 0.5,
+        "<think>a</think>\n <answer> 2 </answer>": 0.5,
+        "<think>a</think>2": 1.0,
+        "<answer>2</answer>": 1.0,
+        "2": 1.0,
+        "<think>2</think>2<answer>1</answer>": 0.0,
+        "<think>2</think><answer>1</answer>": 0.0,
+    }
+    pairs = [("2", output) for output in said]
+    assert scores(concluded(), pairs) == list(said.values())
+    assert scores(concluded(bare=0.25), pairs[:3]) == [1.0, 0.25, 0.25]
+    assert scores(concluded(bare=1.0), pairs) == [float(value > 0) for value in said.values()]
+    assert scores(concluded(), [(None, "2")]) == pytest.approx([nan], nan_ok=True)
 
 
 @pytest.mark.parametrize(

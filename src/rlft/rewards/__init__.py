@@ -13,7 +13,7 @@ from rlft.rewards.mathematics import math
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
-from rlft.rewards.text import choice, exact, format, label, regex, similarity
+from rlft.rewards.text import choice, concluded, exact, format, label, regex, similarity
 
 __all__ = [
     "adapted",
@@ -25,6 +25,7 @@ __all__ = [
     "choice",
     "chrf",
     "combine",
+    "concluded",
     "coq",
     "cosine",
     "cosine_open_rs",

@@ -50,6 +50,21 @@ def label(*, case: bool = False) -> Reward:
     )
 
 
+def concluded(*, bare: float = 0.5) -> Reward:
+    """`label`, times `bare` where what was thought is followed by `<answer>` at once, without a word between them.
+
+    The reward of OpenVLThinker (Deng et al. 2025, arXiv:2503.17352): 1, 0.5 or 0. An answer without a thought is paid
+    in full. With `bare=1` it is `label()`.
+    """
+    right, compiled = label(), _compiled(r"</think>\s*<answer>")
+
+    def paid(problems: Sequence[Problem], outputs: Sequence[Any]) -> Float[Tensor, "N"]:
+        told = [bare if compiled.search(output) else 1.0 for output in outputs]
+        return right(problems, outputs) * column(told)
+
+    return paid
+
+
 def choice(letters: str = "ABCD") -> Reward:
     """1 where the completion chooses the letter of the answer, else 0; NaN if the answer is none of the letters.
 
