@@ -133,9 +133,9 @@ CLAIM = Claim(
         "sft": Arm("SFT on the reasoner's traces", {"turns": 1, "imitated": 1.0}, grid={"sft_lr": (5e-4, 1e-3)}),
         "rl": Arm("GRPO alone", {"turns": 1, "imitated": 0.0}),
         "one": Arm("SFT on the reasoner's traces, then GRPO", {"turns": 1, "imitated": 1 / 6}),
-        "rounds": Arm("three rounds of both, SFT from the base", {}, seeds=12),
+        "rounds": Arm("three rounds of both, SFT from the base", {}, seeds=16),
         "last": Arm("three rounds of both, SFT from the last model", {"again": "last"}),
-        "reasoner": Arm("three rounds, always on the reasoner's traces", {"writer": "reasoner"}, seeds=12),
+        "reasoner": Arm("three rounds, always on the reasoner's traces", {"writer": "reasoner"}, seeds=16),
     },
     statements=[
         above("three rounds are better than the base", "rounds", "base", least=0.1),
