@@ -14,7 +14,7 @@ from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import Stopped
 from rlft.types import UserError
-from tests.runs.tiny import everything, go_on, lines, start, status, tiny
+from tests.runs.tiny import everything, failing, go_on, lines, start, status, tiny
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +29,6 @@ def straight(tmp_path_factory):
 def run(straight, tmp_path):
     """A copy of it."""
     return Path(shutil.copytree(straight, tmp_path / "run"))
-
-
-def failing(at, error=RuntimeError("asleep"), first=0):
-    """The reward, which raises the at-th time it is asked, or does what it is given."""
-    calls = []
-
-    def reward(problems, outputs):
-        calls.append(1)
-        if len(calls) + first == at:
-            if callable(error):
-                error()
-            else:
-                raise error
-        return environment_reward(problems, outputs)
-
-    return reward
 
 
 def signalled():

@@ -1,19 +1,17 @@
 """Every line of a log once, in order, whatever happens to the run or to the tracker; a tracker ends no run."""
 
 import json
-import os
 import signal
 
 import pytest
 
 from rlft import trackers
 from rlft.errors import UserError
-from rlft.rewards.environment import environment_reward
 from rlft.runs.log import Log
 from rlft.runs.tracked import follow
 from rlft.trackers.tracker import Tracker
 from tests import processes
-from tests.runs.tiny import everything, go_on, lines, start, tiny
+from tests.runs.tiny import deadly, everything, go_on, lines, start, tiny
 
 
 class Store(Tracker):
@@ -81,16 +79,10 @@ def test_every_line_once_and_the_run_is_the_same(tmp_path):
 
 
 def test_a_run_that_was_killed_goes_on_without_a_line_twice(tmp_path):
-    calls = []
-
-    def reward(problems, outputs):
-        calls.append(1)
-        if len(calls) == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return environment_reward(problems, outputs)
-
     folder = tmp_path / "run"
-    killed = processes.start(lambda: start(folder, tiny(6, reward, every=2), track=("store",)), into=tmp_path / "first")
+    killed = processes.start(
+        lambda: start(folder, tiny(6, deadly(4), every=2), track=("store",)), into=tmp_path / "first"
+    )
     assert processes.done(killed, tmp_path / "first").returncode == -signal.SIGKILL
     assert told(folder)[-1][:2] == ["metrics", 3]  # the last whole step, of which no checkpoint was written
     go_on(folder, tiny(6, every=2))

@@ -1,6 +1,8 @@
 """A run that takes a tenth of a second, and what is compared of its folder."""
 
 import json
+import os
+import signal
 
 import torch
 
@@ -22,6 +24,27 @@ def tiny(steps=4, reward=environment_reward, every=0):
     policy = Control(world, critic=True, width=4)
     trainer = Trainer(policy, ppo(epochs=2), Starts(world), reward, prompts=2, group=2)
     return Run(trainer, steps, Starts(world, split="test"), reward=environment_reward, problems=2, every=every)
+
+
+def failing(at, error=RuntimeError("asleep"), first=0):
+    """The reward, which raises the at-th time it is asked, or does what it is given."""
+    calls = []
+
+    def reward(problems, outputs):
+        calls.append(1)
+        if len(calls) + first == at:
+            if callable(error):
+                error()
+            else:
+                raise error
+        return environment_reward(problems, outputs)
+
+    return reward
+
+
+def deadly(step):
+    """The reward of a run that is killed in the rewards of this step."""
+    return failing(step, lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def start(folder, run=None, track=(), **cadence):

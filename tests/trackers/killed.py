@@ -2,15 +2,13 @@
 
 import importlib.util
 import json
-import os
 import signal
 
 import pytest
 
 import rlft.report.pictures  # noqa: F401  loaded before the forks are made
-from rlft.rewards.environment import environment_reward
 from tests import processes
-from tests.runs.tiny import go_on, start, tiny
+from tests.runs.tiny import deadly, go_on, start, tiny
 
 
 def needs(name):
@@ -23,17 +21,9 @@ def needs(name):
 
 def killed_and_gone_on(folder, name, **environment):
     """Six steps with an evaluation after two; killed in the rewards of the fourth, whose checkpoint is that of two."""
-    calls = []
-
-    def reward(problems, outputs):
-        calls.append(1)
-        if len(calls) == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return environment_reward(problems, outputs)
-
     places = [folder.parent / word for word in ("first", "second")]
     first = processes.start(
-        lambda: start(folder, tiny(6, reward, every=2), track=(name,), samples=3), into=places[0], **environment
+        lambda: start(folder, tiny(6, deadly(4), every=2), track=(name,), samples=3), into=places[0], **environment
     )
     assert processes.done(first, places[0]).returncode == -signal.SIGKILL
     assert [line["step"] for line in read(folder, "metrics")] == [1, 2, 3]

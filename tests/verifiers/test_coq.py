@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from rlft.types import UserError
-from rlft.verifiers.coq import Coq, Proved, Statement, proof_in, tactics_only
+from rlft.verifiers.coq import Coq, Statement, proof_in, tactics_only
+from rlft.verifiers.proved import Proved
 from tests.jails import needs_coq, needs_jail
 
 ZERO = Statement("forall n : nat, n + 0 = n", "zero")

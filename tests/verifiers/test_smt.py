@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from rlft.types import UserError
-from rlft.verifiers.smt import Holes, Smt, Solved, bodies_in
+from rlft.verifiers.proved import Proved
+from rlft.verifiers.smt import Holes, Smt, bodies_in
 from tests.jails import needs_jail, needs_z3
 
 # while (x < 10) x = x + 1, from 0, ends with x = 10.
@@ -122,4 +123,4 @@ def test_without_z3(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match="apt-get install z3"):
         Smt()
-    assert Solved("refuted").ok is False
+    assert Proved("refuted").ok is False

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.types import Problem, Reward
-from rlft.verifiers.smt import Holes, Smt, Solved
+from rlft.verifiers.proved import Proved
+from rlft.verifiers.smt import Holes, Smt
 
 
 def smt(*, effort: int = 20_000_000, seconds: float = 20.0) -> Reward:
@@ -33,7 +34,7 @@ class _Formulas:
 
     def __init__(self, solver: Smt):
         self.solver = solver
-        self._known: dict[tuple[str, str], Solved] = {}
+        self._known: dict[tuple[str, str], Proved] = {}
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
         solved = [self._solved(problem, str(outputs[row])) for row, problem in enumerate(problems)]
@@ -43,7 +44,7 @@ class _Formulas:
         solved = self._solved(problem, str(output))
         return "no goals" if solved is None else f"{solved.reason}: {solved.detail}".rstrip(": ")
 
-    def _solved(self, problem: Problem, text: str) -> Solved | None:
+    def _solved(self, problem: Problem, text: str) -> Proved | None:
         task = _holes(problem.columns)
         if task is None:
             return None

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.types import Problem, Reward
-from rlft.verifiers.coq import Coq, Proved, Statement, proof_in
+from rlft.verifiers.coq import Coq, Statement, proof_in
+from rlft.verifiers.proved import Proved
 
 
 def coq(*, imports: str = "", seconds: float = 10.0, workers: int = 1) -> Reward:

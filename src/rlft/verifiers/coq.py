@@ -23,6 +23,7 @@ from rlft.sandbox.child import Child, Unanswered
 from rlft.sandbox.jail import Bare, Jail, here, interpreter
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
+from rlft.verifiers.proved import Proved
 
 REASONS = {
     "proved": "the statement is proved, and nothing is assumed",
@@ -56,20 +57,6 @@ class Statement:
     statement: str
     name: str = "goal"
     preamble: str = ""
-
-
-@final
-@dataclass(frozen=True)
-class Proved:
-    """One of `REASONS`, and what Coq says."""
-
-    reason: str
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool | None:
-        """Whether it is a proof; None if it cannot be said."""
-        return None if self.reason == "unreadable" else self.reason == "proved"
 
 
 @final

@@ -20,6 +20,7 @@ from rlft.sandbox.child import Child, Unanswered
 from rlft.sandbox.jail import Bare, Jail, here, interpreter
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
+from rlft.verifiers.proved import Proved
 
 REASONS = {
     "proved": "every goal holds",
@@ -55,20 +56,6 @@ class Holes:
 
 
 @final
-@dataclass(frozen=True)
-class Solved:
-    """One of `REASONS`, and what Z3 says."""
-
-    reason: str
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool | None:
-        """Whether all goals are proved; None if the task itself does not work."""
-        return None if self.reason == "unreadable" else self.reason == "proved"
-
-
-@final
 class Smt:
     """A jail in which each text has a Z3 of its own, so that a verdict does not depend on what was asked before.
 
@@ -86,28 +73,28 @@ class Smt:
         folder = Path(self.program).parents[1]
         self._child = Child(SCRIPTS / "z3_child.py", place or Jail((folder,)), interpreter())
 
-    def check(self, task: Holes, text: str) -> Solved:
+    def check(self, task: Holes, text: str) -> Proved:
         """The goals with a text's bodies: one `(define-fun name …)` for each function, or the body of the only one."""
         bodies = bodies_in(text, task.functions)
         if isinstance(bodies, str):
-            return Solved("refused", bodies)
+            return Proved("refused", bodies)
         defined = [f"(define-fun {name} {task.functions[name]} {body})" for name, body in bodies.items()]
         asked = [f"(push)\n(assert (not {goal}))\n(check-sat)\n(pop)" for goal in task.goals]
         whole = [task.preamble, *defined, task.declarations, *asked]
         code, said = self._told("\n".join(whole))
         if code is None:
-            return Solved("timeout" if not said else "lost", said or f"not proved within {self.seconds:g} seconds")
+            return Proved("timeout" if not said else "lost", said or f"not proved within {self.seconds:g} seconds")
         lines = said.split()
         if code == 0 and len(lines) == len(task.goals) and set(lines) <= {"sat", "unsat", "unknown"}:
             return _verdict(lines, task.goals)
         return self._faulty(task, said)
 
-    def _faulty(self, task: Holes, said: str) -> Solved:
+    def _faulty(self, task: Holes, said: str) -> Proved:
         """Whose error it is: the task's, if Z3 does not take it with functions of which nothing is known either."""
         declared = [f"(declare-fun {name} {_types(signature)})" for name, signature in task.functions.items()]
         alone = [task.preamble, *declared, task.declarations, *(f"(assert (not {goal}))" for goal in task.goals)]
         code, own = self._told("\n".join(alone))
-        return Solved("error", _error(said)) if code == 0 else Solved("unreadable", _error(own))
+        return Proved("error", _error(said)) if code == 0 else Proved("unreadable", _error(own))
 
     def _told(self, text: str) -> tuple[int | None, str]:
         try:
@@ -180,11 +167,11 @@ def _types(signature: str) -> str:
     return f"({' '.join(_written(pair[1]) for pair in arguments)}) {_written(result)}"
 
 
-def _verdict(lines: Sequence[str], goals: Sequence[str]) -> Solved:
+def _verdict(lines: Sequence[str], goals: Sequence[str]) -> Proved:
     for line, reason in (("sat", "refuted"), ("unknown", "unknown")):
         if line in lines:
-            return Solved(reason, f"goal {lines.index(line) + 1}: {goals[lines.index(line)]}")
-    return Solved("proved")
+            return Proved(reason, f"goal {lines.index(line) + 1}: {goals[lines.index(line)]}")
+    return Proved("proved")
 
 
 def _error(said: str) -> str:

@@ -1,0 +1,20 @@
+"""What a prover says of a text: a value that names its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+
+@final
+@dataclass(frozen=True)
+class Proved:
+    """One of the verifier's `REASONS`, and what the prover says."""
+
+    reason: str
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether all is proved; None if the task itself does not work, so that it cannot be said."""
+        return None if self.reason == "unreadable" else self.reason == "proved"
