@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from turns import rates
 
 from rlft.sandbox.jail import Jail, interpreter
 from rlft.sandbox.programs import Program, Programs
@@ -66,14 +66,7 @@ def main() -> None:
         "fresh jail": (fresh_jail, arguments.count),
         "fresh process": (fresh_process, arguments.count),
     }
-    rates: dict[str, list[float]] = {name: [] for name in kinds}
-    for turn in range(arguments.rounds + 1):
-        for name, (run, count) in kinds.items():
-            began = time.perf_counter()
-            run(count)
-            if turn:
-                rates[name].append(count / (time.perf_counter() - began))
-    found = {name: statistics.median(values) for name, values in rates.items()}
+    found = rates(kinds, arguments.rounds)
     for name, rate in found.items():
         print(f"{name:<14} {rate:8.1f} tests/s, {found['warm'] / rate:5.1f} times as fast warm")
     if arguments.out:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from turns import rates
 
 from rlft.verifiers.coq import Coq, Statement
 
@@ -64,14 +64,7 @@ def main() -> None:
             "kept, asked": (lambda count, c=coq, g=goal, t=text: kept(c, g, t, count), arguments.count),
             "fresh coqc": (lambda count, t=text: fresh(t, count), arguments.count),
         }
-        rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for turn in range(arguments.rounds + 1):
-            for kind, (run, count) in kinds.items():
-                began = time.perf_counter()
-                run(count)
-                if turn:
-                    rates[kind].append(count / (time.perf_counter() - began))
-        medians = {kind: statistics.median(values) for kind, values in rates.items()}
+        medians = rates(kinds, arguments.rounds)
         for kind, rate in medians.items():
             print(f"{name:<10} {kind:<12} {rate:8.2f} proofs/s, {rate / medians['fresh coqc']:5.1f} times a fresh coqc")
         found |= {f"{name}, {kind}": rate for kind, rate in medians.items()}

@@ -11,8 +11,9 @@ from torch.testing import assert_close
 
 from rlft.methods.grpo import grpo
 from rlft.methods.sft import sft
+from rlft.models.fingerprint import fingerprint
 from rlft.runs.drive import Run, drive
-from rlft.runs.folder import Cadence, begin, fingerprint
+from rlft.runs.folder import Cadence, begin
 from rlft.runs.lock import held
 from rlft.runs.staged import Staged, average
 from rlft.runs.stages import Learned, Merged, Regenerated

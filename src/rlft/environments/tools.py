@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rlft.environments.dialogue import CALL
 from rlft.environments.signatures import mismatch, schema_of
 from rlft.errors import UserError
+from rlft.sandbox.spread import spread
 from rlft.sandbox.tool_worker import MARK, Failed, Unfit, Worker, place_of
 from rlft.types import Message, Problem
 
@@ -75,12 +74,8 @@ class Tools:
     def respond(self, problems: Sequence[Problem], transcripts: Sequence[Sequence[Message]]) -> list[list[Message]]:
         """An answer for each call of the last turn, in their order."""
         asked = [(row, call) for row, transcript in enumerate(transcripts) for call in self._asked(transcript)]
-        idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        for worker in self.workers:
-            idle.put(worker)
 
-        def answer(call: str | None) -> Message:
-            worker = idle.get()
+        def answer(worker: Worker, call: str | None) -> Message:
             try:
                 return Message("tool", _written(self._called(call, worker)))
             except Failed as error:
@@ -88,16 +83,14 @@ class Tools:
             except (ValueError, TypeError, RecursionError, OverflowError, OSError) as error:  # such as 10,000 brackets
                 said = f"error: the call cannot be made: {type(error).__name__}"
                 return Message("tool", said[: self.longest], failed=True)
-            finally:
-                idle.put(worker)
 
         answers: list[list[Message]] = [[] for _ in transcripts]
         try:
-            with ThreadPoolExecutor(len(self.workers)) as pool:
-                for (row, _), message in zip(asked, pool.map(answer, [call for _, call in asked]), strict=True):
-                    answers[row].append(message)
+            found = spread(self.workers, answer, [call for _, call in asked])
         except Unfit as error:
             raise UserError(str(error)) from None
+        for (row, _), message in zip(asked, found, strict=True):
+            answers[row].append(message)
         return answers
 
     def _asked(self, transcript: Sequence[Message]) -> list[str | None]:

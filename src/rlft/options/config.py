@@ -65,22 +65,25 @@ def recipe_in(words: Sequence[str]) -> str | None:
 
 def read(path: Path) -> dict[str, Any]:
     """The file's keys with `_` for `-`; `UserError` for one that cannot be read."""
+    return {key.replace("-", "_"): value for key, value in loaded(path.expanduser()).items()}
+
+
+def loaded(path: Path, called: str = "") -> dict[str, Any]:
+    """A file of TOML; `UserError` for one that cannot be read, where it is `called` so before its name."""
     try:
-        found = tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {called}{path}: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"{path} is not TOML: {error}") from error
-    return {key.replace("-", "_"): value for key, value in found.items()}
 
 
 def words_of(name: str, value: Any, repeated: bool = False) -> list[str]:
     """A key and its value as words of a command line; `repeated` where an option is said once for each value."""
-    before, _, last = name.replace("_", "-").rpartition(".")
-    before += "." if before else ""
-    option = f"--{before}{last}"
+    before, dot, last = name.replace("_", "-").rpartition(".")
+    option = f"--{before}{dot}{last}"
     if isinstance(value, bool):
-        return [option if value else f"--{before}no-{last}"]
+        return [option if value else f"--{before}{dot}no-{last}"]
     if isinstance(value, Mapping):
         chosen = [option, str(value["name"])] if "name" in value else []
         return chosen + [word for key, own in value.items() if key != "name" for word in words_of(f"{name}.{key}", own)]

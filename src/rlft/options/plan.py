@@ -22,7 +22,7 @@ from rlft.errors import unknown
 from rlft.methods.grpo import grpo
 from rlft.options.arguments import parse
 from rlft.options.calls import function_in
-from rlft.options.config import words_of
+from rlft.options.config import loaded, words_of
 from rlft.options.learning import Learning, numbers_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
@@ -122,12 +122,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _tables(path: Path) -> list[dict[str, Any]]:
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the stages {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+    found = loaded(path, called="the stages ")
     if set(found) != {"stage"} or not isinstance(found["stage"], list):
         raise UserError(f"{path} should be tables [[stage]] and nothing else; it has {', '.join(found) or 'nothing'}")
     return found["stage"]

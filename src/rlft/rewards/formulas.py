@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
-
-from rlft.rewards.adapt import column
+from rlft.rewards.proving import Proving
 from rlft.types import Problem, Reward
-from rlft.verifiers.proved import Proved
 from rlft.verifiers.smt import Holes, Smt
 
 
@@ -26,40 +22,11 @@ def smt(*, effort: int = 20_000_000, seconds: float = 20.0) -> Reward:
     `effort` is Z3's own measure and ends at the same point each time; `seconds` of processor time end the rest.
     UserError without Z3 or bubblewrap.
     """
-    return _Formulas(Smt(effort, seconds))
+    return Proving(Smt(effort, seconds).check_all, _holes, str, "no goals")
 
 
-class _Formulas:
-    """The reward; `explain` says which goal failed."""
-
-    def __init__(self, solver: Smt):
-        self.solver = solver
-        self._known: dict[tuple[str, str], Proved] = {}
-
-    def __call__(self, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
-        solved = [self._solved(problem, str(outputs[row])) for row, problem in enumerate(problems)]
-        return column([None if one is None or one.ok is None else float(one.ok) for one in solved])
-
-    def explain(self, problem: Problem, output: Any) -> str:
-        solved = self._solved(problem, str(output))
-        return "no goals" if solved is None else f"{solved.reason}: {solved.detail}".rstrip(": ")
-
-    def _solved(self, problem: Problem, text: str) -> Proved | None:
-        task = _holes(problem.columns)
-        if task is None:
-            return None
-        if len(self._known) > 65536:
-            self._known.clear()
-        key = repr(task), text
-        if key in self._known:
-            return self._known[key]
-        solved = self.solver.check(task, text)
-        if solved.reason not in ("timeout", "lost"):
-            self._known[key] = solved
-        return solved
-
-
-def _holes(columns: Mapping[str, Any]) -> Holes | None:
+def _holes(problem: Problem) -> Holes | None:
+    columns = problem.columns
     functions, goals = (_loaded(columns.get(name)) for name in ("functions", "goals"))
     if not isinstance(functions, Mapping) or not functions or not isinstance(goals, list) or not goals:
         return None

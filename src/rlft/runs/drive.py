@@ -17,12 +17,13 @@ from torch import Tensor
 
 from rlft import report
 from rlft.errors import say
+from rlft.models.fingerprint import fingerprint
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
 from rlft.runs import checkpoint, lock, sources, staged, tracked
 from rlft.runs.card import write_cards
 from rlft.runs.estimate import estimate
-from rlft.runs.folder import Cadence, Stopped, discard, fingerprint, fingerprint_of_task
+from rlft.runs.folder import Cadence, Stopped, discard, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
 from rlft.runs.staged import Staged

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rlft.machine import here
 from rlft.noise import hashed
@@ -168,17 +166,6 @@ def revision_of(files: Sequence[Path]) -> str | None:
 def _git(place: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, timeout=5, check=True)
     return done.stdout.strip()
-
-
-def fingerprint(weights: Mapping[str, Any]) -> str:
-    """A hash of a state dict's tensors."""
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        if isinstance(value, Tensor):
-            flat = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(name.encode())
-            digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def fingerprint_of_task(task: Task, most: int = 4096) -> str:

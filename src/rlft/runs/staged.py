@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from rlft.advantages import uniform
+from rlft.models.fingerprint import fingerprint
 from rlft.noise import hashed
-from rlft.runs.folder import fingerprint
 from rlft.runs.model import save_model
 from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written, check, described
 from rlft.runtime.local import Local

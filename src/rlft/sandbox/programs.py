@@ -7,10 +7,8 @@ What a program printed or returned is data: whether it is right is for whoever k
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any, final
 
@@ -18,6 +16,7 @@ from rlft.errors import UserError
 from rlft.sandbox import SCRIPTS
 from rlft.sandbox.child import Child, Unanswered
 from rlft.sandbox.jail import Bare, Jail, here, interpreter
+from rlft.sandbox.spread import spread
 
 REASONS = {
     "ok": "it ended with code 0",
@@ -119,23 +118,15 @@ class Programs:
     def run(self, programs: Sequence[Program], limits: Limits = Limits(), budget: float | None = None) -> list[Verdict]:
         """A verdict for each program, in their order; `unrun` for those not begun when `budget` seconds have passed."""
         until = None if budget is None else time.monotonic() + budget
-        idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
-        for child in self._children:
-            idle.put(child)
 
-        def verdict(program: Program) -> Verdict:
-            child = idle.get()
-            try:
-                if until is not None and time.monotonic() > until:
-                    return Verdict("unrun", REASONS["unrun"])
-                return _run(child, program, limits)
-            finally:
-                idle.put(child)
+        def verdict(child: Child, program: Program) -> Verdict:
+            if until is not None and time.monotonic() > until:
+                return Verdict("unrun", REASONS["unrun"])
+            return _run(child, program, limits)
 
         if len(self._children) == 1 or len(programs) == 1:
-            return [verdict(program) for program in programs]
-        with ThreadPoolExecutor(len(self._children)) as pool:
-            return list(pool.map(verdict, programs))
+            return [verdict(self._children[0], program) for program in programs]
+        return spread(self._children, verdict, programs)
 
     def bounded(self) -> str:
         """What bounds the number of a program's processes on this machine, in words."""

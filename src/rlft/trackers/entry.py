@@ -54,6 +54,11 @@ def entry(log: str, line: Mapping[str, Any], place: int) -> Entry:
     return Entry(log, step, place, {key: float(value) for key, value in told.items() if _number(value)})
 
 
+def table(words: Mapping[str, str]) -> str:
+    """Labels and what they say, as a table of Markdown."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {label} | {value} |" for label, value in words.items())])
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

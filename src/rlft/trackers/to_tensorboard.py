@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rlft.trackers.entry import Entry
+from rlft.trackers.entry import Entry, table
 from rlft.trackers.tracker import About, Sent, Tracker
 
 
@@ -42,8 +42,7 @@ class TensorBoard(Tracker):
         self._write(entry.step, values)
 
     def summary(self, words: Mapping[str, str], numbers: Mapping[str, float]) -> None:
-        table = ["| | |", "|---|---|", *(f"| {label} | {value} |" for label, value in words.items())]
-        self._write(0, [_text("summary", "\n".join(table))])
+        self._write(0, [_text("summary", table(words))])
 
     def close(self, status: str) -> None:
         self.writer.close()

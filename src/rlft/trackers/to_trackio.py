@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from rlft.trackers.entry import Entry
+from rlft.trackers.entry import Entry, table
 from rlft.trackers.tracker import ALWAYS, About, Sent, Tracker, last
 
 _ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")
@@ -60,8 +60,7 @@ class Trackio(Tracker):
     def summary(self, words: Mapping[str, str], numbers: Mapping[str, float]) -> None:
         import trackio
 
-        table = ["| | |", "|---|---|", *(f"| {label} | {value} |" for label, value in words.items())]
-        self.run.log({"summary": trackio.Markdown("\n".join(table))})
+        self.run.log({"summary": trackio.Markdown(table(words))})
 
     def close(self, status: str) -> None:
         with contextlib.redirect_stdout(sys.stderr):

@@ -9,11 +9,9 @@ which costs most of a second where a proof is by `lia`.
 
 from __future__ import annotations
 
-import queue
 import re
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -21,6 +19,7 @@ from typing import final
 from rlft.sandbox import SCRIPTS
 from rlft.sandbox.child import Child, Unanswered
 from rlft.sandbox.jail import Bare, Jail, here, interpreter
+from rlft.sandbox.spread import spread
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.proved import Proved
@@ -84,21 +83,10 @@ class Coq:
 
         UserError for a name that is none.
         """
-        idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
-        for child in self._children:
-            idle.put(child)
+        return spread(self._children, self._proved, pairs)
 
-        def proved(pair: tuple[Statement, str]) -> Proved:
-            child = idle.get()
-            try:
-                return self._proved(child, *pair)
-            finally:
-                idle.put(child)
-
-        with ThreadPoolExecutor(len(self._children)) as pool:
-            return list(pool.map(proved, pairs))
-
-    def _proved(self, child: Child, goal: Statement, text: str) -> Proved:
+    def _proved(self, child: Child, pair: tuple[Statement, str]) -> Proved:
+        goal, text = pair
         if not _NAME.fullmatch(goal.name):
             raise UserError(f"the name of a lemma is a word, such as plus_comm; got {goal.name!r}")
         if (odd := _odd(text)) is not None:

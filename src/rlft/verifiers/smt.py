@@ -73,6 +73,10 @@ class Smt:
         folder = Path(self.program).parents[1]
         self._child = Child(SCRIPTS / "z3_child.py", place or Jail((folder,)), interpreter())
 
+    def check_all(self, pairs: Sequence[tuple[Holes, str]]) -> list[Proved]:
+        """Each task with its text, one after the other."""
+        return [self.check(task, text) for task, text in pairs]
+
     def check(self, task: Holes, text: str) -> Proved:
         """The goals with a text's bodies: one `(define-fun name …)` for each function, or the body of the only one."""
         bodies = bodies_in(text, task.functions)

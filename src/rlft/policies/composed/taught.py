@@ -6,7 +6,6 @@ texts, which are demonstrations.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rlft.models.fingerprint import fingerprint
 from rlft.policies.conversation.policy import Conversation
 from rlft.policies.language.policy import Language
 from rlft.policies.language.tokens.distance import distances
@@ -39,7 +39,8 @@ class Taught(nn.Module):
         self.student = student
         # A tuple keeps the teacher's weights out of this module's.
         self.teacher = (teacher.to(_language(student).device).requires_grad_(False),)
-        self.register_buffer("hashed", _hash(teacher))
+        known = bytes.fromhex(fingerprint(teacher.state_dict()))
+        self.register_buffer("hashed", torch.tensor(list(known), dtype=torch.uint8))
 
     def distance(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """KL(student || teacher) of the next token at each decision, over the whole vocabulary, nats; 0 off the mask.
@@ -111,12 +112,3 @@ def _same_tokens(student: Language, teacher: Language) -> None:
             f"the teacher reads other tokens than the student: {other} of {len(mine)} and {len(its)} differ. They are "
             "compared token by token, so both need one tokenizer; for another, imitate the teacher's texts with sft"
         )
-
-
-def _hash(policy: nn.Module) -> Tensor:
-    """Of all weights, as eight bytes."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(policy.state_dict().items()):
-        flat = weight.detach().cpu().contiguous().reshape(-1)
-        digest.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())
-    return torch.tensor(list(digest.digest()[:8]), dtype=torch.uint8)
