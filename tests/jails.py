@@ -20,6 +20,14 @@ def _missing() -> str:
 
 needs_coq = pytest.mark.skipif(shutil.which("coqtop") is None, reason="no Coq here: apt-get install coq")
 needs_z3 = pytest.mark.skipif(shutil.which("z3") is None, reason="no Z3 here: apt-get install z3")
+needs_verilog = pytest.mark.skipif(
+    shutil.which("yosys") is None or shutil.which("iverilog") is None,
+    reason="no Yosys or Icarus Verilog here: apt-get install yosys iverilog",
+)
+needs_verilator = pytest.mark.skipif(
+    shutil.which("verilator") is None, reason="no Verilator here: apt-get install verilator"
+)
+needs_dafny = pytest.mark.skipif(shutil.which("dafny") is None, reason="no Dafny here: apt-get install dafny")
 needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
 
 

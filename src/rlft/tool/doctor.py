@@ -34,6 +34,7 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     """By the reward's name, what tries it and says more about it."""
     from rlft.sandbox.programs import Programs
     from rlft.verifiers.coq import Coq, Statement
+    from rlft.verifiers.hardware import Circuit, Hardware
     from rlft.verifiers.smt import Holes, Smt
 
     def programs() -> str:
@@ -45,7 +46,11 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     def smt() -> str:
         return Smt().check(Holes({"f": "((x Int)) Int"}, ("(forall ((x Int)) (> (f x) x))",)), "(+ x 1)").reason
 
-    return {"programs": programs, "coq": coq, "smt": smt}
+    def verilog() -> str:
+        wire = "module top_module(input a, output y);\nassign y = a;\nendmodule"
+        return Hardware().check([(Circuit(reference=wire), wire)])[0].reason
+
+    return {"programs": programs, "coq": coq, "smt": smt, "verilog": verilog}
 
 
 def _said(tried: Callable[[], str]) -> str:

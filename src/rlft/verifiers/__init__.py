@@ -6,5 +6,6 @@ it says about itself counts for nothing. A check's result is a value that says w
 cases, outputs, programs    Python programs: the tests that rows of data have, what is equal, how they are run
 coq                         proofs in Coq
 smt                         formulas with holes, by Z3
+hardware                    designs in Verilog, by Yosys and Icarus
 blocks                      where in a completion a program or proof is
 """

@@ -17,4 +17,4 @@ class Proved:
     @property
     def ok(self) -> bool | None:
         """Whether all is proved; None if the task itself does not work, so that it cannot be said."""
-        return None if self.reason == "unreadable" else self.reason == "proved"
+        return None if self.reason == "unreadable" else self.reason in ("proved", "passed")

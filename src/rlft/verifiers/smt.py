@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from rlft.sandbox import SCRIPTS
-from rlft.sandbox.child import Child, Unanswered
-from rlft.sandbox.jail import Bare, Jail, here, interpreter
+from rlft.sandbox.commands import Command, Commands
+from rlft.sandbox.jail import Bare, Jail, here
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.proved import Proved
@@ -70,8 +69,7 @@ class Smt:
         if place is None:
             here()
         self.program, self.effort, self.seconds = str(Path(found).resolve()), effort, seconds
-        folder = Path(self.program).parents[1]
-        self._child = Child(SCRIPTS / "z3_child.py", place or Jail((folder,)), interpreter())
+        self._commands = Commands((Path(self.program).parents[1],), seconds, place=place)
 
     def check_all(self, pairs: Sequence[tuple[Holes, str]]) -> list[Proved]:
         """Each task with its text, one after the other."""
@@ -101,12 +99,10 @@ class Smt:
         return Proved("error", _error(said)) if code == 0 else Proved("unreadable", _error(own))
 
     def _told(self, text: str) -> tuple[int | None, str]:
-        try:
-            wall = 5 * self.seconds + 10
-            code, said = self._child.ask(self.program, text, self.effort, self.seconds, seconds=self.seconds, wall=wall)
-        except Unanswered as error:
-            return None, str(error)
-        return code, said
+        """Z3's exit code and words; no code and no words if it was late, no code and why if it is lost."""
+        command = Command((self.program, "-in", "-smt2", f"rlimit={self.effort}"), text)
+        ran = self._commands.run({}, [command])
+        return ran.code, ran.said if ran.code is not None or ran.lost else ""
 
 
 def bodies_in(text: str, functions: Mapping[str, str]) -> dict[str, str] | str:
