@@ -34,6 +34,7 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     """By the reward's name, what tries it and says more about it."""
     from rlft.sandbox.programs import Programs
     from rlft.verifiers.coq import Coq, Statement
+    from rlft.verifiers.dafny import Contract, Dafny
     from rlft.verifiers.hardware import Circuit, Hardware
     from rlft.verifiers.smt import Holes, Smt
 
@@ -50,7 +51,10 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
         wire = "module top_module(input a, output y);\nassign y = a;\nendmodule"
         return Hardware().check([(Circuit(reference=wire), wire)])[0].reason
 
-    return {"programs": programs, "coq": coq, "smt": smt, "verilog": verilog}
+    def dafny() -> str:
+        return Dafny().check([(Contract("method One() returns (i: int) ensures i == 1"), "{ i := 1; }")])[0].reason
+
+    return {"programs": programs, "coq": coq, "smt": smt, "dafny": dafny, "verilog": verilog}
 
 
 def _said(tried: Callable[[], str]) -> str:

@@ -6,6 +6,7 @@ it says about itself counts for nothing. A check's result is a value that says w
 cases, outputs, programs    Python programs: the tests that rows of data have, what is equal, how they are run
 coq                         proofs in Coq
 smt                         formulas with holes, by Z3
+dafny                       programs with contracts, by Dafny
 hardware                    designs in Verilog, by Yosys and Icarus
 blocks                      where in a completion a program or proof is
 """
