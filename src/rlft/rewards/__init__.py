@@ -15,6 +15,7 @@ from rlft.rewards.mathematics import math
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
+from rlft.rewards.simulation import lammps
 from rlft.rewards.text import choice, concluded, exact, format, label, regex, similarity
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "format",
     "gleu",
     "label",
+    "lammps",
     "length",
     "math",
     "od_length",

@@ -42,7 +42,7 @@ def answer(
                 break
         return ran, {name: text for name in wanted if (text := _text(folder / name)) is not None}
     finally:
-        _clear(folder)
+        clear(folder)
 
 
 def _run(words: Sequence[str], given: str, folder: Path, limits: Mapping[str, Any]) -> tuple[int | None, str]:
@@ -86,7 +86,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
     """End what is left running and remove what was written, so that the next one finds nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     if not _CAGED:

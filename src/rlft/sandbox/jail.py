@@ -81,6 +81,10 @@ class Jail:
         finally:
             os.close(reading)
 
+    def seen(self, path: Path) -> str:
+        """Where one of `reads` is, seen from inside."""
+        return _inside(path)
+
     def _words(self, form: str) -> list[str]:
         words = [_bubblewrap(), *_NAMESPACES, *_ENDS, *FORMS[form], *_system()]
         for path in dict.fromkeys([sys.base_prefix, Path(__file__).parent, *self.reads]):
@@ -106,6 +110,10 @@ class Bare:
 
     They have the limits of time, memory and output, no more. For a machine that is a jail itself.
     """
+
+    def seen(self, path: Path) -> str:
+        """Where a path is."""
+        return str(path)
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], first: bool = False) -> Any:
         """The running process."""

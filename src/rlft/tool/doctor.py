@@ -36,6 +36,7 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     from rlft.verifiers.coq import Coq, Statement
     from rlft.verifiers.dafny import Contract, Dafny
     from rlft.verifiers.hardware import Circuit, Hardware
+    from rlft.verifiers.lammps import Lammps
     from rlft.verifiers.smt import Holes, Smt
 
     def programs() -> str:
@@ -54,7 +55,12 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
     def dafny() -> str:
         return Dafny().check([(Contract("method One() returns (i: int) ensures i == 1"), "{ i := 1; }")])[0].reason
 
-    return {"programs": programs, "coq": coq, "smt": smt, "dafny": dafny, "verilog": verilog}
+    def lammps() -> str:
+        atoms = "create_box 1 all\ncreate_atoms 1 single 0 0 0\nmass 1 1\npair_style zero 1\npair_coeff * *"
+        return Lammps().check([f"region all block 0 9 0 9 0 9\n{atoms}"])[0].reason
+
+    tried = {"programs": programs, "coq": coq, "smt": smt, "dafny": dafny, "verilog": verilog}
+    return {**tried, "lammps": lammps}
 
 
 def _said(tried: Callable[[], str]) -> str:

