@@ -79,6 +79,25 @@ def test_known_ones_are_not_run_again(tests, monkeypatch):
 
 
 @needs_jail
+def test_a_program_is_run_once_for_an_input_whatever_is_expected(tests, monkeypatch):
+    """But for one that says much, and one that had no time."""
+    asked, run = [], Programs.run
+    monkeypatch.setattr(
+        Programs, "run", lambda self, programs, *rest: asked.append(len(programs)) or run(self, programs, *rest)
+    )
+    other = Cases((Case("2 3\n", "6\n"), Case("7 1\n", "8\n")))
+    program, long = "print(sum(map(int, input().split())))", "print(5, ' ' * 5000)"
+    checked = tests.check([(program, SUM), (program, other), (long, SUM)])
+    assert [one.passed for one in checked] == [(True, True), (False, None), (True, False)]
+    assert asked == [2, 2]
+    checked = tests.check([(program, Cases(SUM.each[::-1])), (long, other), (program, Cases(other.each[1:]))])
+    assert [one.passed for one in checked] == [(True, True), (False, None), (True,)]
+    assert asked == [2, 2, 2, 0]  # the long one, and 7 1; what stands second in the first has been run
+    tests.check([("print(1)", SUM)], budget=-1.0)
+    assert tests.check([("print(1)", other)])[0].passed == (False, None) and asked[4:] == [1, 1, 1, 0]
+
+
+@needs_jail
 def test_no_program_sees_what_another_left(tests):
     leaves = "import os\nopen('/tmp/answer', 'w').write('5')\nos.environ['A'] = '5'\nprint(0)"
     takes = "import os\nprint(open('/tmp/answer').read() if os.path.exists('/tmp/answer') else os.environ.get('A'))"

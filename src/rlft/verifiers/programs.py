@@ -18,6 +18,8 @@ from rlft.verifiers.cases import Cases, expected_values
 from rlft.verifiers.outputs import read_value, same_text, same_value
 
 _PYTHON = {"python", "python3", "py", ""}
+# What is remembered: so many results, and what programs said as long as it is short.
+_MOST, _SHORT = 65536, 4096
 
 
 @final
@@ -58,6 +60,8 @@ def program_in(text: str) -> str:
 class ProgramTests:
     """Runs programs against tests, many at once, and remembers by content what came of them.
 
+    A program that is given the same input for another problem is not run again either; its output is compared anew.
+
     programs   the jails
     limits     of one test of one program
     tolerance  by how much numbers may differ, see `outputs`
@@ -67,12 +71,13 @@ class ProgramTests:
     def __init__(self, programs: Programs, limits: Limits = Limits(), tolerance: float = 0.0, every: bool = False):
         self.programs, self.limits, self.tolerance, self.every = programs, limits, tolerance, every
         self._known: dict[str, Checked] = {}
+        self._ran: dict[str, Verdict] = {}
 
     def check(self, pairs: Sequence[tuple[str, Cases]], budget: float | None = None) -> list[Checked]:
         """Each program against its tests, `budget` seconds for all; equal ones are run once."""
-        if len(self._known) > 65536:
+        if len(self._known) > _MOST:
             self._known.clear()
-        keys = [self._key(*pair) for pair in pairs]
+        keys = [_key(*pair) for pair in pairs]
         for key, (source, tests) in zip(keys, pairs, strict=True):
             if not source.strip():  # it would pass a test that wants no output
                 self._known[key] = Checked((False,) * len(tests.each), ("no program",) * len(tests.each))
@@ -95,7 +100,7 @@ class ProgramTests:
             part = [(row, case) for row, case in part if self.every or results[row][0] is not False]
             asked = [Program(pairs[r][0], pairs[r][1].each[c].given, pairs[r][1].function) for r, c in part]
             left = None if until is None else until - time.monotonic()
-            for (row, case), verdict in zip(part, self.programs.run(asked, self.limits, left), strict=True):
+            for (row, case), verdict in zip(part, self._ended(asked, left), strict=True):
                 tests = pairs[row][1]
                 verdicts[row][case] = verdict
                 results[row][case] = None if verdict.reason == "unrun" else self._right(verdict, tests, case)
@@ -104,6 +109,17 @@ class ProgramTests:
             why = tuple("" if right else _why(verdict) for right, verdict in zip(result, said, strict=True))
             made.append((Checked(tuple(result), why), all(v is None or self._settled(v) for v in said)))
         return made
+
+    def _ended(self, asked: Sequence[Program], budget: float | None) -> list[Verdict]:
+        """How each of these ended; equal ones are run once."""
+        if len(self._ran) > _MOST:
+            self._ran.clear()
+        keys = [_key(program) for program in asked]
+        new = {key: program for key, program in zip(keys, asked, strict=True) if key not in self._ran}
+        found = dict(zip(new, self.programs.run(list(new.values()), self.limits, budget), strict=True))
+        short = {key: v for key, v in found.items() if self._settled(v) and len(v.stdout) + len(v.value) <= _SHORT}
+        self._ran |= short
+        return [found[key] if key in found else self._ran[key] for key in keys]
 
     def _settled(self, verdict: Verdict) -> bool:
         """Whether the same would come out again, on a busier machine too."""
@@ -119,8 +135,9 @@ class ProgramTests:
         value = read_value(verdict.value)
         return any(same_value(expected, value, self.tolerance) for expected in expected_values(case))
 
-    def _key(self, source: str, tests: Cases) -> str:
-        return hashlib.sha256(repr((source, tests)).encode("utf-8", "replace")).hexdigest()
+
+def _key(*content: object) -> str:
+    return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()
 
 
 def _why(verdict: Verdict | None) -> str:
