@@ -21,7 +21,7 @@ nan = float("nan")
 class Script:
     """A source whose rewards are written down, for problems of these indices, two rows each."""
 
-    policy, prompts, group, seed, steps_done, runtime = None, 2, 2, 0, 0, Local()
+    policy, task, prompts, group, seed, steps_done, runtime = None, Cards(), 2, 2, 0, 0, Local()
 
     def __init__(self, *steps):
         self.steps, self.notes = list(steps), {}
@@ -32,6 +32,9 @@ class Script:
         mask = torch.ones(len(rows), 1, dtype=torch.bool)
         blank = Rollouts(rows, 2, [None] * len(rows), {}, mask, torch.zeros(mask.shape))
         return blank.fill(rewards=torch.tensor(rewards), position=torch.arange(len(rows)))
+
+    def ask(self, places):
+        raise NotImplementedError
 
     def demonstrate(self, count):
         raise NotImplementedError

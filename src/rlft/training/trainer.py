@@ -45,6 +45,7 @@ from rlft.types import (
     Task,
     Update,
     UserError,
+    visited,
 )
 from rlft.types.values import overlaid
 
@@ -150,8 +151,16 @@ class Trainer(Loop):
     @torch.no_grad()
     def draw(self, count: int) -> Rollouts:
         """This process's share of rollouts for the next `count` problems, rewarded."""
+        return self._asked(self.stream.take(count))
+
+    @torch.no_grad()
+    def ask(self, places: Sequence[tuple[int, int]]) -> Rollouts:
+        """This process's share of rollouts for the problems with these indices, each at a visit, rewarded."""
+        return self._asked([visited(self.task, index, visit) for index, visit in places])
+
+    def _asked(self, problems: Sequence[Problem]) -> Rollouts:
         with self.ledger.timed("sample"):
-            rollouts = self.runtime.sample(self.policy, self.stream.take(count), self.group, self.seed)
+            rollouts = self.runtime.sample(self.policy, problems, self.group, self.seed)
         return self.rewarded(rollouts)
 
     @torch.no_grad()

@@ -97,6 +97,7 @@ class Source(Protocol):
     """What a `collect` draws from: a Trainer, which draws with `policy` for its step number `steps_done` + 1."""
 
     policy: Any
+    task: Task
     prompts: int
     group: int
     seed: int
@@ -107,6 +108,10 @@ class Source(Protocol):
 
     def draw(self, count: int) -> Rollouts:
         """This process's share of rollouts for the task's next `count` problems, rewarded."""
+        ...
+
+    def ask(self, places: Sequence[tuple[int, int]]) -> Rollouts:
+        """This process's share of rollouts for the task's problems with these indices, each at a visit, rewarded."""
         ...
 
     def demonstrate(self, count: int) -> Rollouts:
