@@ -64,7 +64,7 @@ def test_who_stays():
 
 
 def test_a_phase_that_does_not_come_to_a_problem_leaves_it():
-    """Six of eight are seen in the first phase, all solved; the two others stay, and what was begun is not gone on with."""
+    """Six of eight are seen in the first phase, all solved; the two others stay."""
     focus = HardFocus(phase=3, phases=2, below=1.0)
     t = trainer(focus, solved(dict.fromkeys(range(8), 4)))
     seen = {index for index, _ in steps(t, 3)}
@@ -74,7 +74,7 @@ def test_a_phase_that_does_not_come_to_a_problem_leaves_it():
 
 
 def test_retention_is_monotone():
-    """Whatever is earned: no phase has a problem that the one before had not, none fewer than a step's, all hardest."""
+    """Whatever is earned: no phase has a problem that the one before had not, or fewer than a step has."""
 
     def reward(problems, outputs):
         return [float((7 * p.index + 13 * p.visit + 5 * i) % 11 < 4) for i, p in enumerate(problems)]

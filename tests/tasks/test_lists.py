@@ -35,27 +35,15 @@ BY_HAND = {
     "running sums": [5, 3, 8, 16, 20],
     "running maxima": [5, 5, 5, 8, 8],
     "differences": [-7, 7, 3, -4],
-    "neighbours' sums": [3, 3, 13, 12],
     "rotate": [-2, 5, 8, 4, 5],
-    "rotate back": [4, 5, -2, 5, 8],
     "swap halves": [5, 8, 4, 5, -2],
-    "mirror": [5, -2, 5, 8, 4, 4, 8, 5, -2, 5],
     "distinct": [5, -2, 8, 4],
     "twice each": [5, 5, -2, -2, 5, 5, 8, 8, 4, 4],
     "largest first": [8, 5, 5, 4, -2],
-    "smallest size first": [-2, 4, 5, 5, 8],
-    "cube": [125, -8, 125, 512, 64],
     "times place": [0, -2, 10, 24, 16],
-    "plus place": [5, -1, 7, 11, 8],
     "minus the first": [0, -7, 0, 3, -1],
-    "minus the last": [1, -6, 1, 4, 0],
-    "from the largest": [3, 10, 3, 0, 4],
     "every third": [5, 8],
-    "odd places": [-2, 8],
-    "without the ends": [-2, 5, 8],
     "ranks": [2, 0, 2, 4, 1],
-    "halve": [2, -1, 2, 4, 2],
-    "triple": [15, -6, 15, 24, 12],
 }
 
 
@@ -126,7 +114,7 @@ def test_wrong_programs_are_told_from_right_ones():
             everywhere = same and all(made(wrong, numbers) == made(right, numbers) for numbers in others)
             tried, fooled = tried + (wrong != right), fooled + (same and not everywhere)
             equal += everywhere and wrong != right
-    assert tried > 5000 and fooled <= 2
+    assert tried > 3500 and fooled <= 2
     assert equal > 40  # several programs are right, not only the answer
 
 

@@ -1,4 +1,4 @@
-"""A curriculum that keeps to what is hard: in phases, after each of which only problems that are seldom solved are left."""
+"""A curriculum that keeps to what is hard: phases, after each of which the problems that are seldom solved are left."""
 
 from __future__ import annotations
 

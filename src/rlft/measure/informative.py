@@ -6,7 +6,7 @@ from __future__ import annotations
 def informative(rate: float, group: int) -> float:
     """1 - p^G - (1 - p)^G: that of G independent rows, each right with probability p, some are right and some wrong.
 
-    So large groups pay where p is near 0 or 1; at a fixed number of rows, M = G problems, the number of informative
-    groups is (M / G) P(G), which falls with G all the same: 8 groups of 8 rows have 0.62 for p = .01, one of 64 has 0.47.
+    It rises with G, and most where p is near 0 or 1. How many informative groups M rows make, M/G P(G), falls with G
+    all the same: of 64 rows with p = .01, 8 groups of 8 make .62, one of 64 makes .47.
     """
     return 1 - rate**group - (1 - rate) ** group
