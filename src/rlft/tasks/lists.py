@@ -117,8 +117,8 @@ class Lists:
         return Problem(index, asked(drawn), program(drawn), columns, self.name, self.split)
 
     def _drawn(self, index: int, attempt: int) -> tuple[str, ...]:
+        kinds = LEVELS[self.levels[hashed(self.name, self.split, index) % len(self.levels)]]
         draw = hashed(self.name, self.split, index, attempt)
-        kinds = LEVELS[self.levels[draw % len(self.levels)]]
         ranks = sorted(range(len(kinds)), key=lambda place: hashed(draw, "order", place))
         found = []
         for place in ranks:
