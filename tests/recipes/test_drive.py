@@ -19,7 +19,7 @@ from rlft.worlds import World
 from tests.jails import needs_jail
 
 PAGE = Path(__file__).parents[2] / "docs" / "stages.md"
-MADE = World(None, Lists(size=40), Lists(split="test", size=4), label())
+MADE = World(None, Lists(size=150), Lists(split="test", size=4), label())
 DEFAULTS = {**defaults_of(drive), "method": grpo(beta=0.0)}
 ARMS = [name for name in CLAIM.arms if name != "base"]
 
@@ -54,7 +54,7 @@ def test_the_stages():
     def told(made):
         return [(stage.name, stage.method.name, stage.task.name, stage.task.size, stage.steps) for stage in made]
 
-    uniform, hard = ("uniform", "grpo", "lists-12345", 40), ("hard", "pre_grpo", "lists-45", 24)
+    uniform, hard = ("uniform", "grpo", "lists-12345", 150), ("hard", "pre_grpo", "lists-12345", 24)
     few = {"steps": 20, "share": 0.4, "hard": 24}
     assert told(stages(**few)) == [(*uniform, 8), (*hard, 12)]
     assert told(stages(**few, order="reversed")) == [(*hard, 12), (*uniform, 8)]
@@ -63,6 +63,10 @@ def test_the_stages():
     settings = stages(**few, phases=2, below=0.25)[1].method.settings
     assert (settings["phase"], settings["phases"], settings["below"]) == (6, 2, 0.25)
     assert [stage.steps for stage in stages(steps=0)] == [1] and [s.steps for s in stages(steps=2)] == [1, 1]
+    problems = [stages(**few)[1].task.at(index) for index in range(24)]
+    assert {problem.columns["level"] for problem in problems} == {4, 5}
+    asked = [problem.input for problem in map(MADE.train.at, range(150)) if problem.columns["level"] in (4, 5)]
+    assert [problem.input for problem in problems] == asked[:24]
     # Two runs of one claim in one process must not share what a curriculum remembers.
     assert stages()[1].method.collect is not stages()[1].method.collect
 
@@ -98,6 +102,8 @@ def test_the_command_at_full_size_has_the_same_stages(tmp_path, monkeypatch):
     read, ours = plan.read(given["plan"]), stages(prompts=64)
     for stage, own in zip(read, ours, strict=True):
         assert (stage.name, stage.parent, stage.method.name) == (own.name, own.parent, own.method.name)
-        assert [stage.numbers[name] for name in ("prompts", "group")] == [own.numbers[name] for name in ("prompts", "group")]
+        assert [stage.numbers[name] for name in ("prompts", "group")] == [
+            own.numbers[name] for name in ("prompts", "group")
+        ]
     said = read[1].reward([read[1].task.at(0)], ["```python\nprint(sum(map(int, input().split())))\n```"])
     assert said.tolist() == [1.0]

@@ -9,13 +9,17 @@ import torch
 from rlft.sandbox.jail import here
 from rlft.tasks.lists import OPERATIONS, Lists, program
 from rlft.types import Problem, Text, UserError
-from rlft.worlds.programmed import base, by_level, known, mistaken, programmed, written
+from rlft.worlds.programmed import base, by_level, hardest, known, mistaken, programmed, written
 
 
 def test_what_the_teacher_writes():
     """Right as often as it is known; four slips in five are the next of its kind, the others any operation."""
     draw = random.Random(0)
-    for name, rate, neighbour in (("sort", 0.95, "reverse"), ("ranks", 0.03, "running sums"), ("drop the last", 0.6, "negate")):
+    for name, rate, neighbour in (
+        ("sort", 0.95, "reverse"),
+        ("ranks", 0.14, "running sums"),
+        ("drop the last", 0.6, "negate"),
+    ):
         assert known(name) == rate
         found = Counter(written(name, draw.getrandbits(60)) for _ in range(4000))
         expected = {name: rate + (1 - rate) / 5 / 22, neighbour: (1 - rate) * (4 / 5 + 1 / 5 / 22)}
@@ -27,7 +31,7 @@ def test_what_the_teacher_writes():
 def test_how_well_each_operation_is_known():
     rates = {kind: [known(name) for name, one in OPERATIONS.items() if one.kind == kind] for kind in "abc"}
     assert set(rates["a"]) == {0.95} and set(rates["b"]) == {0.6}
-    assert sorted(set(rates["c"])) == [0.03, 0.05, 0.07, 0.1, 0.14, 0.2] and len(rates["c"]) == 12
+    assert sorted(set(rates["c"])) == [0.14, 0.18, 0.22, 0.28, 0.34, 0.4] and len(rates["c"]) == 12
 
 
 def test_its_lessons_are_programs_of_the_same_question():
@@ -36,7 +40,9 @@ def test_its_lessons_are_programs_of_the_same_question():
     lessons = [mistaken(problem) for problem in problems]
     assert [mistaken(problem) for problem in problems] == lessons
     assert all((a.input, a.answer) == (b.input, b.answer) for a, b in zip(problems, lessons, strict=True))
-    lengths = [(len(a.answer.splitlines()), len(b.demonstration.splitlines())) for a, b in zip(problems, lessons, strict=True)]
+    lengths = [
+        (len(a.answer.splitlines()), len(b.demonstration.splitlines())) for a, b in zip(problems, lessons, strict=True)
+    ]
     assert all(one == other for one, other in lengths)
     right = {level: [] for level in range(1, 6)}
     for lesson in lessons:
@@ -73,3 +79,11 @@ def test_without_a_jail_it_says_what_to_install(monkeypatch):
     with pytest.raises(UserError, match="apt-get install bubblewrap"):
         programmed(imitation=60)
     here.cache_clear()
+
+
+def test_the_hard_ones_of_a_task():
+    task = Lists(size=40)
+    indices = [index for index in range(40) if task.at(index).columns["level"] > 3]
+    assert hardest(task, 5).indices == indices[:5] and hardest(task, 400).indices == indices
+    with pytest.raises(UserError, match=r"of the 9 problems of lists-12 none is of the levels \(4, 5\)"):
+        hardest(Lists((1, 2), 9), 5)

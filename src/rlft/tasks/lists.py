@@ -64,7 +64,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "ranks": _c("[sorted(x).index(n) for n in x]", lambda x: [sum(m < n for m in x) for n in x]),
 }
 # The kinds of operations that a problem of a level has, in an order of its own.
-LEVELS: Mapping[int, str] = {1: "a", 2: "aa", 3: "aab", 4: "aabc", 5: "aabcc"}
+LEVELS: Mapping[int, str] = {1: "a", 2: "aa", 3: "aab", 4: "aacc", 5: "abccc"}
 HARD = (4, 5)
 _LONGEST = max(map(len, LEVELS.values()))
 HEAD = "def f(lists):\n    made = []\n    for x in lists:\n"
@@ -84,6 +84,8 @@ LISTS: tuple[tuple[int, ...], ...] = (
     (-3, 3, 0, -6, 6, 2, -2, 4, 8, 8, 12, 1, -9, -9),
     (4, 4, 12, 2, 0, 6, 18, 10, 4, 8, 6, 2, 2, 16),
     (-8, -9, -5, -5, -2, 1, -3, 4, 0, 2, -1),
+    (9, -7, 4, 4, 13, 0, 6, -2, 11, 8, 3, -5, 7, 2, 12, 1, -9, 10, 5, 5, -1, 14, -6, 8, 20, 3, -4, 16, 0),
+    (6, 12, 3, 12, 0, -5, 12, 7, -5),
     (6,),
     (),
 )
@@ -91,11 +93,11 @@ _SPLITS = ("train", "test")
 
 
 class Lists:
-    """Problems of some levels: level k has k operations, from level 3 on also of kind b, from 4 on of kind c.
+    """Problems of some levels: level k has k operations, the hard ones, 4 and 5, two or three of kind c.
 
     A problem's answer is one right program; there are others. Columns: `level`, `operations`, and `input_output`, its
-    test. The levels come up equally often. Splits are two halves of all sequences of operations, by a hash; without a
-    `size` there is no end of problems, but those of low levels come again.
+    test. The levels come up equally often, and one that is listed twice twice as often. Splits are two halves of all
+    sequences of operations, by a hash; without a `size` there is no end of problems, but those of low levels come again.
     """
 
     def __init__(self, levels: Sequence[int] = tuple(LEVELS), size: int | None = None, split: str = "train"):
