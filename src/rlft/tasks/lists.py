@@ -97,7 +97,7 @@ class Lists:
 
     A problem's answer is one right program; there are others. Columns: `level`, `operations`, and `input_output`, its
     test. The levels come up equally often, and one that is listed twice twice as often. Splits are two halves of all
-    sequences of operations, by a hash; without a `size` there is no end of problems, but those of low levels come again.
+    sequences of operations, by a hash. Without a `size` there is no end of problems, though low levels have few.
     """
 
     def __init__(self, levels: Sequence[int] = tuple(LEVELS), size: int | None = None, split: str = "train"):
