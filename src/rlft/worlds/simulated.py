@@ -29,7 +29,7 @@ from rlft.verifiers.lammps import Lammps, met
 from rlft.worlds import World
 
 # Raised when the base would come out otherwise.
-VERSION = 1
+VERSION = 2
 TOKENS = 40
 _MORE_STEPS = 50
 """For which a system goes on when its script has ended, and is measured."""
@@ -74,13 +74,13 @@ SLIPS = (
     Slip("lattice", lambda fluid: 8, _with("lattice", density=DENSITIES), ("density",)),
     Slip("lattice", lambda fluid: 8, _with("lattice", lattice=LATTICES), ("atoms",)),
     Slip("region", lambda fluid: 8, _with("region", cells=CELLS), ("atoms",)),
-    Slip("mass", lambda fluid: 60 if fluid.lattice == "fcc" else 8, _nothing, _STARTS),
+    Slip("mass", lambda fluid: 88 if fluid.lattice == "fcc" else 8, _nothing, _STARTS),
     Slip("coefficients", lambda fluid: 8, _nothing, _STARTS),
-    Slip("ensemble", lambda fluid: 75 if fluid.ensemble == "langevin" else 8, _said("ensemble", "0.1", "100.0"), _HOT),
+    Slip("ensemble", lambda fluid: 88 if fluid.ensemble == "langevin" else 8, _said("ensemble", "0.1", "100.0"), _HOT),
     Slip("ensemble", lambda fluid: 8, _with("ensemble", temperature=TEMPERATURES), _HOT),
     Slip(
         "timestep",
-        lambda fluid: 75 if fluid.pair in ("morse", "soft") else 8,
+        lambda fluid: 85 if fluid.pair in ("morse", "soft") else 8,
         _said("timestep", "0.005", "0.05"),
         ("lost", "infinite", "drift", "dangerous", "temperature", "error"),
     ),
