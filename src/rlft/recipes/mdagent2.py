@@ -19,6 +19,8 @@ from rlft.recipes import recipe
 from rlft.worlds.simulated import simulated
 
 STEPS = 20
+# A base that has hardly begun writes scripts that do not start.
+SMOKE = {"imitation": 60, "prompts": 6, "group": 8, "held_out": 4}
 _RECYCLING = {"lr": (4e-4, 6e-4), "share": (0.25, 0.5)}
 
 mdagent2 = recipe(simulated, grpo(beta=0.0), steps=STEPS, prompts=12, group=8, lr=5e-4, rows=None, every=0)
@@ -38,7 +40,7 @@ CLAIM = Claim(
     table=("pass@8", "executed@3", "success@3", "corrected/3", "again/3", "corrected/runs", "simulations"),
     shared=(),
     grid={"lr": (2e-4, 3e-4, 4e-4, 6e-4)},
-    smoke={"steps": 1, "imitation": 20, "prompts": 2, "group": 2, "held_out": 2},
+    smoke={"steps": 1, "imitation": 60, "prompts": 2, "group": 4, "held_out": 2},
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "taught": Arm("the base with as many lessons again", {"steps": 0, "imitation": 1000}, grid={}),

@@ -108,7 +108,7 @@ def simulated(
         below: the reward under which a trajectory is low.
         fluids: simulations to train on.
         held_out: held-out simulations.
-        imitation: supervised steps of the base model, 64 scripts of a careless teacher each.
+        imitation: supervised steps of the base model, 64 scripts of a careless teacher each (fewer if they are few).
     """
     task, test = Fluids(fluids), Fluids(held_out, "test")
     reward = Simulating(Lammps(_MORE_STEPS, seconds=5.0), graded)
@@ -209,13 +209,13 @@ def spent(reward: Simulating) -> Measure:
 
 def base(imitation: int) -> Language:
     """The cached model after `imitation` batches of scripts of a careless teacher."""
-    stream = Stream(Fluids(), seed=0)
+    stream, size = Stream(Fluids(), seed=0), min(64, max(imitation // 4, 8))  # small batches where they are few
 
     def build() -> Language:
         tokenizer = word_tokenizer(WORDS)
         shape = {"width": 96, "layers": 2, "context": 64}
         policy = Language(small_llama(len(tokenizer), **shape), tokenizer, max_new_tokens=TOKENS)
-        imitate(policy, lambda step: [careless(problem) for problem in stream.take(64)], steps=imitation)
+        imitate(policy, lambda step: [careless(problem) for problem in stream.take(size)], steps=imitation)
         return policy
 
     return cached_language(f"simulated-{VERSION}-{imitation}", build, max_new_tokens=TOKENS)
