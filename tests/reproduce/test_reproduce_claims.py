@@ -11,6 +11,7 @@ from rlft.reproduce import arms, catalogue, declared, results
 from rlft.reproduce.reproduce import concluded, reproduce
 from rlft.runs import sources
 from rlft.worlds import plane
+from tests.jails import marked
 
 CLAIMS = [name for name in recipes.names() if declared.declares(name)]
 SPREAD = True  # over processes: each claim is a run of its own, and the bases are in the cache
@@ -41,7 +42,7 @@ def few_problems(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", marked(CLAIMS))
 def test_the_smoke_run_measures_every_arm(name, tmp_path, few_problems):
     result = reproduce(name, tmp_path, smoke=True, workers=0)
     assert set(result["arms"]) == {arm for arm, its in arms.claim(name).arms.items() if its.data is None}

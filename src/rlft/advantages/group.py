@@ -106,8 +106,8 @@ def per_batch(statistic: Callable[[Tensor], Tensor]) -> Credit:
 
 
 def everyone(
-    column: Shaped[Tensor, "N"], rollouts: Rollouts, runtime: Runtime
-) -> tuple[Shaped[Tensor, "M"], Int[Tensor, "N"]]:
+    column: Shaped[Tensor, "N *S"], rollouts: Rollouts, runtime: Runtime
+) -> tuple[Shaped[Tensor, "M *S"], Int[Tensor, "N"]]:
     """A column of all processes' rows in the order of the batch, and where this process's rows stand in it."""
     position = runtime.gather(rollouts.position)
     order = position.argsort()

@@ -134,7 +134,7 @@ def _measured(lmp: Any, steps: int) -> tuple[str, str, dict[str, Any]]:
         values[name] = sum(sample[name] for sample in samples[1:]) / (len(samples) - 1) if steps else samples[0][name]
     values["drift"] = _slope([(sample["step"], sample["energy"]) for sample in samples]) if steps else 0.0
     values["moved"] = math.sqrt(samples[-1]["moved"])
-    values["dangerous"] = _dangerous()
+    values["dangerous"], values["pair"] = _dangerous(), _pair(lmp)
     return "ran", "", values
 
 
@@ -180,6 +180,14 @@ def _dangerous() -> int | None:
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     found = re.findall(r"^Dangerous builds(?: = (\d+)| not checked)", text, re.MULTILINE)
     return int(found[-1]) if found and found[-1] else None
+
+
+def _pair(lmp: Any) -> str | None:
+    """The style of forces between pairs, as LAMMPS itself says it when nothing of the script is left to run."""
+    told = Path(secrets.token_hex(6))
+    lmp.command(f"info system out overwrite {told}")
+    found = re.search(r"^Atoms .*style = (\S+)", told.read_text(), re.MULTILINE)
+    return found[1] if found else None
 
 
 def _reason(error: Exception) -> tuple[str, str, dict[str, Any]]:

@@ -35,6 +35,7 @@ REASONS = {
 }
 MEASURES = {
     "units": "the name of its units",
+    "pair": "the style of forces between pairs",
     "atoms": "how many there are",
     "steps": "that the script itself ran",
     "timestep": "in its units",
