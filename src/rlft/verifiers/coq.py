@@ -26,7 +26,7 @@ from rlft.verifiers.proved import Proved
 
 REASONS = {
     "proved": "the statement is proved, and nothing is assumed",
-    "error": "Coq refuses the text, or it defines nothing of the lemma's name",
+    "error": "Coq refuses a sentence of the text, or it defines nothing of the lemma's name",
     "unfinished": "the proof is left open",
     "other": "the lemma is proved, but is not the task's statement",
     "assumes": "it rests on axioms, on admitted lemmas, or on checks that were turned off",
@@ -43,6 +43,8 @@ _COMMANDS = re.compile(
     r"\b(Admit\w*|Axioms?|Conjectures?|Parameters?|Variables?|Hypothes[ie]s|Context|Declare|Unset|Set|Section|Module|"
     r"Require|Import|Export|Include|Load|Notation|Infix|Ltac2?|Hint|Instance|Coercion|Canonical|Fixpoint|Definition)\b"
 )
+# The two sentences that stand before tactics.
+_BEFORE = ("Theorem {0.name} :\n({0.statement}).", "Proof.")
 _SENTENCE = re.compile(r"\.(?=\s|\Z)")
 _LEADING = re.compile(r"^(?:[\s{}+*-]|\d+\s*:|all\s*:|!\s*:)*")
 
@@ -92,12 +94,13 @@ class Coq:
         if (odd := _odd(text)) is not None:
             return Proved("refused", odd)
         whole = _development(goal, text)
-        question = (self.program, self.imports, goal.preamble, goal.statement, goal.name, whole, tactics_only(text))
+        plain = tactics_only(text)
+        question = (self.program, self.imports, goal.preamble, goal.statement, goal.name, whole, plain)
         try:
-            said = child.ask(*question, self.seconds, seconds=self.seconds, wall=20 * self.seconds + 120)
+            reason, detail, taken = child.ask(*question, self.seconds, seconds=self.seconds, wall=20 * self.seconds + 120)
         except Unanswered as error:
             return Proved("lost", str(error))
-        return Proved(*said)
+        return Proved(reason, detail, taken - len(_BEFORE) if plain and taken >= len(_BEFORE) else None)
 
 
 def proof_in(text: str) -> str:
@@ -116,9 +119,11 @@ def tactics_only(text: str) -> bool:
 
 def _development(goal: Statement, text: str) -> str:
     """The lemma, its proof and its end; or the text as it is, if the lemma is in it."""
-    if re.search(rf"\b{re.escape(goal.name)}\b\s*[:(\[{{]", text) and not tactics_only(text):
+    name = rf"{re.escape(goal.name)}(?![\w'])"
+    if re.search(rf"\b(?:[A-Z]\w*\s+{name}|{name}\s*[:(\[{{])", text) and not tactics_only(text):
         return text
-    return f"Theorem {goal.name} :\n({goal.statement}).\nProof.\n{_body(text)}\nQed."
+    named, begun = _BEFORE
+    return f"{named.format(goal)}\n{begun}\n{_body(text)}\nQed."
 
 
 def _body(text: str) -> str:
