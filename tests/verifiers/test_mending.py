@@ -104,7 +104,7 @@ def test_in_coq():
     sum_ = "forall a b c : nat, a <= b -> (a + c <= b + c /\\ (c = 0 -> b + c = b)) /\\ True"
     texts = [
         "intros a b c h. split.\n- split.\n  + rewrite h.\n  + intros e. subst. nonsense.\n- exact I.",
-        "intros a b c h. split.\n- split.\n  + apply Nat.add_le_mono_r. exact h.\n  + intros e. subst. auto.\n- exact I.",
+        "intros a b c h. split.\n- split.\n  + apply Nat.add_le_mono_r, h.\n  + intros e. subst. auto.\n- exact I.",
         "intros a b c h. split.\n- split.\n  + lia.\n",
         "Admitted.",
     ]

@@ -131,7 +131,9 @@ def _checked(
 ) -> tuple[str, str, int]:
     goal, proof = (f"{word}_{secrets.token_hex(12)}" for word in ("goal", "proof"))
     # Before anything that the policy wrote, so that every name in it means what the task means.
-    said, before, proofs = coq.tell(f"BackTo {coq.start}.\n{preamble}\nDefinition {goal} : Type :=\n({statement}).", seconds)
+    said, before, proofs = coq.tell(
+        f"BackTo {coq.start}.\n{preamble}\nDefinition {goal} : Type :=\n({statement}).", seconds
+    )
     if proofs or f"{goal} is defined" not in said or _ERROR.search(said):
         return "unreadable", f"the task's own statement: {_first(said)}", 0
     said, after, proofs = coq.tell(text, seconds)

@@ -72,8 +72,9 @@ def _tries(sentences: list[str], proved: Proved, last: str) -> Generator[str, Pr
         at = places.pop(0)
         text = _without(sentences, at, last)
         said = yield "\n".join(text)
-        if said.stands is not None and at < said.stands < len(text):  # its goal is proved, and another one is not
-            sentences, places = text, _places(text, said.stands, last)
+        stands = said.stands or 0
+        if at < stands and (stands < len(text) or text[-1] != last):  # its goal is proved, and another one is not
+            sentences, places = text, _places(text, stands, last)
 
 
 def _places(sentences: Sequence[str], stands: int, last: str) -> list[int]:
