@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from rlft.verifiers.deciding import lia
+from rlft.verifiers.deciding import lia, tauto
 from rlft.verifiers.formulas import AND, FALSE, IMPLIES, OR, Formula, Joined
 from rlft.verifiers.goals import Goal
 from rlft.verifiers.tactics import after
@@ -25,10 +25,11 @@ class Teacher:
     """Looks for proofs whose longest branch has at most so many steps, assumptions and the last step not counted.
 
     draw    in which order it tries things, and which of several ways it closes a goal; None is always the same order
+    handed  how often a goal that `tauto` proves is left to it, where things are drawn
     """
 
-    def __init__(self, draw: random.Random | None = None):
-        self.draw, self.left = draw, 0
+    def __init__(self, draw: random.Random | None = None, handed: float = 0.0):
+        self.draw, self.handed, self.left = draw, handed, 0
 
     def proof(self, goal: Goal, depth: int) -> list[str] | None:
         """The sentences of a proof of at most this depth; None if there is none, or not after many steps."""
@@ -43,6 +44,8 @@ class Teacher:
         self.left -= 1
         if self.left < 0:
             raise _Exhausted
+        if self.draw and self.draw.random() < self.handed and tauto(goal.formulas(), goal.wanted):
+            return ["tauto."]
         assumes = isinstance(goal.wanted, Joined) and goal.wanted.sign == IMPLIES
         safe = [f"intro h{len(goal.known) + 1}."] if assumes else []
         if not assumes or self.draw:

@@ -35,11 +35,12 @@ from rlft.verifiers.tactics import checked, spoken
 from rlft.worlds import World
 
 # Raised when the base would come out otherwise.
-VERSION = 4
+VERSION = 5
 Paid = Literal["checked", "matched"]
 Judge = Literal["own", "coq"]
 SOLVERS = ("tauto", "lia")
 SHALLOW, DEEP = (2, 3), 4
+_HANDED = 0.1
 _TOKENS, _CONTEXT, _NAMED = 64, 128, 20
 _WIDTH, _LAYERS, _READ, _BATCH = 64, 3, 8192, 32
 # One token each: a letter, a number with what is added, a sign, and most of a sentence.
@@ -50,7 +51,7 @@ WORDS = (
     *(f" + {number}" for number in range(1, 2 * MOST_ADDED)),
     *(f"h{number} : " for number in range(1, MOST_ASSUMED + 1)),
     *(", ", " |- ", "|- ", " <= ", " -> ", " /\\ ", " \\/ ", "~ ", "(", ")", "\n", "{\n", "}\n", " _", ").\n"),
-    *(f"{tactic}.\n" for tactic in ("split", "left", "right", "exfalso", "lia")),
+    *(f"{tactic}.\n" for tactic in ("split", "left", "right", "exfalso", "tauto", "lia")),
     *(f"{tactic} h{number}.\n" for number in _CALLED for tactic in ("intro", "exact")),
     *(f"{tactic} (h{number}" for number in _CALLED for tactic in ("refine", "destruct")),
     *(f" : _ /\\ _) as [h{number} h{number + 1}].\n" for number in _CALLED),
@@ -141,7 +142,8 @@ def measured(check: Check, tries: int) -> Callable[[Sequence[Problem], Sequence[
     NAME          share of rollouts that are proofs
     NAME@k        share of lemmas of which one of the k rollouts is one
     NAME+         share of rollouts that are proofs, or can be mended by `SOLVERS`; NAME+@k
-    NAME/alone    share of lemmas of which an empty proof can: what the solvers do without a model
+    NAME/mended   what this adds
+    NAME/alone    share of lemmas of which an empty proof can be mended: what the solvers do without a model
     NAME/new      share of the proofs that are not the reference
     NAME/ways     different proofs of a lemma among its k rollouts
     """
@@ -173,7 +175,7 @@ def _numbers(rows: Sequence[tuple[Problem, str]], check: Check, tries: int) -> d
     any_of = {key: means(good, statements).values() for key, good in (("", plain), ("+", whole))}
     found = {f"{key}@{each}": sum(share > 0 for share in shares) / len(empty) for key, shares in any_of.items()}
     found |= {"": sum(plain) / len(pairs), "+": sum(whole) / len(pairs), "/alone": sum(alone) / len(empty)}
-    return found | {"/new": sum(new) / max(len(new), 1), "/ways": ways}
+    return found | {"/mended": found["+"] - found[""], "/new": sum(new) / max(len(new), 1), "/ways": ways}
 
 
 def base(imitation: int, critic: bool = False) -> Language:
@@ -193,7 +195,7 @@ def base(imitation: int, critic: bool = False) -> Language:
 
 def styled(problem: Problem) -> Problem:
     """The problem with a proof in another manner: what can be done at once is done in any order, and the rest tried in
-    any, so that it may take a step more than the least."""
+    any, so that it may take a step more than the least; now and then a goal is left to `tauto`."""
     draw = random.Random(hashed("styled", problem.index, problem.visit))
-    found = Teacher(draw).proof(lemma(problem.columns["statement"]), problem.columns["depth"] + 1)
+    found = Teacher(draw, _HANDED).proof(lemma(problem.columns["statement"]), problem.columns["depth"] + 1)
     return replace(problem, demonstration=problem.answer if found is None else lines(found))
