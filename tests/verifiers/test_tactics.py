@@ -90,8 +90,8 @@ def pairs(count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def test_what_is_proved_is_true():
-    proved = [statement for statement, text in pairs(200, 0) if checked(statement, text).ok]
-    assert 60 < len(proved) < 180
+    proved = [statement for statement, text in pairs(100, 0) if checked(statement, text).ok]
+    assert 20 < len(proved) < 80
     for statement in proved:
         goal = lemma(statement)
         for number in range(16):
@@ -104,9 +104,9 @@ def test_what_is_proved_is_true():
 @needs_jail
 def test_coq_says_the_same():
     """Of proofs by hand and of others, right and wrong; and it is found where each fails."""
-    asked = [(statement, text) for statement, text, _, _ in PROOFS] + pairs(150, 1)
+    asked = [(statement, text) for statement, text, _, _ in PROOFS] + pairs(120, 1)
     own = [checked(statement, text) for statement, text in asked]
-    assert 60 < sum(said.ok is True for said in own) < len(own) - 60
+    assert 40 < sum(said.ok is True for said in own) < len(own) - 40
     given = []
     for statement, text in asked:
         whole, begun = in_coq(lemma(statement))

@@ -63,6 +63,7 @@ Check = Callable[[Sequence[tuple[str, str]]], list[Proved]]
 def proved(
     lemmas: int = 512,
     held_out: int = 384,
+    automatic: float = 0.25,
     paid: Paid = "checked",
     judge: Judge = "own",
     tries: int = 8,
@@ -74,13 +75,15 @@ def proved(
     Args:
         lemmas: problems to learn from, over and over, of depth 2 or 3.
         held_out: held-out problems, of depth 2 to 4 equally often.
+        automatic: how many of both `tauto` or `lia` proves at once.
         paid: what is learned from, 1 for a proof, or 2 for one and 2 more for the reference's own text.
         judge: who says of held-out proofs whether they are some, Coq itself or the checker of this process.
         tries: how often a failed proof is mended at most.
         imitation: supervised steps of the base model, 32 lemmas each.
     """
     check = once(coq_checks() if judge == "coq" else own_checks)
-    train, test = Lemmas(*SHALLOW, size=lemmas), Lemmas(SHALLOW[0], DEEP, "test", held_out)
+    train = Lemmas(*SHALLOW, size=lemmas, automatic=automatic)
+    test = Lemmas(SHALLOW[0], DEEP, "test", held_out, automatic=automatic)
     policy, told = base(imitation, critic), measured(check, tries)
     return World(policy, train, test, paying(paid), judged=proving(check), measures=[told], samples=8)
 
@@ -185,7 +188,7 @@ def base(imitation: int, critic: bool = False) -> Language:
         tokenizer = word_tokenizer(WORDS)
         model = small_llama(len(tokenizer), width=_WIDTH, layers=_LAYERS, context=_CONTEXT)
         policy = Language(model, tokenizer, max_new_tokens=_TOKENS)
-        stream = Stream(Lemmas(1, SHALLOW[1] + 1, size=min(_READ, _BATCH * imitation)), seed=0)
+        stream = Stream(Lemmas(1, SHALLOW[1] + 1, size=min(_READ, 6 * imitation)), seed=0)
         imitate(policy, lambda step: [styled(one) for one in stream.take(_BATCH)], imitation, lr=3e-3)
         return policy
 
