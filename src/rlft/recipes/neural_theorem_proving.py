@@ -60,7 +60,7 @@ CLAIM = Claim(
     shared=("updates",),
     seeds=6,
     grid={"lr": (2e-4, 4e-4)},
-    smoke={"steps": 2, "imitation": 4, "prompts": 4, "group": 4, "lemmas": 8, "held_out": 3, "judge": "own"},
+    smoke={"steps": 2, "imitation": 4, "prompts": 2, "group": 4, "lemmas": 4, "held_out": 3, "tries": 1},
     arms={
         "base": Arm("the base", {"steps": 0}, grid={}),
         "sft": Arm("SFT on references", _IMITATING),
@@ -89,4 +89,4 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly begun proves what a single word proves.
-SMOKE = {"method": grpo(beta=0.0), "imitation": 40, "automatic": 1.0, "prompts": 8, "group": 32}
+SMOKE = {"method": grpo(beta=0.0), "imitation": 40, "automatic": 1.0, "prompts": 8, "group": 32, "lemmas": 8}
