@@ -2,9 +2,11 @@
 
 import math
 
+import pytest
+
 from rlft.options.reward import load_reward
 from rlft.rewards.adapt import explained
-from rlft.types import Problem, Text
+from rlft.types import Problem, Text, UserError
 from tests.jails import needs_coq, needs_jail
 
 
@@ -31,3 +33,25 @@ def test_rows():
     assert explained(reward, rows[0], Text("intros. auto.")).startswith("proved")
     assert explained(reward, rows[1], Text("Admitted.")) == "assumes: Axioms: goal : two = 1 + 1"
     assert explained(reward, rows[3], Text("auto.")) == "no statement"
+
+
+@needs_coq
+@needs_jail
+def test_repair():
+    """Statements that neither tactic proves alone; a proof is as it is, and what cannot be mended is worth nothing."""
+    reward = load_reward("coq(imports='Require Import Lia.', repair='tauto, lia', tries=3)")
+    statement = "forall (p q : Prop) (a b : nat), p /\\ q -> a < b -> q /\\ a + 1 <= b"
+    rows = [Problem(0, "?", None, {"statement": statement})] * 4
+    texts = [
+        "",
+        "intros p q a b h k. split. { exact h. }",
+        "intros p q a b h k. split. { tauto. } { lia. }",
+        "Admitted.",
+    ]
+    assert reward(rows, [Text(text) for text in texts]).tolist() == [0, 1, 1, 0]
+    assert explained(reward, rows[0], Text(texts[2])) == "proved"
+    assert explained(reward, rows[0], Text(texts[1])).startswith(
+        "proved: mended, intros p q a b h k.\nsplit.\n{\nall: "
+    )
+    with pytest.raises(UserError, match="such as tauto or lia; got 'tauto, '"):
+        load_reward("coq(repair='tauto,')")

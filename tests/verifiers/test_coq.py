@@ -56,6 +56,8 @@ def test_proofs(coq, text):
         ("(* intros n.", "refused", "never closed"),
         ('idtac "a.', "refused", "never closed"),
         ("intros\u00a0n.", "refused", "another kind"),
+        (f"exact n. {PROOF}", "error", "n was not found"),  # the session goes on, and `coqc` would not
+        (f"{PROOF} reflexivity.", "error", "No such goal"),
         ("Quit.", "lost", "Coq ended"),
         ("repeat (pose 1).", "timeout", "within 1 seconds"),
         ('do 99999 idtac "much to say, much to say, much to say, much to say".', "output", "more than"),

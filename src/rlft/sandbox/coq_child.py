@@ -15,6 +15,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from itertools import pairwise
 
 CONFINES = True
 _MEMORY, _MOST, _PROOFS = 3 << 30, 1 << 20, 500
@@ -46,10 +47,11 @@ class _Coq:
         os.set_blocking(self.output, False)
         os.set_blocking(self.input, False)
         self.imports, self.proofs = imports, 0
-        self.said, self.start, _ = self.tell(imports, 60.0)
+        self.said, states, _ = self.tell(imports, 60.0)
+        self.start = states[-1]
 
-    def tell(self, text: str, seconds: float) -> tuple[str, int, str]:
-        """What Coq says to sentences, the number of the state after them, and the proofs that are open then."""
+    def tell(self, text: str, seconds: float) -> tuple[str, list[int], str]:
+        """What Coq says to sentences, the number of the state after each, and the proofs that are open at the end."""
         mark = f"mark_{secrets.token_hex(12)}"
         left, said = f"{text}\nCheck {mark}.\n".encode(), b""
         began, used = time.monotonic(), self._used()
@@ -72,9 +74,9 @@ class _Coq:
                 if len(said) > _MOST:
                     raise _Ended("output", f"more than {_MOST} bytes")
         shown = said.decode("utf-8", "replace")
-        state, proofs = _PROMPT.findall(shown)[-1]
         before = shown[: shown.index(mark)]
-        return before[: before.rfind("<prompt>")], int(state), proofs
+        states = [int(state) for state, _ in _PROMPT.findall(before)]
+        return before[: before.rfind("<prompt>")], states, _PROMPT.findall(shown)[-1][1]
 
     def end(self) -> None:
         """End it and what it has started."""
@@ -97,8 +99,9 @@ _running: dict[str, _Coq] = {}
 
 def answer(
     program: str, imports: str, preamble: str, statement: str, name: str, text: str, plain: bool, seconds: float
-) -> list[str]:
-    """Reason and detail of one proof: `text` must define `name`, of the type `statement` after `preamble`.
+) -> list[str | int]:
+    """Reason and detail of one proof: `text` must define `name`, of the type `statement` after `preamble`. And how many
+    of its sentences Coq takes before the first that it refuses, -1 where it is not known.
 
     `plain` text is tactics only, which can assume nothing; of others it is asked what they assume.
     """
@@ -107,7 +110,7 @@ def answer(
     except _Ended as ended:
         if coq := _running.pop("coq", None):
             coq.end()
-        return [str(word) for word in ended.args]
+        return [*map(str, ended.args), -1]
 
 
 def _coq(program: str, imports: str) -> _Coq:
@@ -125,25 +128,39 @@ def _coq(program: str, imports: str) -> _Coq:
 
 def _checked(
     coq: _Coq, preamble: str, statement: str, name: str, text: str, plain: bool, seconds: float
-) -> tuple[str, str]:
+) -> tuple[str, str, int]:
     goal, proof = (f"{word}_{secrets.token_hex(12)}" for word in ("goal", "proof"))
     # Before anything that the policy wrote, so that every name in it means what the task means.
-    said, _, proofs = coq.tell(f"BackTo {coq.start}.\n{preamble}\nDefinition {goal} : Type :=\n({statement}).", seconds)
+    said, before, proofs = coq.tell(
+        f"BackTo {coq.start}.\n{preamble}\nDefinition {goal} : Type :=\n({statement}).", seconds
+    )
     if proofs or f"{goal} is defined" not in said or _ERROR.search(said):
-        return "unreadable", f"the task's own statement: {_first(said)}"
-    said, _, proofs = coq.tell(text, seconds)
+        return "unreadable", f"the task's own statement: {_first(said)}", 0
+    said, after, proofs = coq.tell(text, seconds)
+    taken = _taken(before[-1], after)
     if proofs:
-        return "unfinished", _first(said) or f"the proof of {proofs} is open"
+        return "unfinished", _first(said) or f"the proof of {proofs} is open", taken
     now, _, _ = coq.tell(f"Definition {proof} : {goal} := @{name}.", seconds)
     if f"{proof} is defined" not in now or _ERROR.search(now):
         missing = "was not found" in now or _ERROR.search(said)
-        return ("error", _first(said) or _first(now)) if missing else ("other", _first(now))
-    if plain:
-        return "proved", ""
-    # This sentence runs nothing that a text could have changed, and its answer stands alone.
-    now, _, _ = coq.tell(f"Print Assumptions {proof}.", max(seconds, 30.0))
-    found = " ".join(_PROMPT.sub("", _NOTES.sub("", now)).split())
-    return ("proved", "") if found == _CLOSED else ("assumes", found[:300])
+        return ("error", _first(said) or _first(now), taken) if missing else ("other", _first(now), taken)
+    if not plain:
+        # This sentence runs nothing that a text could have changed, and its answer stands alone.
+        now, _, _ = coq.tell(f"Print Assumptions {proof}.", max(seconds, 30.0))
+        found = " ".join(_PROMPT.sub("", _NOTES.sub("", now)).split())
+        if found != _CLOSED:
+            return "assumes", found[:300], taken
+    # The session goes on behind what it refuses, so that a text could try everything and be right at last.
+    return ("proved", "", taken) if taken == len(after) else ("error", _first(said), taken)
+
+
+def _taken(start: int, states: list[int]) -> int:
+    """How many sentences are taken before the first that is not, which leaves the number of the state as it was.
+
+    A text may print numbers of its own, which cannot hide such a one: no number lies between equal ones.
+    """
+    pairs = enumerate(pairwise([start, *states]))
+    return next((place for place, (old, new) in pairs if new <= old), len(states))
 
 
 def _first(said: str) -> str:

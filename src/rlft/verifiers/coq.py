@@ -23,10 +23,11 @@ from rlft.sandbox.spread import spread
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.proved import Proved
+from rlft.verifiers.sentences import masked, sentences
 
 REASONS = {
     "proved": "the statement is proved, and nothing is assumed",
-    "error": "Coq refuses the text, or it defines nothing of the lemma's name",
+    "error": "Coq refuses a sentence of the text, or it defines nothing of the lemma's name",
     "unfinished": "the proof is left open",
     "other": "the lemma is proved, but is not the task's statement",
     "assumes": "it rests on axioms, on admitted lemmas, or on checks that were turned off",
@@ -43,6 +44,8 @@ _COMMANDS = re.compile(
     r"\b(Admit\w*|Axioms?|Conjectures?|Parameters?|Variables?|Hypothes[ie]s|Context|Declare|Unset|Set|Section|Module|"
     r"Require|Import|Export|Include|Load|Notation|Infix|Ltac2?|Hint|Instance|Coercion|Canonical|Fixpoint|Definition)\b"
 )
+# The two sentences that stand before tactics.
+_BEFORE = ("Theorem {0.name} :\n({0.statement}).", "Proof.")
 _SENTENCE = re.compile(r"\.(?=\s|\Z)")
 _LEADING = re.compile(r"^(?:[\s{}+*-]|\d+\s*:|all\s*:|!\s*:)*")
 
@@ -92,12 +95,16 @@ class Coq:
         if (odd := _odd(text)) is not None:
             return Proved("refused", odd)
         whole = _development(goal, text)
-        question = (self.program, self.imports, goal.preamble, goal.statement, goal.name, whole, tactics_only(text))
+        tactics = tactics_of(text)
+        asked = (self.program, self.imports, goal.preamble, goal.statement, goal.name, whole, tactics is not None)
+        wall = 20 * self.seconds + 120
         try:
-            said = child.ask(*question, self.seconds, seconds=self.seconds, wall=20 * self.seconds + 120)
+            reason, detail, taken = child.ask(*asked, self.seconds, seconds=self.seconds, wall=wall)
         except Unanswered as error:
             return Proved("lost", str(error))
-        return Proved(*said)
+        if tactics is None or taken < len(_BEFORE):
+            return Proved(reason, detail)
+        return Proved(reason, detail, min(taken - len(_BEFORE), len(tactics)))  # `Qed.` is none of them
 
 
 def proof_in(text: str) -> str:
@@ -107,18 +114,24 @@ def proof_in(text: str) -> str:
 
 def tactics_only(text: str) -> bool:
     """Whether a text has no command: each sentence is a tactic, between `Proof.` and `Qed.` at most."""
-    bare = _without_comments(text)
+    bare = masked(text)
     if bare is None or _COMMANDS.search(text) or "#[" in text:
         return False
-    sentences = [_LEADING.sub("", one) for one in _SENTENCE.split(_body(bare))]
-    return all(re.match(r"[a-z_(\[]|\Z", one) for one in sentences)
+    return all(re.match(r"[a-z_(\[]|\Z", _LEADING.sub("", one)) for one in _SENTENCE.split(_body(bare)))
+
+
+def tactics_of(text: str) -> list[str] | None:
+    """The tactics of a text that has no command, between `Proof.` and `Qed.`; None of others."""
+    return sentences(_body(text)) if tactics_only(text) else None
 
 
 def _development(goal: Statement, text: str) -> str:
     """The lemma, its proof and its end; or the text as it is, if the lemma is in it."""
-    if re.search(rf"\b{re.escape(goal.name)}\b\s*[:(\[{{]", text) and not tactics_only(text):
+    name = rf"{re.escape(goal.name)}(?![\w'])"
+    if re.search(rf"\b(?:[A-Z]\w*\s+{name}|{name}\s*[:(\[{{])", text) and not tactics_only(text):
         return text
-    return f"Theorem {goal.name} :\n({goal.statement}).\nProof.\n{_body(text)}\nQed."
+    named, begun = _BEFORE
+    return f"{named.format(goal)}\n{begun}\n{_body(text)}\nQed."
 
 
 def _body(text: str) -> str:
@@ -131,26 +144,4 @@ def _odd(text: str) -> str | None:
     """Why a text is not given to Coq, if it is not."""
     if any(not (sign.isprintable() or sign in "\n\t\r") or (sign.isspace() and sign not in " \n\t\r") for sign in text):
         return "a control character or a space of another kind"
-    return None if _without_comments(text) is not None else "a comment or a text that is never closed"
-
-
-def _without_comments(text: str) -> str | None:
-    """The text with a space for each comment and an `x` for each quoted text; None if one is never closed."""
-    kept, depth, quoted, at = [], 0, False, 0
-    while at < len(text):
-        pair = text[at : at + 2]
-        if quoted:
-            quoted = text[at] != '"'
-        elif text[at] == '"':
-            quoted = True
-            kept += ["x"] * (depth == 0)
-        elif pair in ("(*", "*)"):
-            if pair == "*)" and depth == 0:
-                kept.append(pair)
-            depth = max(depth + (1 if pair == "(*" else -1), 0)
-            kept.append(" ")
-            at += 1
-        elif depth == 0:
-            kept.append(text[at])
-        at += 1
-    return None if depth or quoted else "".join(kept)
+    return None if masked(text) is not None else "a comment or a text that is never closed"
