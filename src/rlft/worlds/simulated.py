@@ -213,8 +213,8 @@ def base(imitation: int) -> Language:
 
     def build() -> Language:
         tokenizer = word_tokenizer(WORDS)
-        shape = {"width": 96, "layers": 2, "context": 64}
-        policy = Language(small_llama(len(tokenizer), **shape), tokenizer, max_new_tokens=TOKENS)
+        model = small_llama(len(tokenizer), width=96, layers=2, context=64)
+        policy = Language(model, tokenizer, max_new_tokens=TOKENS)
         imitate(policy, lambda step: [careless(problem) for problem in stream.take(size)], steps=imitation)
         return policy
 
