@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from rlft.tasks.subset import Subset
 from rlft.tool.self_test import FAMILIES
 from rlft.types import HasTeacher, Teachable
 from tests.contracts.test_methods import NAMES, build
@@ -26,6 +27,8 @@ def weights(trainer):
 def test_a_method_runs_on_every_family(name, family):
     make, tolerance = FAMILIES[family]
     trainer = make(build(name, threshold=-10.0))
+    if trainer.task.size is None:  # a curriculum needs a task with an end
+        trainer.task = Subset(trainer.task, range(64))
     start = weights(trainer).clone()
     trainer.advance()
     assert trainer.pending is not None
