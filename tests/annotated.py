@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import threading
 import typing
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -50,13 +51,11 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **named: Any) -> Any:
         look = _looking(function)
         given = (*map(look, arguments), *named, *map(look, named.values())) if named else (*map(look, arguments),)
-        if given not in right:
-            _check(function, arguments, named)
+        if given not in right and _check(function, arguments, named):
             right.add(given)
         returned = function(*arguments, **named)
         both = (given, look(returned))
-        if both not in right:
-            _check(function, arguments, named, returned)
+        if both not in right and _check(function, arguments, named, returned):
             right.add(both)
         return returned
 
@@ -108,9 +107,23 @@ def _names_words(hint: Any) -> bool:
 
 
 _NOTHING = object()
+_here = threading.local()
 
 
-def _check(function: Callable[..., Any], arguments: tuple, named: Mapping[str, Any], returned: Any = _NOTHING) -> None:
+def _check(function: Callable[..., Any], arguments: tuple, named: Mapping[str, Any], returned: Any = _NOTHING) -> bool:
+    """Whether it was checked. Not within a check of this thread: what is collected as garbage there may be finalized by
+    a function of the library, and `beartype` would wait for a lock that the check around it holds."""
+    if getattr(_here, "checking", False):
+        return False
+    _here.checking = True
+    try:
+        _checked(function, arguments, named, returned)
+    finally:
+        _here.checking = False
+    return True
+
+
+def _checked(function: Callable[..., Any], arguments: tuple, named: Mapping[str, Any], returned: Any) -> None:
     signature, hints = _hints(function)
     bound = signature.bind(*arguments, **named).arguments
     if returned is not _NOTHING:

@@ -77,3 +77,26 @@ def test_which_string_it_is_matters_where_the_annotation_says_which():
     for wrong in (lambda: said("none"), lambda: said("one", ["other"]), lambda: any_of_them("other")):
         with pytest.raises(jaxtyping.TypeCheckError):
             wrong()
+
+
+def test_a_call_within_a_check_is_not_checked_and_not_taken_for_right():
+    """As a finalizer's, when garbage is collected in the middle of a check, which holds `beartype`'s lock."""
+
+    @annotated
+    def end(number: int) -> int:
+        return 0
+
+    class Kind(type):
+        def __instancecheck__(cls, value):
+            return end("no number") == 0
+
+    class Held(metaclass=Kind):
+        pass
+
+    @annotated
+    def outer(value: Held) -> None:
+        return None
+
+    outer(3)
+    with pytest.raises(jaxtyping.TypeCheckError, match="end: number is"):
+        end("no number")
