@@ -59,9 +59,10 @@ class Recycling:
         entries = [problem.columns.get(RECYCLED) for problem in rollouts.problems]
         device, runtime = rollouts.rewards.device, source.runtime
         index = torch.tensor([p.index if e is None else e[0] for p, e in zip(rollouts.problems, entries, strict=True)])
-        rewards, index = (everyone(c.to(device), rollouts, runtime)[0] for c in (rollouts.rewards, index))
+        rewards, place = everyone(rollouts.rewards, rollouts, runtime)
+        index, _ = everyone(index.to(device), rollouts, runtime)
         asked = _texts(["" if entry is None else entry[1] for entry in entries], rollouts, runtime)
-        said = _texts(self._said(rollouts, rewards, runtime), rollouts, runtime)
+        said = _texts(self._said(rollouts, rewards, place), rollouts, runtime)
         firsts = range(0, len(index), rollouts.group)
         used = {(int(index[row]), asked[row]) for row in firsts if asked[row]}
         new = [(int(index[row]), text) for row, text in enumerate(said) if text]
@@ -86,9 +87,8 @@ class Recycling:
         """Let it wait again."""
         self.waiting = [(int(index), str(text)) for index, text in state["waiting"]]
 
-    def _said(self, rollouts: Rollouts, rewards: torch.Tensor, runtime: Runtime) -> list[str]:
+    def _said(self, rollouts: Rollouts, rewards: torch.Tensor, place: torch.Tensor) -> list[str]:
         """The feedback of this process's rows that are the worst of a low group, nothing for the others."""
-        _, place = everyone(rollouts.rewards, rollouts, runtime)
         groups = torch.where(rewards.isnan(), torch.inf, rewards).reshape(-1, rollouts.group)
         worst = {
             row * rollouts.group + int(group.argmin()) for row, group in enumerate(groups) if group.min() < self.below

@@ -24,6 +24,7 @@ from rlft.rewards.reading import SAME, Reading, read, read_gold
 from rlft.sandbox import SCRIPTS
 from rlft.sandbox.child import Child, Unanswered
 from rlft.types import Problem, Reward, UserError
+from rlft.verifiers.known import Known
 
 __all__ = ["RULES", "Verdict", "compared", "judged", "marked_answer", "math"]
 
@@ -224,23 +225,29 @@ def _number_only(gold: Reading, given: Number | None) -> Decision | None:
 
 
 _Asked = tuple[str, str]
-_known: dict[tuple[str, str, float], tuple[float, str, tuple[str, str] | None]] = {}
+_Verified = tuple[float, str, tuple[str, str] | None]
+_known = Known[tuple[str, str, float], _Verified]()
 
 
-def _verified(questions: list[_Asked], seconds: float) -> dict[_Asked, tuple[float, str, tuple[str, str] | None]]:
-    """Math-Verify's decisions. What takes too long is 0, if the gold answer alone can be read in time."""
-    if len(_known) > 65536:
-        _known.clear()
-    new = [question for question in questions if (*question, seconds) not in _known]
+def _verified(questions: list[_Asked], seconds: float) -> dict[_Asked, _Verified]:
+    """Math-Verify's decisions."""
+    asked = [(*question, seconds) for question in questions]
+    found = _known.of(asked, lambda new: _decisions([(gold, given) for gold, given, _ in new], seconds))
+    return dict(zip(questions, found, strict=True))
+
+
+def _decisions(questions: list[_Asked], seconds: float) -> list[_Verified]:
+    """The same, asked. What takes too long is 0, if the gold answer alone can be read in time."""
+    found: dict[_Asked, _Verified] = {}
     late = []
-    for question, reply in zip(new, _verifier.ask_all(new, seconds=seconds), strict=True):
+    for question, reply in zip(questions, _verifier.ask_all(questions, seconds=seconds), strict=True):
         if isinstance(reply, Unanswered):
             late.append(question)
         else:
             equal, rule, *values = reply
-            _known[(*question, seconds)] = (_NAN if equal is None else float(equal), rule, (values[0], values[1]))
+            found[question] = (_NAN if equal is None else float(equal), rule, (values[0], values[1]))
     alone = [(gold, None) for gold, _ in late]
     for question, reply in zip(late, _verifier.ask_all(alone, seconds=seconds), strict=True):
         readable = not isinstance(reply, Unanswered) and reply[0] is not None
-        _known[(*question, seconds)] = (0.0 if readable else _NAN, f"no verdict within {seconds:g} seconds", None)
-    return {question: _known[(*question, seconds)] for question in questions}
+        found[question] = (0.0 if readable else _NAN, f"no verdict within {seconds:g} seconds", None)
+    return [found[question] for question in questions]

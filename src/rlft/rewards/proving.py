@@ -10,9 +10,8 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.types import Problem
+from rlft.verifiers.known import Known
 from rlft.verifiers.proved import Proved
-
-_MOST = 65536
 
 
 class Proving:
@@ -33,7 +32,7 @@ class Proving:
         missing: str,
     ):
         self.check, self.task, self.text, self.missing = check, task, text, missing
-        self._known: dict[str, Proved] = {}
+        self._known = Known[tuple[Any, str], Proved](lambda proved: proved.reason not in ("timeout", "lost"))
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
         proved = self._proved(problems, outputs)
@@ -45,12 +44,6 @@ class Proving:
         return self.missing if proved is None else f"{proved.reason}: {proved.detail}".rstrip(": ")
 
     def _proved(self, problems: Sequence[Problem], outputs: Any) -> list[Proved | None]:
-        if len(self._known) > _MOST:
-            self._known.clear()
         rows = [(self.task(problem), self.text(str(outputs[row]))) for row, problem in enumerate(problems)]
-        asked = {repr(pair): pair for pair in rows if pair[0] is not None}
-        new = {key: pair for key, pair in asked.items() if key not in self._known}
-        found = dict(zip(new, self.check(list(new.values())), strict=True))
-        known = {**self._known, **found} if found else self._known
-        self._known |= {key: proved for key, proved in found.items() if proved.reason not in ("timeout", "lost")}
-        return [None if pair[0] is None else known[repr(pair)] for pair in rows]
+        found = iter(self._known.of([pair for pair in rows if pair[0] is not None], self.check))
+        return [None if task is None else next(found) for task, _ in rows]

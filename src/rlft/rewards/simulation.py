@@ -11,10 +11,10 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.types import Problem, Reward
+from rlft.verifiers.known import Known
 from rlft.verifiers.lammps import Lammps, Simulated, lammps_in, met
 
 Score = Callable[[Simulated, Mapping[str, Any]], float]
-_MOST = 65536
 
 
 def lammps(
@@ -89,7 +89,7 @@ class Simulating:
         self.simulator, self.score = simulator, score
         self.spent = 0
         """How many simulations have been run."""
-        self._known: dict[str, Simulated] = {}
+        self._known = Known[str, Simulated](lambda found: found.reason not in ("timeout", "ended"))
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
         return self.scored(problems, outputs, self.score)
@@ -103,13 +103,12 @@ class Simulating:
     def outcomes(self, problems: Sequence[Problem], outputs: Any) -> list[Simulated | None]:
         """What became of each row's script; None where nothing is expected of it."""
         scripts = [lammps_in(str(outputs[row])) if expectations(p) else None for row, p in enumerate(problems)]
-        if len(self._known) > _MOST:
-            self._known.clear()
-        new = list(dict.fromkeys(one for one in scripts if one is not None and one not in self._known))
-        found = dict(zip(new, self.simulator.check(new), strict=True))
-        self.spent += len(new)
-        self._known |= {one: value for one, value in found.items() if value.reason not in ("timeout", "ended")}
-        return [None if one is None else found.get(one) or self._known[one] for one in scripts]
+        found = iter(self._known.of([one for one in scripts if one is not None], self._run))
+        return [None if one is None else next(found) for one in scripts]
+
+    def _run(self, scripts: Sequence[str]) -> list[Simulated]:
+        self.spent += len(scripts)
+        return self.simulator.check(scripts)
 
     def explain(self, problem: Problem, output: Any) -> str:
         """What LAMMPS says, or what of the expectations does not hold."""

@@ -5,14 +5,16 @@ What a tool says is text, and whether it means what was hoped for is for a verif
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from rlft.errors import UserError
 from rlft.sandbox import SCRIPTS
 from rlft.sandbox.child import Child, Unanswered
-from rlft.sandbox.jail import Bare, Jail, interpreter
+from rlft.sandbox.jail import Bare, Jail, here, interpreter
 
 
 @final
@@ -55,6 +57,8 @@ class Commands:
     seconds  of processor time for each command, four times as long on the clock
     memory   bytes of address space of each process
     disk     bytes of a file
+
+    UserError at once where no jail can be made.
     """
 
     def __init__(
@@ -66,6 +70,8 @@ class Commands:
         place: Jail | Bare | None = None,
     ):
         self._limits: dict[str, float] = {"seconds": seconds, "memory": memory, "disk": disk}
+        if place is None:
+            here()
         self._child = Child(SCRIPTS / "commands_child.py", place or Jail(tuple(reads)), interpreter())
 
     def run(
@@ -84,3 +90,11 @@ class Commands:
         except Unanswered as error:
             return Ran(lost=str(error))
         return Ran(tuple((code, said) for code, said in each), found)
+
+
+def installed(program: str, package: str, use: str) -> Path:
+    """Where a program is. UserError that says what it is for, `proofs are checked by Coq`, and what to install."""
+    found = shutil.which(program)
+    if found is None:
+        raise UserError(f"{use}, and there is no `{program}` here: apt-get install {package}")
+    return Path(found)

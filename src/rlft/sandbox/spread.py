@@ -17,6 +17,8 @@ def spread(workers: Sequence[Worker], act: Callable[[Worker, Job], Result], jobs
 
     A thread waits for each worker. What `act` raises is raised once the others have ended.
     """
+    if not jobs:
+        return []
     idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
     for worker in workers:
         idle.put(worker)

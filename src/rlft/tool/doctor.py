@@ -59,8 +59,7 @@ def _verifiers() -> dict[str, Callable[[], Any]]:
         atoms = "create_box 1 all\ncreate_atoms 1 single 0 0 0\nmass 1 1\npair_style zero 1\npair_coeff * *"
         return Lammps().check([f"region all block 0 9 0 9 0 9\n{atoms}"])[0].reason
 
-    tried = {"programs": programs, "coq": coq, "smt": smt, "dafny": dafny, "verilog": verilog}
-    return {**tried, "lammps": lammps}
+    return {tried.__name__: tried for tried in (programs, coq, smt, dafny, verilog, lammps)}
 
 
 def _said(tried: Callable[[], str]) -> str:

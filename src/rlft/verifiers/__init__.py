@@ -9,5 +9,6 @@ smt                         formulas with holes, by Z3
 dafny                       programs with contracts, by Dafny
 hardware                    designs in Verilog, by Yosys and Icarus
 lammps                      scripts of molecular dynamics, by LAMMPS
+known                       what has been asked before
 blocks                      where in a completion a program or proof is
 """

@@ -10,7 +10,6 @@ which costs most of a second where a proof is by `lia`.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import final
 
 from rlft.sandbox import SCRIPTS
 from rlft.sandbox.child import Child, Unanswered
+from rlft.sandbox.commands import installed
 from rlft.sandbox.jail import Bare, Jail, here, interpreter
 from rlft.sandbox.spread import spread
 from rlft.types import UserError
@@ -70,14 +70,12 @@ class Coq:
     """
 
     def __init__(self, imports: str = "", seconds: float = 10.0, workers: int = 1, place: Jail | Bare | None = None):
-        found = shutil.which("coqtop")
-        if found is None:
-            raise UserError("proofs are checked by Coq, and there is no `coqtop` here: apt-get install coq")
+        found = installed("coqtop", "coq", "proofs are checked by Coq").resolve()
         if place is None:
             here()
-        self.imports, self.seconds, self.program = imports, seconds, str(Path(found).resolve())
+        self.imports, self.seconds, self.program = imports, seconds, str(found)
         # Where OCaml's plugins of Coq are looked up; an opam switch is a folder of its own.
-        needed = (Path("/etc/ocamlfind.conf"), Path("/etc/ocamlfind.conf.d"), Path(self.program).parents[1])
+        needed = (Path("/etc/ocamlfind.conf"), Path("/etc/ocamlfind.conf.d"), found.parents[1])
         jail = place or Jail(tuple(path for path in needed if path.exists()))
         self._children = [Child(SCRIPTS / "coq_child.py", jail, interpreter()) for _ in range(workers)]
 

@@ -8,18 +8,16 @@ be of kinds that have a body and have one, and no word of it may assume anything
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import final
 
-from rlft.sandbox.commands import Command, Commands
-from rlft.sandbox.jail import Bare, Jail, here
+from rlft.sandbox.commands import Command, Commands, installed
+from rlft.sandbox.jail import Bare, Jail
 from rlft.sandbox.spread import spread
-from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
+from rlft.verifiers.known import Known
 from rlft.verifiers.proved import Proved
 
 REASONS = {
@@ -77,15 +75,11 @@ class Dafny:
     """
 
     def __init__(self, seconds: float = 20.0, workers: int = 1, place: Jail | Bare | None = None):
-        found = shutil.which("dafny")
-        if found is None:
-            raise UserError("programs with contracts are verified by Dafny, and there is none: apt-get install dafny")
-        if place is None:
-            here()
-        self.program, self.seconds = found, seconds
-        reads = [path for path in (Path("/etc/mono"), Path(found).resolve().parent) if path.exists()]
+        found = installed("dafny", "dafny", "programs with contracts are verified by Dafny")
+        self.program, self.seconds = str(found), seconds
+        reads = [path for path in (Path("/etc/mono"), found.resolve().parent) if path.exists()]
         self._commands = [Commands(reads, seconds, _MEMORY, place=place) for _ in range(workers)]
-        self._tasks = lru_cache(maxsize=4096)(self._task)
+        self._tasks = Known[Contract, tuple[str, tuple[_Item, ...]] | Proved]()
 
     def check(self, pairs: Sequence[tuple[Contract, str]]) -> list[Proved]:
         """Each task and a completion's program for it: whole items, or what follows the header."""
@@ -93,7 +87,7 @@ class Dafny:
 
     def _checked(self, commands: Commands, pair: tuple[Contract, str]) -> Proved:
         task, text = pair
-        known = self._tasks(commands, task)
+        known = self._tasks.of([task], lambda new: [self._task(commands, one) for one in new])[0]
         if isinstance(known, Proved):
             return known
         if text.lstrip().startswith("{"):

@@ -9,17 +9,16 @@ from __future__ import annotations
 import random
 import re
 import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import final
 
-from rlft.sandbox.commands import Command, Commands, Ran
-from rlft.sandbox.jail import Bare, Jail, here
+from rlft.sandbox.commands import Command, Commands, Ran, installed
+from rlft.sandbox.jail import Bare, Jail
 from rlft.sandbox.spread import spread
 from rlft.types import UserError
 from rlft.verifiers.blocks import last_block
+from rlft.verifiers.known import Known
 from rlft.verifiers.proved import Proved
 
 REASONS = {
@@ -97,15 +96,13 @@ class Hardware:
         workers: int = 1,
         place: Jail | Bare | None = None,
     ):
-        self.yosys, self.icarus, self.vvp = (_tool(*pair) for pair in _NEEDED)
-        self.verilator = _tool("verilator", "verilator") if lint else ""
+        self.yosys, self.icarus, self.vvp = _tool("yosys"), _tool("iverilog"), _tool("vvp", "iverilog")
+        self.verilator = _tool("verilator") if lint else ""
         if vectors < 1:
             raise UserError(f"Hardware: vectors must be at least 1; got {vectors}")
-        if place is None:
-            here()
         self.vectors, self.seed, self.lint, self.proof = vectors, seed, frozenset(lint), proof
         self._commands = [Commands((), seconds, place=place) for _ in range(workers)]
-        self._references = lru_cache(maxsize=4096)(self._reference)
+        self._references = Known[Circuit, _Ports | Proved]()
 
     def check(self, pairs: Sequence[tuple[Circuit, str]]) -> list[Proved]:
         """Each task and a completion's Verilog for it. UserError for a `top` that is no name."""
@@ -117,7 +114,9 @@ class Hardware:
             raise UserError(f"the name of a module is a word, such as top_module; got {task.top!r}")
         if task.header and not re.search(rf"\bmodule\s+{task.top}\b", text):
             text = f"{task.header}\n{text}"
-        wanted = self._references(commands, task) if task.reference else None
+        wanted = None
+        if task.reference:
+            wanted = self._references.of([task], lambda new: [self._reference(commands, one) for one in new])[0]
         if isinstance(wanted, Proved):
             return wanted
         dut = task.top if wanted is None else f"design_{secrets.token_hex(8)}"
@@ -248,14 +247,8 @@ def design_in(text: str) -> str:
     return last_block(text, {"verilog", "systemverilog", "sv", "v", ""})
 
 
-_NEEDED = (("yosys", "yosys"), ("iverilog", "iverilog"), ("vvp", "iverilog"))
-
-
-def _tool(program: str, package: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        raise UserError(f"designs are checked with `{program}`, and it is not here: apt-get install {package}")
-    return found
+def _tool(program: str, package: str = "") -> str:
+    return str(installed(program, package or program, "designs are built and simulated by Yosys and Icarus"))
 
 
 def _ports(ran: Ran) -> _Ports:

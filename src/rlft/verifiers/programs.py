@@ -6,7 +6,6 @@ no comparison to change, and no message that it could forge but its output, whic
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from typing import final
 from rlft.sandbox.programs import Limits, Program, Programs, Verdict
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.cases import Cases, expected_values
+from rlft.verifiers.known import Known
 from rlft.verifiers.outputs import read_value, same_text, same_value
 
 _PYTHON = {"python", "python3", "py", ""}
-# What is remembered: so many results, and what programs said as long as it is short.
-_MOST, _SHORT = 65536, 4096
+# What programs said is remembered as long as it is short.
+_SHORT = 4096
 
 
 @final
@@ -70,21 +70,17 @@ class ProgramTests:
 
     def __init__(self, programs: Programs, limits: Limits = Limits(), tolerance: float = 0.0, every: bool = False):
         self.programs, self.limits, self.tolerance, self.every = programs, limits, tolerance, every
-        self._known: dict[str, Checked] = {}
-        self._ran: dict[str, Verdict] = {}
+        self._known = Known[tuple[str, Cases], tuple[Checked, bool]](lambda found: found[1])
+        self._ran = Known[Program, Verdict](
+            lambda verdict: self._settled(verdict) and len(verdict.stdout) + len(verdict.value) <= _SHORT
+        )
 
     def check(self, pairs: Sequence[tuple[str, Cases]], budget: float | None = None) -> list[Checked]:
         """Each program against its tests, `budget` seconds for all; equal ones are run once."""
-        if len(self._known) > _MOST:
-            self._known.clear()
-        keys = [_key(*pair) for pair in pairs]
-        for key, (source, tests) in zip(keys, pairs, strict=True):
-            if not source.strip():  # it would pass a test that wants no output
-                self._known[key] = Checked((False,) * len(tests.each), ("no program",) * len(tests.each))
-        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._known}
-        found = dict(zip(new, self._run(list(new.values()), budget), strict=True))
-        self._known |= {key: checked for key, (checked, kept) in found.items() if kept}
-        return [found[key][0] if key in found else self._known[key] for key in keys]
+        written = [pair for pair in pairs if pair[0].strip()]
+        found = iter(self._known.of(written, lambda new: self._run(new, budget)))
+        # No program would pass a test that wants no output.
+        return [next(found)[0] if source.strip() else _nothing(tests) for source, tests in pairs]
 
     def _run(self, pairs: list[tuple[str, Cases]], budget: float | None) -> list[tuple[Checked, bool]]:
         """The result of each, and whether it would be the same again.
@@ -100,7 +96,8 @@ class ProgramTests:
             part = [(row, case) for row, case in part if self.every or results[row][0] is not False]
             asked = [Program(pairs[r][0], pairs[r][1].each[c].given, pairs[r][1].function) for r, c in part]
             left = None if until is None else until - time.monotonic()
-            for (row, case), verdict in zip(part, self._ended(asked, left), strict=True):
+            ended = self._ran.of(asked, lambda new, left=left: self.programs.run(new, self.limits, left))
+            for (row, case), verdict in zip(part, ended, strict=True):
                 tests = pairs[row][1]
                 verdicts[row][case] = verdict
                 results[row][case] = None if verdict.reason == "unrun" else self._right(verdict, tests, case)
@@ -109,17 +106,6 @@ class ProgramTests:
             why = tuple("" if right else _why(verdict) for right, verdict in zip(result, said, strict=True))
             made.append((Checked(tuple(result), why), all(v is None or self._settled(v) for v in said)))
         return made
-
-    def _ended(self, asked: Sequence[Program], budget: float | None) -> list[Verdict]:
-        """How each of these ended; equal ones are run once."""
-        if len(self._ran) > _MOST:
-            self._ran.clear()
-        keys = [_key(program) for program in asked]
-        new = {key: program for key, program in zip(keys, asked, strict=True) if key not in self._ran}
-        found = dict(zip(new, self.programs.run(list(new.values()), self.limits, budget), strict=True))
-        short = {key: v for key, v in found.items() if self._settled(v) and len(v.stdout) + len(v.value) <= _SHORT}
-        self._ran |= short
-        return [found[key] if key in found else self._ran[key] for key in keys]
 
     def _settled(self, verdict: Verdict) -> bool:
         """Whether the same would come out again, on a busier machine too."""
@@ -136,8 +122,8 @@ class ProgramTests:
         return any(same_value(expected, value, self.tolerance) for expected in expected_values(case))
 
 
-def _key(*content: object) -> str:
-    return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()
+def _nothing(tests: Cases) -> Checked:
+    return Checked((False,) * len(tests.each), ("no program",) * len(tests.each))
 
 
 def _why(verdict: Verdict | None) -> str:

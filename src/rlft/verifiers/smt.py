@@ -9,15 +9,12 @@ said so once for each. A body sees its own arguments and what the preamble has, 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
-from rlft.sandbox.commands import Command, Commands
-from rlft.sandbox.jail import Bare, Jail, here
-from rlft.types import UserError
+from rlft.sandbox.commands import Command, Commands, installed
+from rlft.sandbox.jail import Bare, Jail
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.proved import Proved
 
@@ -63,13 +60,9 @@ class Smt:
     """
 
     def __init__(self, effort: int = 20_000_000, seconds: float = 20.0, place: Jail | Bare | None = None):
-        found = shutil.which("z3")
-        if found is None:
-            raise UserError("formulas are proved by Z3, and there is no `z3` here: apt-get install z3")
-        if place is None:
-            here()
-        self.program, self.effort, self.seconds = str(Path(found).resolve()), effort, seconds
-        self._commands = Commands((Path(self.program).parents[1],), seconds, place=place)
+        found = installed("z3", "z3", "formulas are proved by Z3").resolve()
+        self.program, self.effort, self.seconds = str(found), effort, seconds
+        self._commands = Commands((found.parents[1],), seconds, place=place)
 
     def check_all(self, pairs: Sequence[tuple[Holes, str]]) -> list[Proved]:
         """Each task with its text, one after the other."""

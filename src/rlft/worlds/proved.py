@@ -28,6 +28,7 @@ from rlft.training.stream import Stream
 from rlft.types import Problem, Reward, Text
 from rlft.verifiers.coq import Coq, Statement
 from rlft.verifiers.goals import in_coq, lemma
+from rlft.verifiers.known import Known
 from rlft.verifiers.mending import mended
 from rlft.verifiers.proved import Proved
 from rlft.verifiers.sentences import sentences
@@ -129,14 +130,8 @@ def _less(said: Proved) -> Proved:
 
 def once(check: Check) -> Check:
     """The same, but each pair is asked only once."""
-    known: dict[tuple[str, str], Proved] = {}
-
-    def asked(pairs: Sequence[tuple[str, str]]) -> list[Proved]:
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-        known.update(zip(new, check(new), strict=True))
-        return [known[pair] for pair in pairs]
-
-    return asked
+    known = Known[tuple[str, str], Proved]()
+    return lambda pairs: known.of(pairs, check)
 
 
 def measured(check: Check, tries: int) -> Callable[[Sequence[Problem], Sequence[Text]], dict[str, float]]:

@@ -50,9 +50,8 @@ def _other(names: Sequence[str] | Mapping[str, Any], name: str, draw: int) -> st
     return rest[draw % len(rest)]
 
 
-def _with(part: str, **changes: Any) -> Callable[[Fluid, int], tuple[str, ...]]:
+def _with(part: str, name: str, names: Sequence[str] | Mapping[str, Any]) -> Callable[[Fluid, int], tuple[str, ...]]:
     def wrong(fluid: Fluid, draw: int) -> tuple[str, ...]:
-        (name, names) = next(iter(changes.items()))
         return lines(replace(fluid, **{name: _other(names, getattr(fluid, name), draw)}))[part]
 
     return wrong
@@ -71,13 +70,13 @@ def _nothing(fluid: Fluid, draw: int) -> tuple[str, ...]:
 
 _HOT, _STARTS = ("temperature",), ("error", "empty")
 SLIPS = (
-    Slip("lattice", lambda fluid: 8, _with("lattice", density=DENSITIES), ("density",)),
-    Slip("lattice", lambda fluid: 8, _with("lattice", lattice=LATTICES), ("atoms",)),
-    Slip("region", lambda fluid: 8, _with("region", cells=CELLS), ("atoms",)),
+    Slip("lattice", lambda fluid: 8, _with("lattice", "density", DENSITIES), ("density",)),
+    Slip("lattice", lambda fluid: 8, _with("lattice", "lattice", LATTICES), ("atoms",)),
+    Slip("region", lambda fluid: 8, _with("region", "cells", CELLS), ("atoms",)),
     Slip("mass", lambda fluid: 88 if fluid.lattice == "fcc" else 8, _nothing, _STARTS),
     Slip("coefficients", lambda fluid: 8, _nothing, _STARTS),
     Slip("ensemble", lambda fluid: 88 if fluid.ensemble == "langevin" else 8, _said("ensemble", "0.1", "100.0"), _HOT),
-    Slip("ensemble", lambda fluid: 8, _with("ensemble", temperature=TEMPERATURES), _HOT),
+    Slip("ensemble", lambda fluid: 8, _with("ensemble", "temperature", TEMPERATURES), _HOT),
     Slip(
         "timestep",
         lambda fluid: 85 if fluid.pair in ("morse", "soft") else 8,
@@ -85,7 +84,7 @@ SLIPS = (
         ("lost", "infinite", "drift", "dangerous", "temperature", "error"),
     ),
     Slip("timestep", lambda fluid: 5, _said("timestep", "0.005", "0.0"), ("moved", "error")),
-    Slip("run", lambda fluid: 8, _with("run", steps=STEPS), ("steps",)),
+    Slip("run", lambda fluid: 8, _with("run", "steps", STEPS), ("steps",)),
 )
 
 
