@@ -6,10 +6,10 @@ from rlft.methods.grpo import grpo
 from rlft.recipes.uav_vl_r1 import CLAIM, planned
 from rlft.rewards.text import label
 from rlft.tasks.aerial import GROUPS, KINDS, Aerial
-from rlft.tasks.tagged import Tagged
 from rlft.worlds import World
+from rlft.worlds.surveyed import Shown
 
-MADE = World(None, Tagged(Aerial(each=120)), Aerial(split="test", each=1), label())
+MADE = World(None, Shown(Aerial(each=120), 0.3), Aerial(split="test", each=1), label())
 NUMBERS = {
     "prompts": 16,
     "group": 8,

@@ -155,9 +155,9 @@ def test_what_it_looks_like(altitude, road, car, roof):
 
 def test_what_each_patch_holds():
     told = Ground(PLOTS, THINGS).patches(PLOT).tolist()
-    assert told[0] == [2, 0, 0, -100] and told[4] == [3, 0, 0, -100] and told[15] == [0, 0, 0, -100]
-    assert told[1] == [0, 4, 1, 1] and told[2] == [4, 3, 3, -100] and told[3] == [0, 5, 0, -100]
-    assert told[5] == [1, 1, 2, -100] and told[7] == [1, 2, 4, -100]
+    assert told[0] == [2, 0, 0, -100, 0] and told[4] == [3, 0, 0, -100, 4] and told[15] == [0, 0, 0, -100, 15]
+    assert told[1] == [0, 4, 1, 1, 1] and told[2] == [4, 3, 3, -100, 2] and told[3] == [0, 5, 0, -100, 3]
+    assert told[5] == [1, 1, 2, -100, 5] and told[7] == [1, 2, 4, -100, 7]
     with pytest.raises(UserError, match="8 pixels"):
         Ground(PLOTS, THINGS).patches(4)
 

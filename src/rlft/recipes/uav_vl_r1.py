@@ -1,10 +1,11 @@
 """SFT, then GRPO in stages by groups of tasks, on scenes seen from the air. After Guan et al. 2025, "UAV-VL-R1",
 arXiv:2508.11196.
 
-A small LLaVA whose tower knows what is on each plot of a picture. Eight kinds of questions in three groups: what a
-thing is, how many or how large, how things lie to each other. Paid are the right word and the tags around it. All arms
-have as many updates on the same problems; of the stages each has a share of the steps as large as its share of the
-kinds, so that no kind is seen more often in one order than in another.
+A small LLaVA whose tower knows what is on each plot of a picture, and which can think of what a question needs before
+it answers. Eight kinds of questions in three groups: what a thing is, how many or how large, how things lie to each
+other; the last need several things found and a judgement. Paid are the right word and the tags around thought and
+answer. All arms have as many updates on the same problems; of the stages each has a share of the steps as large as its
+share of the kinds, so that no kind is seen more often in one order than in another.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from rlft.runs.drive import Run
 from rlft.runs.staged import Staged
 from rlft.runs.stages import Learned, Stage
 from rlft.tasks.aerial import GROUPS, KINDS
-from rlft.tasks.tagged import Tagged
 from rlft.worlds import World
-from rlft.worlds.surveyed import of_group, surveyed
+from rlft.worlds.surveyed import Shown, of_group, surveyed
 
 Order = Literal["none", "mixed", "staged", "reversed"]
 
@@ -43,7 +43,7 @@ def planned(made: World, chosen: Mapping[str, Any]) -> list[Stage]:
     """The stages: `sft`, and `mixed` or one for each group, of at least a step each."""
     order, taught, sft_lr = asked(arranged, chosen)
     steps, task = max(chosen["steps"], 1), made.train
-    assert isinstance(task, Tagged)
+    assert isinstance(task, Shown)
     first = max(round(taught * steps), order == "none")
     ways = {"none": [], "mixed": [("mixed", task, 1.0)], "staged": _groups(task), "reversed": _groups(task)[::-1]}
     numbers = {name: chosen[name] for name in ("prompts", "group", "lr", "rows")}
@@ -60,12 +60,12 @@ def planned(made: World, chosen: Mapping[str, Any]) -> list[Stage]:
     return stages
 
 
-def _groups(task: Tagged) -> Sequence[tuple[str, Tagged, float]]:
+def _groups(task: Shown) -> Sequence[tuple[str, Shown, float]]:
     """Each group's name, its problems, and its share of the kinds."""
     return [(name, of_group(task, name), len(kinds) / len(KINDS)) for name, kinds in GROUPS.items()]
 
 
-@optioned(grpo(beta=0.0), surveyed, arranged, steps=160, prompts=16, group=8, lr=3e-4, rows=None, problems=None)
+@optioned(grpo(beta=0.0), surveyed, arranged, steps=160, prompts=8, group=8, lr=3e-4, rows=None, problems=None)
 def uav_vl_r1(chosen: Mapping[str, Any]) -> Run:
     """Stages of one policy in the world of `surveyed`."""
     made = asked(surveyed, chosen)
@@ -73,22 +73,24 @@ def uav_vl_r1(chosen: Mapping[str, Any]) -> Run:
     return measured(staged, made, {"steps": staged.steps if chosen["steps"] else 0, "problems": chosen["problems"]})
 
 
-SMOKE = {"order": "mixed", "taught": 0.0, "imitation": 48, "group": 16}
+SMOKE = {"order": "mixed", "taught": 0.0, "imitation": 32, "group": 64}
 
 CLAIM = Claim(
     sentence="Reinforcement learning after SFT is better than SFT alone, and best in stages from recognising things to "
     "how they lie; SFT narrows what is answered, and reinforcement learning widens it again.",
     source="Guan et al. 2025, arXiv:2508.11196",
-    budget="160 updates for every arm, on 16 right answers each or on 8 answers to each of 16 problems, of the same "
-    "960; where there are both a quarter is imitation, at the better rate of two for SFT. Every arm chooses from two.",
+    budget="160 updates for every arm, on 8 answers shown or on 8 answers to each of 8 problems, of the same 960; "
+    "where there are both a quarter is imitation, at 1e-3. Every arm chooses its learning rate from two.",
     scaled_down="a LLaVA of 0.45 million parameters whose tower was taught what is in each patch, for Qwen2-VL 2B; "
-    "pictures of 32 by 32 pixels of sixteen plots; answers of one word in tags, and no reasoning before them. RL has "
-    "no KL. Metrics are those of held-out pictures, four answers each at temperature 1; distinct is how many of the "
+    "pictures of 32 by 32 pixels of sixteen plots; thoughts of a few words that name things and their plots, those "
+    "that are imitated a program's that misses or mistakes three in ten things and is right all the same. RL has no "
+    "KL. Metrics are those of 512 held-out pictures, four answers each at temperature 1; distinct is how many of the "
     "four differ.",
     real="rlft run stages --plan plan.toml --model Qwen/Qwen2-VL-2B-Instruct --chat --lora 64 --eval-data TEST.jsonl",
     metric="reward",
     table=("attribute", "object", "spatial", "format", "distinct"),
     shared=(),
+    seeds=6,
     grid={"lr": (1e-4, 3e-4)},
     smoke={"steps": 4, "imitation": 4, "looks": 1, "prompts": 4, "group": 4, "held_out": 1, "pictures": 2},
     arms={
@@ -96,22 +98,22 @@ CLAIM = Claim(
         "sft": Arm("SFT", {"order": "none", "taught": 1.0}, grid={"sft_lr": (3e-4, 1e-3)}),
         "start": Arm("the SFT that is in front of GRPO", {"order": "none"}, grid={}),
         "grpo": Arm("GRPO on the mix, no SFT", {"order": "mixed", "taught": 0.0}),
-        "mixed": Arm("SFT, then GRPO on the mix", {"order": "mixed"}),
-        "staged": Arm("SFT, then GRPO in three stages", {"order": "staged"}),
-        "reversed": Arm("the same three stages, the last first", {"order": "reversed"}),
+        "mixed": Arm("SFT, then GRPO on the mix", {"order": "mixed"}, seeds=8),
+        "staged": Arm("SFT, then GRPO in three stages", {"order": "staged"}, seeds=8),
+        "reversed": Arm("the same three stages, the last first", {"order": "reversed"}, seeds=8),
     },
     statements=[
-        above("GRPO adds to the SFT in front of it", "mixed", "start", least=0.0),
-        above("also in stages", "staged", "start", least=0.0),
-        above("in stages it is better than on the mix", "staged", "mixed", least=0.0),
-        below("SFT narrows what is answered", "start", "base", most=-0.1, of="distinct"),
+        above("GRPO adds to the SFT in front of it", "mixed", "start", least=0.05),
+        above("also in stages", "staged", "start", least=0.05),
+        above("and more than SFT of as many updates", "mixed", "sft", least=0.0),
+        above("in stages it is better than on the mix", "staged", "mixed", least=0.01),
+        below("SFT narrows what is answered", "start", "base", most=-0.5, of="distinct"),
         above("GRPO widens it again", "staged", "start", least=0.05, of="distinct"),
         *checks(
-            above("GRPO needs the SFT in front", "mixed", "grpo", least=0.01),
-            between("SFT of as many updates is about as good", "mixed", "sft", least=-0.03, most=0.03),
+            above("GRPO needs the SFT in front", "mixed", "grpo", least=0.0),
             between("the order of the stages makes no difference", "staged", "reversed", least=-0.02, most=0.02),
-            above("what was learned first is lost again", "mixed", "staged", least=0.02, of="attribute"),
-            above("and less of it where it comes last", "reversed", "staged", least=0.02, of="attribute"),
+            above("the first stages are forgotten", "mixed", "staged", least=0.03, of="object"),
+            above("how things lie is better learned last than first", "staged", "reversed", least=0.0, of="spatial"),
         ),
     ],
 )

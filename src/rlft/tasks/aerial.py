@@ -46,10 +46,10 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
 CHANCE = {kind: 1 / 2 if kind == "size" else 1 / len(words) for kind, words in ANSWERS.items()}
 # What a tokenizer of whole words needs for all questions and answers.
 WORDS = (
-    *COLOURS, *THINGS, "water", *QUADRANTS, "yes", "no", "1", "2", "3", "4", "?", " roof",
-    "what colour is the ", "is there ", "which transport is there", "count the ", "which is larger, the ",
-    " or the ", "where is the ", "which roof is nearest to the ", "can the ", " reach the ",
-    "<answer>", "</answer>",
+    *COLOURS, *VEHICLES, *QUADRANTS, "yes", "no", "1", "2", "3", "4", "?",
+    *(f" {word}" for word in (*COLOURS, *THINGS, "water")),
+    "what colour is the", "is there", "which transport is there", "count the", "which is larger, the", " or the",
+    "where is the", "which", " is nearest to the", "can the", " reach the", "<answer>", "</answer>",
 )  # fmt: skip
 _GROUND = {"grass": (70, 110, 60), "water": (40, 90, 130), "road": (110, 110, 115)}
 # Pixels by altitude: width of a road, of a vehicle and of a small and a large roof, length of a car and a bus.
@@ -117,13 +117,13 @@ class Ground:
         """The picture."""
         return drawn.pictured(self.picture())
 
-    def patches(self, side: int) -> Int[np.ndarray, "patches 4"]:
+    def patches(self, side: int) -> Int[np.ndarray, "patches 5"]:
         """Of each plot, row by row: its ground, and from 1 on the kind and the colour of what stands on it, 0 for none;
-        last whether that is large, -100, which no loss counts, where it is no roof."""
+        whether that is large, -100, which no loss counts, where it is no roof; last which plot it is."""
         if side != PLOT:
             raise UserError(f"a plot is {PLOT} pixels wide, so patches are too; got {side}")
-        told = [[GROUNDS.index(ground), *_told(thing)] for ground, thing in zip(self.plots, self.things, strict=True)]
-        return np.array(told)
+        held = enumerate(zip(self.plots, self.things, strict=True))
+        return np.array([[GROUNDS.index(ground), *_told(thing), place] for place, (ground, thing) in held])
 
     def where(self, kind: str, colour: str | None = None) -> list[Place]:
         """The plots (column, row) with a thing of this kind, and colour if one is named."""
@@ -139,7 +139,7 @@ def _told(thing: Thing | None) -> tuple[int, int, int]:
 
 
 # How many classes each column of `Ground.patches` has.
-CLASSES = (len(GROUNDS), len(THINGS) + 1, len(COLOURS) + 1, 2)
+CLASSES = (len(GROUNDS), len(THINGS) + 1, len(COLOURS) + 1, 2, ACROSS * ACROSS)
 
 
 def _draw(plot: Any, thing: Thing, pixels: Mapping[str, int]) -> None:
@@ -381,10 +381,10 @@ def asked(kind: str, key: int, split: str) -> tuple[Ground, str, str]:
             return ground, question, answer
 
 
-def anywhere(draw: random.Random) -> Ground | None:
-    """A ground of the training split with up to eight things, nothing asked; None for one of another split."""
+def anywhere(draw: random.Random, most: int = 8) -> Ground | None:
+    """A ground of the training split with up to so many things, nothing asked; None for one of another split."""
     site = _site(draw)
-    _scatter(site, THINGS, 8)
+    _scatter(site, THINGS, most)
     ground = site.ground()
     return ground if belongs(ground, "train") else None
 
