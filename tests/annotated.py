@@ -3,7 +3,8 @@
 The import hook of `jaxtyping` (`--jaxtyping-packages` in `pyproject.toml`) decorates every function with what stands
 here instead of with its own `jaxtyped`. The checks are the same: `beartype` on the arguments before the call, and on
 what is returned after it, with one memory of sizes for both. But a call whose arguments look like those of an earlier
-call (of the same types, tensors of the same shapes) is not checked again, which takes a fraction of the time. Not for
+call (of the same types, tensors of the same shapes) is not checked again, which takes a fraction of the time; and of a
+function whose last calls have all looked like earlier ones not every call is looked at, unless `attentive`. Not for
 sizes that are worked out from arguments' attributes (`"{self.size}"`), of which there are none.
 """
 
@@ -15,7 +16,8 @@ import inspect
 import itertools
 import threading
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import jaxtyping
@@ -25,6 +27,20 @@ from beartype.door import is_bearable
 
 _jaxtyped = jaxtyping.jaxtyped
 _LOOKED_AT = 2  # elements of a container; beartype looks at one
+_CALM = 32  # calls that looked like earlier ones: then one of two is looked at, after as many again one of three
+_MOST = 15  # calls that are passed over between two that are looked at
+_sparing = True
+
+
+@contextmanager
+def attentive() -> Iterator[None]:
+    """Every call is looked at: for tests of what a wrong call of an often called function raises."""
+    global _sparing
+    _sparing = False
+    try:
+        yield
+    finally:
+        _sparing = True
 
 
 def annotated(decorated: Any = None, *, typechecker: Any = None) -> Any:
@@ -46,17 +62,27 @@ def _function(function: Callable[..., Any]) -> Callable[..., Any]:
     if not function.__annotations__:
         return function
     right: set[Hashable] = set()
+    calm = passed = 0  # calls in a row that looked like earlier ones; calls since one was looked at
 
     @functools.wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
+        nonlocal calm, passed
+        if calm >= _CALM and passed < min(calm // _CALM, _MOST) and _sparing:
+            passed += 1
+            return function(*arguments, **named)
+        calm, passed = calm + 1, 0
         look = _looking(function)
         given = (*map(look, arguments), *named, *map(look, named.values())) if named else (*map(look, arguments),)
-        if given not in right and _check(function, arguments, named):
-            right.add(given)
+        if given not in right:
+            calm = 0
+            if _check(function, arguments, named):
+                right.add(given)
         returned = function(*arguments, **named)
         both = (given, look(returned))
-        if both not in right and _check(function, arguments, named, returned):
-            right.add(both)
+        if both not in right:
+            calm = 0
+            if _check(function, arguments, named, returned):
+                right.add(both)
         return returned
 
     return call

@@ -5,11 +5,14 @@ are held to their annotations by `tests/annotated.py`.
 """
 
 import os
+import sys
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Processes that tests start read modules compiled: to compile them all each time takes two seconds.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 import jaxtyping
 import pytest
@@ -19,6 +22,16 @@ from tests.annotated import annotated
 
 jaxtyping.jaxtyped = annotated
 torch.set_num_threads(1)
+sys.dont_write_bytecode = False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_disks():
+    """That what is written outlives the machine's power costs milliseconds each time, thousands of times; what is
+    written by processes that tests kill does wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,14 @@ import torch
 from rlft.losses.divergence import kl_k1
 from rlft.noise import uniform
 from rlft.types import Rollouts
-from tests.annotated import annotated
+from tests import annotated as annotations
+from tests.annotated import annotated, attentive
+
+
+@pytest.fixture(autouse=True)
+def looked_at():
+    with attentive():
+        yield
 
 
 def test_shapes_and_types_of_the_library_are_checked():
@@ -100,3 +107,32 @@ def test_a_call_within_a_check_is_not_checked_and_not_taken_for_right():
     outer(3)
     with pytest.raises(jaxtyping.TypeCheckError, match="end: number is"):
         end("no number")
+
+
+def test_calls_that_long_looked_the_same_are_looked_at_less_often_and_not_never(monkeypatch):
+    @annotated(typechecker=None)
+    def said(n: int) -> object:
+        return n
+
+    def refused(times):
+        found = 0
+        for _ in range(times):
+            try:
+                said("1")
+            except jaxtyping.TypeCheckError:
+                found += 1
+        return found
+
+    def right(times):
+        for _ in range(times):
+            said(1)
+
+    right(600)
+    assert refused(3) == 3  # by a test that is attentive, as this one still is
+    monkeypatch.setattr(annotations, "_sparing", True)
+    right(31)
+    assert refused(1) == 1  # of few calls that looked the same every one is looked at
+    right(32)
+    assert refused(3) == 2  # of many every other
+    right(10_000)
+    assert [refused(16), refused(4)] == [1, 4]  # in the end one of sixteen, and after a wrong one all again

@@ -31,6 +31,9 @@ FEW = [
 ]
 # Boards of other sizes, on which a position of this data set is found in half of the time.
 QUICK = {"knight_swap": {"min_nodes": 10, "max_nodes": 12, "impossible_ratio": 0.0}}
+# A question of theirs takes a quarter of a second or more: of one there is still its being drawn again.
+SLOW = {"knight_swap", "arc_agi", "zebra_puzzles", "intermediate_integration", "group_anagrams", "quantum_lock"}
+SLOW |= {"figlet_font", "puzzle24", "sokoban", "futoshiki", "word_ladder"}
 
 
 def names():
@@ -67,7 +70,7 @@ def test_a_few(dataset):
 
 @pytest.mark.slow
 def test_all():
-    shared = {dataset: both for dataset in names() if (both := checked(dataset, 2))}
+    shared = {dataset: both for dataset in names() if (both := checked(dataset, 2 - (dataset in SLOW)))}
     assert len(names()) >= 100
     assert len(shared) <= 5  # data sets with few questions
     assert max(shared.values(), default=0) <= 1

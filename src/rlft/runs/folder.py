@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -133,10 +134,11 @@ def _processor() -> str:
     )
 
 
+@functools.cache
 def revision() -> str | None:
     """The git revision of this library's checkout, with `+` if it has been changed; None when installed otherwise.
 
-    Committed results do not count as changes: they decide no number.
+    Committed results do not count as changes: they decide no number. Asked once: what a process has imported stays.
     """
     here = Path(__file__).parents[1]
     try:
