@@ -35,3 +35,15 @@ class Dialogue(Protocol):
         it is to be hashed from them (`rlft.noise.hashed`).
         """
         ...
+
+
+@runtime_checkable
+class Opening(Dialogue, Protocol):
+    """A dialogue whose other side speaks first, and so words the prompt."""
+
+    def opened(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """The problems with what the policy is to be asked as their input, which depends on each problem alone.
+
+        Conversations that were opened before and are not over will not go on.
+        """
+        ...

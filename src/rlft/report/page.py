@@ -29,7 +29,7 @@ _BEFORE_AND_AFTER = (
 # Arguments that a reader looks for in the heading, in this order.
 _HEADING = ("model", "policy", "data", "task", "reward", "arm")
 # How a language model was asked, which it remembers; of other runs none.
-_USED_WITH = ("system", "chat", "chat_template_kwargs", "stop", "tools", "window")
+_USED_WITH = ("system", "chat", "chat_template_kwargs", "stop", "tools", "agent", "window")
 
 
 def write(folder: str | Path, out: str | Path | None = None) -> Path:

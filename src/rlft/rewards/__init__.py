@@ -9,6 +9,7 @@ from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.coding import programs
 from rlft.rewards.contracts import dafny
 from rlft.rewards.designs import verilog
+from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
@@ -46,6 +47,7 @@ __all__ = [
     "programs",
     "regex",
     "repetition",
+    "result",
     "rouge",
     "self_bleu",
     "set_f1",

@@ -23,7 +23,7 @@ _CACHED = re.compile(r"models--(.+?)--(.+?)/snapshots/")
 _PLACE = re.compile(r"^[^(]*/(?=[^/(]+\.py\b)")
 _NOT_MEASURES = {"step", "seconds", "problems", "samples"}
 # What a language model was asked with, as its options are called.
-_USED_WITH = ("chat", "system", "stop", "max_new_tokens", "tools")
+_USED_WITH = ("chat", "system", "stop", "max_new_tokens", "tools", "agent")
 
 
 def write_cards(model: Path, run: Path) -> None:
@@ -144,6 +144,8 @@ def _used(told: Mapping[str, Any], language: bool) -> list[str]:
     used = {name: told[name] for name in _USED_WITH if told.get(name)} if language else {}
     if "tools" in used:
         used["tools"] = [_PLACE.sub("", str(one)) for one in used["tools"]]
+    if "agent" in used:
+        used["agent"] = _PLACE.sub("", str(used["agent"]))
     if not used:
         return []
     return ["It was asked with " + ", ".join(f"{name} = `{json.dumps(value)}`" for name, value in used.items()) + "."]

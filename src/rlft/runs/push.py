@@ -46,11 +46,13 @@ def staged(run: Path, folder: Path) -> None:
 
 
 def _without_paths(folder: Path, facts: dict[str, Any]) -> None:
-    """Tools and an adapter's base by their names; nothing of who made it."""
+    """Tools, an agent and an adapter's base by their names; nothing of who made it."""
     if (file := folder / _REMEMBERED).is_file():
         told = {name: value for name, value in json.loads(file.read_text()).items() if name != "made"}
         if isinstance(told.get("tools"), list):
             told["tools"] = [PurePath(str(one)).name for one in told["tools"]]
+        if "agent" in told:
+            told["agent"] = PurePath(str(told["agent"])).name
         file.write_text(json.dumps(told, indent=1) + "\n")
     if (file := folder / _ADAPTER).is_file():
         name, hub = base_of(folder, facts)

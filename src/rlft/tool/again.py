@@ -51,7 +51,7 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
     here = Path.cwd()
     directory, words = trust.found_again(folder)
     remembered = {n: tuple(v) if isinstance(v, list) else v for n, v in facts.get("remembered", {}).items()}
-    code = trust.code_of(facts["recipe"], [*words, *remembered.get("tools", ())], directory)
+    code = trust.code_of(facts["recipe"], [*words, *trust.code_remembered(remembered)], directory)
     writes = os.environ.get("RANK", "0") == "0"
     trust.asked(folder, code, trust.remote_code(words), told.trust, writes)
     changes = sources.changed_code(facts.get("code", code), code)

@@ -18,7 +18,7 @@ from rlft.runs.folder import CONFIG, Cadence, Stopped, begin, circumstances, ref
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of, write_facts
 from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
-from rlft.tool.trust import asked_for_tools, code_of
+from rlft.tool.trust import asked_for_tools, code_of, code_remembered
 from rlft.trackers import checked
 
 
@@ -78,7 +78,7 @@ def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[s
     if first:
         refuse_existing(folder)
     with held(folder, first):
-        code = code_of(name, [*words, *remembered.get("tools", ())], Path.cwd())
+        code = code_of(name, [*words, *code_remembered(remembered)], Path.cwd())
         run = recipe(**arguments, **with_runtime(recipe, runtime))
         facts = {**kept, "arguments": plain(arguments), "code": code}
         facts |= {"remembered": remembered} if remembered else {}

@@ -78,16 +78,21 @@ def asked(folder: Path, code: Mapping[str, str], remote: bool, trust: bool, writ
         say("this cannot be written into it, so it will be asked again")
 
 
+def code_remembered(told: Mapping[str, Any]) -> list[str]:
+    """The functions that a model remembers it was used with: tools, and the agent that asked it."""
+    return [*told.get("tools", ()), *filter(None, [told.get("agent")])]
+
+
 def asked_for_tools(words: Sequence[str], told: Mapping[str, Any], trust: bool) -> None:
-    """The same question for the tools that a model's folder remembers, which are files of whole paths.
+    """The same question for the tools and the agent that a model's folder remembers, which are files of whole paths.
 
     words  of a command line, with `--model`
     told   what they leave to the folder, see `options.trained`
     """
     model = take_option(list(words), "--model")
-    if model is None or not told.get("tools"):
+    if model is None or not code_remembered(told):
         return
-    code, run = code_of("", told["tools"], Path.cwd()), _run_of(Path(model).expanduser())
+    code, run = code_of("", code_remembered(told), Path.cwd()), _run_of(Path(model).expanduser())
     if run is not None:
         asked(run, code, False, trust)
         return
@@ -95,7 +100,7 @@ def asked_for_tools(words: Sequence[str], told: Mapping[str, Any], trust: bool) 
     if not trust and maker(model) != here():
         raise UserError(
             f"{model} remembers tools, and was not made by you on this machine: look at {', '.join(code)}, then say "
-            "with --trust-run that you trust them, or with --tools which are to be used"
+            "with --trust-run that you trust them, or with --tools or --agent which are to be used"
         )
 
 

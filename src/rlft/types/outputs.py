@@ -63,7 +63,7 @@ class Message:
     `content` is its text; of the policy's own as it was drawn, tags and stop strings included. `tokens` says how many
     decisions of the row it took: an answer's are not the policy's, and several answers to one turn are counted with the
     first of them. `failed` marks an answer that only says what went wrong. A message of the `window` asks for a summary
-    of what was said before it, or follows one.
+    of what was said before it, or follows one. A `result` is what the conversation came to, and the last.
     """
 
     role: str

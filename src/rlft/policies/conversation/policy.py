@@ -10,6 +10,7 @@ import copy
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from rlft.environments.dialogue import Dialogue
+from rlft.environments.dialogue import Dialogue, Opening
 from rlft.policies.conversation.replies import reply
 from rlft.policies.conversation.turns import Spoken, Talk, Window, columns
 from rlft.policies.language.policy import Language
@@ -83,8 +84,11 @@ class Conversation(nn.Module):
             language.front.alone_with("a window with summaries")
 
     def check(self, problems: Iterable[Problem]) -> None:
-        """UserError for the first problem that could not be sampled, or whose template could not write an answer."""
-        for problem in problems:
+        """UserError for the first problem that could not be sampled, or whose template could not write an answer.
+
+        Where the dialogue words the prompts one problem is looked at: each costs a conversation.
+        """
+        for problem in self._put([*islice(problems, 1)]) if isinstance(self.dialogue, Opening) else problems:
             self._speaker(problem).check([problem])
             codec, summed = self._codec(problem), self.window.summaries > 0
             self._check_window(problem, codec.encode(problem))
@@ -99,6 +103,7 @@ class Conversation(nn.Module):
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` conversations about each problem. Rows that are in the same turn are drawn together."""
+        problems = self._put(problems)
         rows = [Talk(problem, []) for problem in problems for _ in range(group)]
         spoken = self._opened(rows, problems, group, seed)
         going, turn = self._answered(rows, list(range(len(rows)))), 1
@@ -158,7 +163,7 @@ class Conversation(nn.Module):
 
     def lessons(self, problems: Sequence[Problem]) -> Rollouts:
         """The same rows without saying how likely they were, which imitation has no use for."""
-        rows = [self._taught(problem) for problem in problems]
+        rows = [self._taught(problem) for problem in self._put(problems)]
         made = self._rollouts(rows, 1, [])
         mask = self._decided(rows, made.mask.shape[1])
         trace = dict(made.trace)
@@ -172,6 +177,10 @@ class Conversation(nn.Module):
         codec = self.language.codec
         stop = (*codec.stop, *self.dialogue.stop) if codec.plain(problem) else codec.stop
         return Codec(codec.front, replace(codec.prompting, stop=stop), self.dialogue.schemas)
+
+    def _put(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """The problems as the policy is asked them."""
+        return self.dialogue.opened(problems) if isinstance(self.dialogue, Opening) else problems
 
     def _by_kind(self, problems: Sequence[Problem]) -> list[list[int]]:
         """Which problems are plain text and which chat messages: their turns end differently."""
@@ -234,7 +243,12 @@ class Conversation(nn.Module):
         summed = [i for i in going if rows[i].summing]
         asked = [i for i in going if not rows[i].summing and not rows[i].truncated]
         answers = self.dialogue.respond([rows[i].problem for i in asked], [rows[i].heard for i in asked])
-        on = [i for i, messages in zip(asked, answers, strict=True) if messages and self._heeded(rows[i], messages)]
+        on = []
+        for i, messages in zip(asked, answers, strict=True):
+            if messages and messages[-1].role == "result":
+                rows[i].add([], messages)
+            elif messages and self._heeded(rows[i], messages):
+                on.append(i)
         for i in summed:
             self._fold(rows[i])
             rows[i].truncated = rows[i].unfinished = not self._fits(rows[i], 0)

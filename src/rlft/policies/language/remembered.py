@@ -20,10 +20,10 @@ FILE, MADE = "rlft.json", "made"
 def remember(folder: Path, options: Mapping[str, Any]) -> None:
     """Write the options that say something into a model's folder; an earlier file of another training goes.
 
-    With tools, which are code, who has made it as well.
+    With tools or an agent, which are code, who has made it as well.
     """
-    told = {name: value for name, value in options.items() if value not in (None, False, (), "refuse")}
-    made = {MADE: here()} if "tools" in told else {}
+    told = {name: value for name, value in options.items() if value not in (None, False, (), "", "refuse")}
+    made = {MADE: here()} if "tools" in told or "agent" in told else {}
     (folder / FILE).write_text(json.dumps({**told, **made}, indent=1) + "\n")
 
 
@@ -34,7 +34,7 @@ def remembered(folder: str | Path) -> dict[str, Any]:
 
 
 def maker(folder: str | Path) -> Mapping[str, str]:
-    """Who has made a model's folder that remembers tools: `host` and `user`; nothing where it does not say."""
+    """Who has made a model's folder that remembers code: `host` and `user`; nothing where it does not say."""
     made = _read(Path(folder)).get(MADE)
     return made if isinstance(made, dict) else {}
 
