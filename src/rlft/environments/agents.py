@@ -132,9 +132,9 @@ class Agents:
             said = running.heard(self.seconds)
             if _said(said) != _said(wanted):
                 raise UserError(
-                    f"the agent's program, for problem {problem.index} of {problem.task}, said {said[-1].content!r:.80}"
-                    f" where it had said {wanted[-1].content!r:.80} before: what it asks must depend on the problem and "
-                    "on the answers alone"
+                    f"the agent's program, for problem {problem.index} of {problem.task}, said "
+                    f"{said[-1].content!r:.80} where it had said {wanted[-1].content!r:.80} before: what it asks must "
+                    "depend on the problem and on the answers alone"
                 )
             if place < len(turns):
                 running.tell(transcript[turns[place]])
