@@ -124,5 +124,5 @@ def _reach(plots: Sequence[str], cars: Sequence[Seen], roofs: Sequence[Seen]) ->
         y, x = divmod(plots.index("crossing"), ACROSS)
         beside = abs(x - u) == 1 or abs(y - v) == 1
     else:
-        beside = abs(x - u if way == "row" else y - v) == 1
+        beside = abs(y - v if way == "row" else x - u) == 1
     return said + apart((x, y), (u, v)), "yes" if beside else "no"
