@@ -195,7 +195,7 @@ def named(name: str) -> Callable[..., Any]:
 
 
 def smallest(name: str) -> Mapping[str, Any]:
-    """Arguments with which a step of the recipe takes about a second, and has something to learn from.
+    """Arguments with which a step of the recipe takes about a second.
 
     They are its claim's `smoke`, and over it what its module says in `SMOKE`; a recipe without a claim has only that.
     """

@@ -18,8 +18,6 @@ GRPO = grpo(beta=0.04)
 
 cls_rl = recipe(classed, GRPO, steps=60, prompts=15, group=8, lr=3e-4, rows=None)
 
-SMOKE = {"mode": "think", "imitation": 60, "group": 8}
-
 CLAIM = Claim(
     sentence="From a few labelled pictures a model that is paid for the right class learns known and new classes "
     "better than one that imitates the labels, and thinking before the answer does not help: without it accuracy is as "

@@ -72,4 +72,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained seldom earns anything.
-SMOKE = {"imitation": 14, "prompts": 64, "group": 8}

@@ -93,4 +93,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"drills": 2, "imitation": 30, "prompts": 4, "group": 4}

@@ -71,4 +71,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"imitation": 40, "length": 2, "prompts": 32, "group": 16}

@@ -101,7 +101,7 @@ def by_stage(metrics: Lines, evaluations: Lines) -> dict[str, float]:
 
 
 # A base that has hardly begun is right now and then, at the easiest problems alone.
-SMOKE = {"order": "uniform", "prompts": 16, "group": 16}
+SMOKE = {"order": "uniform"}
 
 CLAIM = Claim(
     sentence="GRPO on a large mixed set and then, with many rollouts each, on a few hard problems of which the hardest "

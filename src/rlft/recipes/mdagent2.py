@@ -20,7 +20,6 @@ from rlft.worlds.simulated import simulated
 
 STEPS = 20
 # A base that has hardly begun writes scripts that do not start.
-SMOKE = {"imitation": 60, "prompts": 6, "group": 8, "held_out": 4}
 _RECYCLING = {"lr": (4e-4, 6e-4), "share": (0.25, 0.5)}
 
 mdagent2 = recipe(simulated, grpo(beta=0.0), steps=STEPS, prompts=12, group=8, lr=5e-4, rows=None, every=0)

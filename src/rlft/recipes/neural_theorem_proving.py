@@ -63,8 +63,8 @@ CLAIM = Claim(
     smoke={"steps": 2, "imitation": 4, "prompts": 2, "group": 4, "lemmas": 4, "held_out": 3, "tries": 1},
     arms={
         "base": Arm("the base", {"steps": 0}, grid={}),
-        "sft": Arm("SFT on references", _IMITATING),
-        "sft-rl": Arm("SFT, then GRPO on proofs that check", grid={}, seeds=8),
+        "sft": Arm("SFT on references", _IMITATING, seeds=16),
+        "sft-rl": Arm("SFT, then GRPO on proofs that check", grid={}, seeds=16),
         "match": Arm("the same, paid for the reference's text too", {"paid": "matched"}, seeds=8),
         "rl": Arm("GRPO on proofs that check from the start", {"method": grpo(beta=0.0)}, grid={}),
         "coq": Arm("SFT, then GRPO; held-out proofs checked by Coq", grid={}, data="prover", seeds=2),
@@ -89,4 +89,4 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly begun proves what a single word proves.
-SMOKE = {"method": grpo(beta=0.0), "imitation": 40, "automatic": 1.0, "prompts": 8, "group": 32, "lemmas": 8}
+SMOKE = {"method": grpo(beta=0.0)}

@@ -103,7 +103,7 @@ def by_round(metrics: Lines, evaluations: Lines) -> dict[str, float]:
     return found
 
 
-SMOKE = {"turns": 1, "imitated": 0.0, "prompts": 8, "group": 32}
+SMOKE = {"turns": 1, "imitated": 0.0}
 
 CLAIM = Claim(
     sentence="Imitation of right traces and reinforcement learning in turns: imitation brings out reasoning that the "

@@ -139,4 +139,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"setting": "rooms", "imitation": 60, "prompts": 16, "group": 8}

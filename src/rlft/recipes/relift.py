@@ -90,4 +90,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"kinds": ("+",), "imitation": 120, "problems": 32, "prompts": 128, "group": 8}

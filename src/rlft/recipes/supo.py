@@ -70,4 +70,3 @@ CLAIM = Claim(
     ],
 )
 # A base that has hardly been trained earns nothing.
-SMOKE = {"pages": "few", "imitation": 40, "prompts": 32, "group": 16}

@@ -73,7 +73,7 @@ def uav_vl_r1(chosen: Mapping[str, Any]) -> Run:
     return measured(staged, made, {"steps": staged.steps if chosen["steps"] else 0, "problems": chosen["problems"]})
 
 
-SMOKE = {"order": "mixed", "taught": 0.0, "imitation": 32, "group": 64}
+SMOKE = {"order": "mixed", "taught": 0.0}
 
 CLAIM = Claim(
     sentence="Reinforcement learning after SFT is better than SFT alone, and best in stages from recognising things to "

@@ -27,7 +27,6 @@ def _objects(rewarded: str) -> dict[str, object]:
     return {"asked": "objects", "rewarded": rewarded}
 
 
-SMOKE = {"asked": "place", "rewarded": "iou", "imitation": 80, "group": 8}
 PLACE = {"asked": "place", "rewarded": "iou", "steps": 200}
 
 CLAIM = Claim(
