@@ -22,6 +22,8 @@ def main() -> None:
         sys.exit("undocumented public names:\n  " + "\n  ".join(missing))
     public = [path for path in sorted(SOURCE.rglob("*.py")) if path.stem == "__init__" or not path.stem.startswith("_")]
     pages = [write_reference(path) for path in public]
+    for page in {*(DOCS / "reference").glob("rlft*.md")} - {*pages}:
+        page.unlink()  # of a module that is no more
     (DOCS / "reference" / "index.md").write_text(reference_index(pages))
     (DOCS / "methods.md").write_text(methods_index())
     write_evidence()

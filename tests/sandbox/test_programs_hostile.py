@@ -51,7 +51,7 @@ import os
 print([*os.listdir("/tmp"), *os.listdir("/dev/shm")], len([p for p in os.listdir("/proc") if p.isdigit()]))
 print(oct(os.stat("/tmp").st_mode), os.listxattr("/tmp"), len("abc"), __name__, os.getpriority(0, 0))
 """
-LOOKED = "[] 2\n0o41777 [] 3 __main__ 0\n"
+LOOKED = f"[] 2\n0o41777 [] 3 __main__ {os.getpriority(os.PRIO_PROCESS, 0)}\n"
 
 
 def limits(reasons: str) -> Limits:
