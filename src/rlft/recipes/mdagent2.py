@@ -43,12 +43,12 @@ CLAIM = Claim(
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "taught": Arm("the base with as many lessons again", {"steps": 0, "imitation": 1000}, grid={}),
-        "grpo": Arm("GRPO", seeds=10),
+        "grpo": Arm("GRPO", seeds=24),
         "md-grpo": Arm(
             "MD-GRPO: low rewards come back with their fault",
             {"recycled": "faults"},
             _RECYCLING,
-            seeds=10,
+            seeds=24,
         ),
         "again": Arm("the same without the fault", {"recycled": "plain"}, _RECYCLING, seeds=10),
     },
