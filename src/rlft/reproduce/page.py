@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rlft import recipes
 from rlft.reproduce import catalogue, results
 
 Result = Mapping[str, Any]
@@ -127,13 +129,16 @@ def _again(result: Result) -> list[str]:
 
 
 def _given(result: Result) -> str:
-    """The option that gives the arms their data, by the names of the files."""
+    """The option that gives the arms their data, by the names of the files, or other words than the recipe's own."""
     words: dict[str, None] = {}
     for arm, its in result["claim"]["arms"].items():
         if "data" in its and arm in result["arms"]:
+            usual = inspect.signature(recipes.named(result["key"])).parameters
             for name, value in result["arms"][arm]["arguments"].items():
                 if isinstance(value, Mapping) and "file" in value:
                     words[f"{its['data']}.{name}={value['file']}"] = None
+                elif isinstance(value, str) and name not in its["arguments"] and value != usual[name].default:
+                    words[f"{its['data']}.{name}={value}"] = None
     return f" --set {' '.join(words)}" if words else ""
 
 
