@@ -18,7 +18,7 @@ def gae_scan(
     values: Float[Tensor, "N D"],
     mask: Bool[Tensor, "N D"],
     gamma: float,
-    lam: float,
+    lam: float | Float[Tensor, "N"],
 ) -> Float[Tensor, "N D"]:
     """Generalised advantage estimation (arXiv:1506.02438, Eq. 16), backwards over each row's own decisions.
 
@@ -26,7 +26,7 @@ def gae_scan(
 
     d' is the row's next decision on the mask; what stands between (a tool's tokens, an ODE step) is passed over. After
     the last decision V and A are 0: for a row that was cut off see `past_cuts`. lam = 1 is the discounted return minus
-    the value; lam = 0 one-step temporal difference.
+    the value; lam = 0 one-step temporal difference. A tensor has a lam for each row.
     """
     advantages = torch.zeros_like(reward)
     ahead, value = reward.new_zeros(len(reward)), reward.new_zeros(len(reward))
@@ -45,7 +45,7 @@ def return_to_go(reward: Float[Tensor, "N D"], mask: Bool[Tensor, "N D"], gamma:
 
 
 def past_cuts(
-    reward: Float[Tensor, "N D"], rollouts: Rollouts, gamma: float, lam: float, runtime: Runtime
+    reward: Float[Tensor, "N D"], rollouts: Rollouts, gamma: float, lam: float | Float[Tensor, "N"], runtime: Runtime
 ) -> Float[Tensor, "N D"]:
     """The rewards with what is expected where a row was cut off (`rollouts.beyond`), for `gae_scan` to go on with.
 
@@ -63,20 +63,23 @@ def past_cuts(
     told = reward + gamma * torch.where(cut, rollouts.beyond, 0)
     room = (0, int(runtime.gather(torch.tensor([reward.shape[1]])).max()) - reward.shape[1])
     all_of = [runtime.gather(pad(x, room)) for x in (told.double(), rollouts.values.double(), rollouts.mask, cut)]
+    own = torch.as_tensor(lam, dtype=torch.float64, device=told.device).expand(len(told))
+    lams = runtime.gather(own)
     # the mean over all columns depends on itself, linearly: a line through two guesses
-    (zero, at_zero), (one, at_one) = (_followers(all_of, gamma, lam, guess) for guess in (0.0, 1.0))
+    (zero, at_zero), (one, at_one) = (_followers(all_of, gamma, lams, guess) for guess in (0.0, 1.0))
     rest = 1 - (at_one - at_zero)
     mean = torch.where(rest > 1e-6, at_zero / rest.clamp(min=1e-6), 0)
     follows = (zero + mean * (one - zero))[: reward.shape[1]].to(reward)
-    return told + gamma * lam * torch.where(cut, follows, 0)
+    return told + (gamma * own[:, None]).to(told) * torch.where(cut, follows, 0)
 
 
 def _followers(
-    columns: Sequence[Tensor], gamma: float, lam: float, guess: float
+    columns: Sequence[Tensor], gamma: float, lam: Float[Tensor, "M"], guess: float
 ) -> tuple[Float[Tensor, "D"], Float[Tensor, ""]]:
     """a_d of every column, `guess` where no row goes on, and the mean over all: `gae_scan` with a_d as it goes.
 
     columns   [M D] each, of all processes: rewards, values, the mask, where rows were cut off
+    lam       of each of these rows
     """
     told, values, mask, cut = columns
     found, sums, counts = (told.new_full((told.shape[1],), x) for x in (guess, 0.0, 0.0))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 from rlft.advantages.group import everyone
+from rlft.collect.beside import behind, beside
 from rlft.collect.sources import one_batch
 from rlft.types import Collect, Rollouts, Source, UserError
 
@@ -56,7 +56,10 @@ class Hardest:
         shown = self.waiting[-size:][::-1] if due else []
         self.waiting = self.waiting[: -len(shown)] if shown else self.waiting
         source.notes.update({"hardest/waiting": len(self.waiting), "hardest/shown": len(shown)})
-        return _beside(drawn, source.teach(shown), source) if shown else drawn
+        if not shown:
+            return drawn
+        taught = source.teach(shown)
+        return beside(drawn, taught.place(taught.position + behind(drawn, source)))
 
     def state_dict(self) -> dict[str, Any]:
         """The questions that wait."""
@@ -75,19 +78,3 @@ class Hardest:
         groups = rewards.reshape(-1, drawn.group)
         hard = ((groups < self.solved) & (groups >= self.formed)).all(1)  # NaN is neither
         return [name for name in index[:: drawn.group][hard].tolist() if name >= 0]
-
-
-def _beside(drawn: Rollouts, taught: Rollouts, source: Source) -> Rollouts:
-    """Drawn rows and demonstrations in one batch."""
-    device = drawn.mask.device
-    behind = int(source.runtime.gather(drawn.position).max()) + 1
-    taught = replace(taught, group=drawn.group).place(taught.position + behind)
-    if drawn.has("reward_at"):
-        taught = taught.fill(reward_at=torch.zeros_like(taught.logp_old, dtype=drawn.reward_at.dtype))
-    if drawn.has("logp_drawn"):  # nobody drew it otherwise than the policy scores it
-        taught = taught.fill(logp_drawn=taught.logp_old)
-    drawn, taught = (
-        rows.fill(demonstrated=torch.full((len(rows),), shown, device=device))
-        for rows, shown in ((drawn, False), (taught, True))
-    )
-    return Rollouts.concat([drawn, taught])

@@ -56,6 +56,7 @@ COLUMNS = {
     "beyond": "a policy with a critic whose rows may be cut off, as a world's episodes are",
     "returns": "an advantage that also fits a critic, such as advantages.gae",
     "advantages": "the Trainer's credit stage",
+    "emphasis": "an advantage that singles decisions out, such as advantages.covariance",
     "turn": "a policy with several turns",
     "summary": "a policy that may sum up what it was told",
     "unfinished": "a policy with several turns",
@@ -150,6 +151,11 @@ class Rollouts:
     def advantages(self) -> Tensor:
         """[N D] credit of each decision."""
         return self.column("advantages")
+
+    @property
+    def emphasis(self) -> Tensor:
+        """[N D] how much a term of the loss weighs at each decision, 0 where it has no say."""
+        return self.column("emphasis")
 
     def wide(self, columns: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What a credit returns, by name and [N D]: a number of a row stands at each of its decisions."""
