@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from rlft.methods.ce_gppo import ce_gppo
 from rlft.methods.clip_cov import clip_cov
 from rlft.methods.dapo import dapo
+from rlft.methods.dapo_filtered import dapo_filtered
 from rlft.methods.gmpo import gmpo
 from rlft.methods.grpo import grpo
 from rlft.methods.gspo import gspo
@@ -114,9 +115,9 @@ def test_dapo_filters_what_was_cut_off():
         trainer.advance()
         return trainer.pending
 
-    plain, filtered = credited(dapo(rounds=1)), credited(dapo(rounds=1, filtered=3))
+    plain, filtered = credited(dapo(rounds=1)), credited(dapo_filtered(3, rounds=1))
     cut = plain.mask.sum(1) >= 3
     assert 0 < cut.sum() < len(cut)
     assert not filtered.mask[cut].any() and torch.equal(filtered.mask[~cut], plain.mask[~cut])
     assert torch.equal(filtered.advantages[~cut], plain.advantages[~cut])
-    assert torch.equal(credited(dapo(rounds=1, filtered=4)).advantages, plain.advantages)
+    assert torch.equal(credited(dapo_filtered(4, rounds=1)).advantages, plain.advantages)

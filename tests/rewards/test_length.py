@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rlft.rewards import cosine, cosine_open_rs, length, overlong
+from rlft.rewards import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.types import Problem, Text, UserError
 
 nan = float("nan")
@@ -76,3 +76,57 @@ def test_cosine_judges_with_math():
 def test_errors(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+def group_of(texts, index=0):
+    """A group's problems, and its completions: words are tokens."""
+    return [Problem(index=index, input="?")] * len(texts), [Text(t, range(len(t.split()))) for t in texts]
+
+
+def begins_right(problems, outputs):
+    return torch.tensor([nan if "?" in o else float("right" in o) for o in outputs])
+
+
+def parts_of(texts, **settings):
+    problems, outputs = group_of(texts)
+    found = adactrl(unit="tokens", correct=begins_right, **settings)(problems, outputs)
+    return {name: [round(float(v), 6) for v in part] for name, part in found.items()}
+
+
+def test_adactrl_of_an_easy_group():
+    # three of four right; L = 8: 2 tokens (1 + cos π/4)/2, 4 tokens 1/2, 8 tokens 0
+    found = parts_of(["[Easy] right", "[Hard] right", "[Easy] right so so", "[Easy] " + "wrong " * 7])
+    assert found["correct"] == [1, 1, 1, 0]
+    assert found["tag"] == [0.5, 0, 0.5, 0.5]
+    assert found["short"] == [round(0.5 * (1 + 0.5**0.5) / 2, 6), 0, 0.25, 0]
+
+
+def test_adactrl_of_a_hard_group():
+    """Exactly at the threshold it is hard; no tag costs; a right answer is paid as short with the wrong tag."""
+    found = parts_of(["[Easy] right"] * 5 + ["wrong", "[Hard] wrong", " [Hard] " + "wrong " * 3])
+    assert found["tag"] == [0] * 5 + [-0.5, 0.5, 0.5]
+    assert found["short"][:5] == [0.25] * 5 and found["short"][5:] == [0, 0, 0]
+    easier = parts_of(["[Easy] right"] * 6 + ["wrong", "[Hard] wrong"])
+    assert easier["tag"] == [0.5] * 6 + [-0.5, 0]
+
+
+def test_adactrl_settings_and_what_cannot_be_judged():
+    texts = ["<s> right a", "<l> wrong", "<s> ?"]
+    found = parts_of(texts, easy="<s>", hard="<l>", at_least=0.4, tag=2.0, short=3.0)
+    assert found["tag"][:2] == [2, 0] and found["short"][:2] == [0, 0]
+    assert all(part[2] != part[2] for part in found.values())
+    strict = parts_of(texts, easy="<s>", hard="<l>", at_least=0.5, tag=2.0, short=3.0)
+    assert strict["tag"][:2] == [0, 2]
+
+
+def test_adactrl_knows_its_groups():
+    one, two = (
+        group_of(["[Easy] right", "[Easy] right x x"]),
+        group_of(["[Hard] wrong " + "x " * 14, "[Easy] right"], 1),
+    )
+    reward = adactrl(unit="tokens", correct=begins_right)
+    together = reward(one[0] + two[0], one[1] + two[1])
+    apart = [reward(*one), reward(*two)]
+    for name, part in together.items():
+        assert part.tolist() == [*apart[0][name].tolist(), *apart[1][name].tolist()]
+    assert float(together["short"][3]) > float(together["short"][0])  # the same completion beside a longer one

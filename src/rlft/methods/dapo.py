@@ -2,7 +2,7 @@
 
 Differs from `grpo` in five places: the upper clip is wider than the lower (clip-higher); every decision of the batch
 counts the same (token mean); groups whose rewards are all equal are drawn again (dynamic sampling); rows near the
-length limit lose up to one point (soft overlong punishment), or have no say (overlong filter); no KL.
+length limit lose up to one point (soft overlong punishment); no KL.
 
     A_i  = (R'_i - mean R') / std R',    R'_i = R_i + overlong(|i|)
     loss = 1/(sum_i |i|) sum_i sum_d -min(r A_i, clip(r, 1-low, 1+high) A_i)
@@ -10,7 +10,6 @@ length limit lose up to one point (soft overlong punishment), or have no say (ov
 """
 
 from rlft.advantages import overlong, zscore
-from rlft.advantages.length import without_overlong
 from rlft.collect import informative
 from rlft.losses.surrogate import clip_objective, surrogate, token_mean
 from rlft.types import Method, Update, UserError, published
@@ -22,7 +21,6 @@ def dapo(
     high: float = 0.28,
     limit: int | None = None,
     cache: int = 4096,
-    filtered: int | None = None,
     rounds: int = 8,
     epochs: int = 1,
     minibatches: int = 1,
@@ -34,8 +32,6 @@ def dapo(
         high: how far above 1 the ratio may move.
         limit: decisions at which a row loses a whole point; None leaves the punishment out.
         cache: decisions before `limit` over which the loss grows.
-        filtered: decisions at which a row counts as cut off and has no gradient, though its group knows its reward (the
-            overlong filter, the paper's Section 3.4); None filters nothing.
         rounds: batches to draw at most in search of groups whose rewards differ.
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
@@ -50,7 +46,7 @@ def dapo(
         return zscore(rewards.reshape(-1, rollouts.group)).reshape(-1)
 
     return Method(
-        advantage=advantage if filtered is None else without_overlong(advantage, filtered),
+        advantage=advantage,
         updates=(Update(surrogate(clip_objective(low, high), reduce=token_mean)),),
         collect=informative(rounds=rounds),
         epochs=epochs,

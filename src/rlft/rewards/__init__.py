@@ -11,7 +11,7 @@ from rlft.rewards.contracts import dafny
 from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
-from rlft.rewards.length import cosine, cosine_open_rs, length, overlong
+from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
@@ -20,6 +20,7 @@ from rlft.rewards.simulation import lammps
 from rlft.rewards.text import choice, concluded, exact, format, label, regex, similarity
 
 __all__ = [
+    "adactrl",
     "adapted",
     "bleu",
     "box_ap",

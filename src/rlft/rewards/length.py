@@ -4,8 +4,11 @@ or words (between white space). Not a judge of content, except where `correct` s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from rlft.rewards.adapt import each
 from rlft.rewards.mathematics import math as math_reward
@@ -67,6 +70,49 @@ def cosine_open_rs(*, limit: int, correct: Reward | None = None) -> Reward:
     """
     measure = _measure("characters", limit=limit)
     return _cosine(lambda output: measure(output) / limit, (0.5, 1.0), (-1.0, -0.5), correct, unjudged=1.0)
+
+
+def adactrl(
+    *,
+    unit: str,
+    easy: str = "[Easy]",
+    hard: str = "[Hard]",
+    at_least: float = 0.625,
+    tag: float = 0.5,
+    short: float = 0.5,
+    correct: Reward | None = None,
+) -> Reward:
+    """A budget of length that follows how often a group is right (AdaCtrl, Huang et al. 2025, arXiv 2505.18822).
+
+        correct + tag · r_tag + short · r_short,           three parts
+        r_tag    1 if the completion begins with the group's tag, 0 with the other, -1 with none
+        r_short  (1 + cos π l / L) / 2 if it begins with `easy` and is right, else 0
+
+    A group, the completions of one problem, is easy if more than `at_least` of those that could be judged are right,
+    else hard; L is the longest of the group. So what one completion earns depends on the others. A row that could not
+    be judged (NaN) earns NaN. `correct` says which are right, by default `math()`. The authors' code has another
+    r_short besides, not used by default, which pays length at `hard` and does not ask whether an answer is right.
+    """
+    measure, judge = _measure(unit), correct or math_reward()
+
+    def reward(problems: Sequence[Problem], outputs: Any) -> dict[str, Tensor]:
+        right = torch.as_tensor(judge(problems, outputs), dtype=torch.float32).cpu()
+        parts = {"correct": right, "tag": right.clone(), "short": right.clone()}
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for row, p in enumerate(problems):
+            groups.setdefault((p.task, p.split, p.index, p.visit), []).append(row)
+        for rows in groups.values():
+            label = easy if float(right[rows].nanmean()) > at_least else hard
+            most = max(max(measure(outputs[row]) for row in rows), 1)
+            for row in rows:
+                begun = next((t for t in (easy, hard) if outputs[row].lstrip().startswith(t)), None)
+                paid = (1.0 + math.cos(math.pi * measure(outputs[row]) / most)) / 2 if begun == easy else 0.0
+                judged = 0.0 * float(right[row])  # NaN stays NaN
+                parts["tag"][row] = judged + tag * (-1.0 if begun is None else float(begun == label))
+                parts["short"][row] = judged + short * (paid if right[row] == 1 else 0.0)
+        return parts
+
+    return reward
 
 
 def _cosine(
