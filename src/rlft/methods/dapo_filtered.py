@@ -4,7 +4,7 @@ Differs from `dapo` in what becomes of rows that the limit cut off: they are not
 gradient of their own, since nobody knows how they would have ended; their group still counts them.
 
     A_i  = (R_i - mean R) / std R                 over all rows of the group
-    loss = 1/(sum_i |i|) sum_i sum_d -min(r A_i, clip(r, 1-low, 1+high) A_i)      over rows of less than `limit` decisions
+    loss = 1/(sum_i |i|) sum_i sum_d -min(r A_i, clip(r, 1-low, 1+high) A_i)     over rows below `limit` decisions
 
 With a limit that no row reaches it is `dapo` without its punishment.
 """
