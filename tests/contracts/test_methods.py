@@ -19,7 +19,7 @@ from tests.fakes import Cards, Table, agreement, share
 # What a method cannot be called without.
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
 REQUIRED = {
-    "dapo_filtered": {"limit": 4},
+    "dapo_filtered": {"limit": 99},
     "dr_grpo": {"length": 3},
     "pa_rl": {"n": 4, "keep": 2, "climb": 2, "critics": 3},
     "poly_ppo": {"points": 1},
