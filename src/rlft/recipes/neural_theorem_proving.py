@@ -67,7 +67,7 @@ CLAIM = Claim(
         "sft-rl": Arm("SFT, then GRPO on proofs that check", grid={}, seeds=16),
         "match": Arm("the same, paid for the reference's text too", {"paid": "matched"}, seeds=8),
         "rl": Arm("GRPO on proofs that check from the start", {"method": grpo(beta=0.0)}, grid={}),
-        "coq": Arm("SFT, then GRPO; held-out proofs checked by Coq", grid={}, data="prover", seeds=2),
+        "coq": Arm("SFT, then GRPO; held-out proofs checked by Coq", grid={}, data="prover", seeds=5),
     },
     statements=[
         above("RL adds to SFT", "sft-rl", "sft", least=0.1),

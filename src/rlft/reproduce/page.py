@@ -133,13 +133,18 @@ def _given(result: Result) -> str:
     words: dict[str, None] = {}
     for arm, its in result["claim"]["arms"].items():
         if "data" in its and arm in result["arms"]:
-            usual = inspect.signature(recipes.named(result["key"])).parameters
+            usual = _usual(result["key"]) if result["key"] in recipes.names() else {}
             for name, value in result["arms"][arm]["arguments"].items():
                 if isinstance(value, Mapping) and "file" in value:
                     words[f"{its['data']}.{name}={value['file']}"] = None
-                elif isinstance(value, str) and name not in its["arguments"] and value != usual[name].default:
+                elif isinstance(value, str) and name not in its["arguments"] and usual.get(name, value) != value:
                     words[f"{its['data']}.{name}={value}"] = None
     return f" --set {' '.join(words)}" if words else ""
+
+
+def _usual(key: str) -> Mapping[str, Any]:
+    """The recipe's own settings."""
+    return {name: one.default for name, one in inspect.signature(recipes.named(key)).parameters.items()}
 
 
 def _bounds(statement: Mapping[str, Any]) -> str:
