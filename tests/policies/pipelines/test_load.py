@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rlft.policies.language.folder import Loading
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.folder import WEIGHTS, is_pipeline
+from rlft.policies.pipelines.folder import Reading
+from rlft.policies.pipelines.known import WEIGHTS, is_pipeline
 from rlft.policies.pipelines.load import load
 from rlft.types import Problem, UserError
 from tests import pipelines
@@ -115,7 +115,7 @@ def test_a_whole_pipeline_is_what_diffusers_loads(tmp_path):
     told = {"num_inference_steps": 3, "guidance_scale": 4.0, "height": 16, "width": 16, "output_type": "pt"}
     theirs = 2 * pipe(ASKED[0].input, latents=latents(policy), **told).images - 1
     torch.testing.assert_close(theirs.clamp(-1, 1), pictures(policy), rtol=0, atol=2e-5)
-    half = load(tmp_path / "whole", DRAWING, loading=Loading(dtype="bfloat16"))
+    half = load(tmp_path / "whole", DRAWING, reading=Reading(dtype="bfloat16"))
     found = half.sample(ASKED, 1, seed=1)
     assert half.core.dtype == torch.bfloat16 and found.trace["states"].dtype == torch.float32
     assert torch.equal(half.log_prob(found), found.logp_old)

@@ -7,9 +7,14 @@ import math
 import pytest
 import torch
 
+from rlft.methods.ddpo import ddpo
+from rlft.methods.grpo import grpo
+from rlft.methods.loop import loop
+from rlft.methods.prdp import prdp
 from rlft.policies.pipelines.drawing import Drawing, Window
 from rlft.policies.pipelines.load import family_of
 from rlft.policies.pipelines.pipeline import Pipeline
+from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 from tests import pipelines
 
@@ -217,6 +222,35 @@ def test_a_branch_keeps_what_was_decided_and_its_window():
     assert torch.equal(branches.trace["states"][::2, :3], rollouts.trace["states"][:, :3])
     assert branches.mask.tolist() == [[False, False, True, False]] * 8
     assert torch.equal(held.log_prob(branches), branches.logp_old)
+
+
+def bright(problems, pictures):
+    return pictures.mean((1, 2, 3))
+
+
+def trainer(method, **more):
+    base = policy("StableDiffusion3")
+    held = Pipeline(base.family, base.drawing, Window(window=2), core=copy.deepcopy(base.core))
+    return Trainer(held, method, Asked(), bright, prompts=2, group=2, lr=1e-3, **more)
+
+
+class Asked:
+    name, split, size = "asked", "train", 2
+
+    def at(self, index):
+        return ASKED[index]
+
+
+@pytest.mark.parametrize("make", [grpo, loop, ddpo, prdp])
+def test_published_methods_train_it(make):
+    """On one pass and on four rows of it at a time: micro-batches change the weights by rounding alone."""
+    whole, cut = trainer(make()), trainer(make(), rows=2)
+    before = [weight.detach().clone() for weight in whole.policy.parameters()]
+    assert whole.step()["ratio/first"] == 0
+    cut.step()
+    assert any(not torch.equal(a, b) for a, b in zip(before, whole.policy.parameters(), strict=True))
+    off = [float((a - b).abs().max()) for a, b in zip(whole.policy.parameters(), cut.policy.parameters(), strict=True)]
+    assert max(off) < 3e-4  # Adam's first steps have the size 1e-3 whatever the gradient
 
 
 @pytest.mark.parametrize(

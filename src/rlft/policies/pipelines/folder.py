@@ -21,9 +21,26 @@ from rlft.policies.language.reference import Lent, untouched
 from rlft.policies.language.remembered import remember
 from rlft.policies.pipelines.drawing import Drawing
 from rlft.policies.pipelines.family import Family
+from rlft.policies.pipelines.known import WEIGHTS
 from rlft.types import Policy, UserError
 
-INDEX, WEIGHTS = "model_index.json", "pytorch_lora_weights.safetensors"
+
+@dataclass(frozen=True)
+class Reading:
+    """How a pipeline is read.
+
+    Args:
+        dtype: of the weights: float32, bfloat16, float64.
+        device: cpu, cuda, cuda:1; a GPU where there is one.
+    """
+
+    dtype: str = "float32"
+    device: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The device by its name; UserError for one that is not here."""
+        return Loading(self.dtype, self.device).place
 
 
 @dataclass(frozen=True)
@@ -43,22 +60,6 @@ def diffusers_library() -> Any:
     return diffusers
 
 
-def is_pipeline(path: str) -> bool:
-    """Whether this is a folder of a pipeline or of an adapter of one, or the hub id of a pipeline."""
-    folder = Path(path).expanduser()
-    if folder.is_dir():
-        return (folder / INDEX).is_file() or (folder / WEIGHTS).is_file()
-    if folder.exists() or path.count("/") != 1 or path.startswith((".", "/", "~")):
-        return False
-    from huggingface_hub import hf_hub_download
-
-    try:
-        hf_hub_download(path, INDEX)
-    except Exception:  # of a language model, or out of reach, which is said where it is loaded
-        return False
-    return True
-
-
 def base_of(folder: Path) -> str:
     """The pipeline that an adapter's folder was trained on; UserError where it does not say or it is gone."""
     file = folder / ADAPTER
@@ -71,7 +72,7 @@ def base_of(folder: Path) -> str:
     return base
 
 
-def read(source: str, loading: Loading) -> Any:
+def read(source: str, reading: Reading) -> Any:
     """The pipeline of a folder or hub id, its parts frozen; UserError where it cannot be read."""
     diffusers = diffusers_library()
     folder = Path(source).expanduser()
@@ -80,11 +81,11 @@ def read(source: str, loading: Loading) -> Any:
     try:
         with _quiet():
             pipe = diffusers.DiffusionPipeline.from_pretrained(
-                str(folder) if folder.is_dir() else source, dtype=dtype_named(loading.dtype), use_safetensors=True
+                str(folder) if folder.is_dir() else source, dtype=dtype_named(reading.dtype), use_safetensors=True
             )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, ImportError) as error:
         raise UserError(f"cannot load the pipeline {source}: {' '.join(str(error).split()):.300}") from error
-    pipe.to(loading.place)
+    pipe.to(reading.place)
     pipe.set_progress_bar_config(disable=True)
     for part in pipe.components.values():
         if isinstance(part, nn.Module):
@@ -202,11 +203,12 @@ def _quiet() -> Iterator[None]:
     from diffusers.utils import logging
     from transformers.utils import logging as theirs
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    theirs.disable_progress_bar()
+    before = [(one, one.get_verbosity()) for one in (logging, theirs)]
+    for one in (logging, theirs):
+        one.set_verbosity_error()
+        one.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        for one, verbosity in before:
+            one.set_verbosity(verbosity)

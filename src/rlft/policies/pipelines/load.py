@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rlft.policies.language.folder import Loading
 from rlft.policies.pipelines.drawing import Drawing, Window
 from rlft.policies.pipelines.family import Family
-from rlft.policies.pipelines.folder import INDEX, WEIGHTS, Origin, base_of, load_adapter, read, with_lora
+from rlft.policies.pipelines.folder import Origin, Reading, base_of, load_adapter, read, with_lora
+from rlft.policies.pipelines.known import INDEX, WEIGHTS
 from rlft.policies.pipelines.pipeline import Pipeline
 from rlft.types import UserError
 
@@ -27,7 +27,7 @@ def load(
     path: str | Path,
     drawing: Drawing = Drawing(),
     window: Window = Window(),
-    loading: Loading = Loading(),
+    reading: Reading = Reading(),
     *,
     lora: int | None = None,
     recompute: bool = False,
@@ -44,7 +44,7 @@ def load(
     held = (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file()
     source = base_of(folder) if held else str(path)
     _known(_class_in(Path(source)))
-    family = family_of(read(source, loading), drawing)
+    family = family_of(read(source, reading), drawing)
     if held:
         rank = load_adapter(family, folder)
         if lora not in (None, rank):
