@@ -117,8 +117,8 @@ def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
     """The trained policy of a run folder: `policy = rlft.load("runs/digits")`.
 
     A language model or a text-to-image pipeline is loaded from the run's `model` with what it remembers (see
-    `policies.language.remembered`; tools are given to it anew). Any other recipe's policy is built again from the words of the run, which imports the
-    recipe's file, and reads `model/weights.safetensors`.
+    `policies.language.remembered`; tools are given to it anew). Any other recipe's policy is built again from the words
+    of the run, which imports the recipe's file, and reads `model/weights.safetensors`.
 
     into   a policy that is built as the run's was, and gets its weights: for a run that Python has started, whose
            network nobody else knows, and for a `weights.safetensors` alone

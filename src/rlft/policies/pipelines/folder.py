@@ -149,14 +149,14 @@ def _save_adapter(pipe: Any, part: str, core: Any, origin: Origin, folder: Path)
     """Without its config a saved adapter forgets alpha, and acts otherwise where it is loaded."""
     from peft.utils import get_peft_model_state_dict
 
-    config = next(iter(core.peft_config.values())).to_dict()
+    told = next(iter(core.peft_config.values())).to_dict()
+    config = {name: sorted(value) if isinstance(value, set) else value for name, value in told.items()}
     weights = {name: weight.contiguous().cpu() for name, weight in get_peft_model_state_dict(core).items()}
     pipe.save_lora_weights(folder, **{f"{part}_lora_layers": weights, f"{part}_lora_adapter_metadata": config})
     if origin.path is None:
         raise UserError("the adapter's pipeline was never saved, so a folder could not name it: save it, load it again")
     base = str(Path(origin.path).resolve()) if Path(origin.path).is_dir() else origin.path
-    kept = {name: sorted(v) if isinstance(v, set) else v for name, v in config.items()}
-    text = json.dumps({**kept, "base_model_name_or_path": base}, indent=1, default=str)
+    text = json.dumps({**config, "base_model_name_or_path": base}, indent=1, default=str)
     (folder / ADAPTER).write_text(text + "\n")
 
 
