@@ -24,8 +24,9 @@ from rlft.policies.pipelines.family import Family
 from rlft.policies.pipelines.folder import Origin, save, switched
 from rlft.policies.pipelines.pictures import thumbnail
 from rlft.policies.pipelines.prompts import Prompts, text_of
+from rlft.policies.stepwise.even import Even
 from rlft.policies.stepwise.noise_rules import FixedRule, ode
-from rlft.policies.stepwise.stepwise import Gaussian, Stepwise, event_scale
+from rlft.policies.stepwise.stepwise import Stepwise, event_scale
 from rlft.types import Policy, Problem, Rollouts
 
 
@@ -68,7 +69,7 @@ class Pipeline(Stepwise):
         self.register_buffer("drawn", torch.zeros((), dtype=torch.int64))  # batches, which a moving window counts
         # Here, so that a rule that does not fit the model says so at once.
         zeros = torch.zeros(1, dtype=torch.long)
-        self._weights(zeros, zeros.bool(), torch.zeros(1, *self.shape))
+        self._weights(zeros, zeros.bool())
         self.train()
 
     def _like(self, core: nn.Module, window: Window) -> Pipeline:
@@ -154,7 +155,7 @@ class Pipeline(Stepwise):
         return Rollouts(everyone, group, self.decode(data), trace, mask, logp)
 
     @staticmethod
-    def _drawn(ahead: Gaussian, keys: Tensor, k: int) -> Tensor:
+    def _drawn(ahead: Even, keys: Tensor, k: int) -> Tensor:
         """The next states; noise is made for the rows that take it."""
         noisy = ahead.stochastic.nonzero()[:, 0]
         if not len(noisy):
@@ -172,34 +173,40 @@ class Pipeline(Stepwise):
         self.prompts.keys(rollouts.problems)
         return super().resume(rollouts, at, group, seed)
 
-    def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]) -> Gaussian:
+    def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]) -> Even:
         """The Gaussian of step k from states x; of std 0 outside of the row's window."""
-        return self.foresee(x, k, condition)[0]
+        return self._ahead(x, self._said(x, k, condition[:, 0]), k, condition)
 
     def foresee(
         self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]
-    ) -> tuple[Gaussian, Float[Tensor, "M *S"]]:
+    ) -> tuple[Even, Float[Tensor, "M *S"]]:
         """The Gaussian of step k from states x, and the latent predicted there."""
         said = self._said(x, k, condition[:, 0])
-        times = self.grid.times.to(k.device)
-        alpha, sigma = (_wide(w, x) for w in self.grid.schedule.weights(times[k]))
-        x0, x1 = self.grid.prediction.estimates(x, said, alpha, sigma)
+        alpha, sigma = (_wide(w, x) for w in self.grid.schedule.weights(self.grid.times.to(k.device)[k]))
+        return self._ahead(x, said, k, condition), self.grid.prediction.estimates(x, said, alpha, sigma)[0]
+
+    def _ahead(self, x: Tensor, said: Tensor, k: Tensor, condition: Tensor) -> Even:
         first = condition[:, 1]
         noisy = (first <= k) & (k < (first + self.decisions).clamp(max=self.steps - 1))
-        w0, w1, s = self._weights(k, noisy, x)
-        return Gaussian(w0 * x0 + w1 * x1, s.expand_as(x), self.scale), x0
+        of_x, of_said, s = self._weights(k, noisy)
+        return Even(_wide(of_x, x) * x + _wide(of_said, x) * said, s, self.scale)
 
-    def _weights(self, k: Tensor, noisy: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Those of the rule where a step is noisy, of the ODE elsewhere."""
+    def _weights(self, k: Tensor, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the mean has of the state and of what the network says there, and s, for each row in float64: the rule's
+        w0·x̂0 + w1·x̂1 where a step is noisy, the ODE's elsewhere, with x̂0 and x̂1 as `Prediction` has them."""
         times = self.grid.times.to(k.device)
         both = (rule.of(self.grid.schedule, times[k], times[k + 1]) for rule in (self.rule, ode()))
-        w0, w1, s = (_wide(torch.where(noisy, one, other), x) for one, other in zip(*both, strict=True))
-        return w0, w1, s
+        w0, w1, s = (torch.where(noisy, one, other) for one, other in zip(*both, strict=True))
+        alpha, sigma = self.grid.schedule.weights(times[k])
+        a, b = self.grid.prediction.mix(alpha, sigma)
+        scale = alpha * b - sigma * a
+        return (w0 * b - w1 * a) / scale, (w1 * alpha - w0 * sigma) / scale, s
 
     def _said(self, x: Tensor, k: Tensor, keys: Tensor) -> Tensor:
         """What the network says, `block` rows at a time: always as many, for products of other heights round otherwise,
         and only rows whose prompts have one shape, for a longer one would pad the others."""
-        said, order = [], []
+        said: list[Tensor] = []
+        order: list[Tensor] = []
         for rows in self.prompts.alike(keys):
             for part in rows.split(self.drawing.block):
                 filled = part[torch.arange(self.drawing.block, device=part.device).clamp(max=len(part) - 1)]
@@ -207,7 +214,9 @@ class Pipeline(Stepwise):
                 said.append(self._block(x[filled], k[filled], keys[filled].tolist())[: len(part)])
         if not said:
             return x
-        return torch.cat(said)[torch.cat(order).argsort()]
+        rows = torch.cat(order)
+        straight = torch.equal(rows, torch.arange(len(rows), device=rows.device))
+        return torch.cat(said) if straight else torch.cat(said)[rows.argsort()]
 
     def _block(self, x: Tensor, k: Tensor, keys: list[int]) -> Tensor:
         away, told = self.family.away, self.prompts.stacked(keys)
