@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rlft import noise
 from rlft.noise import hashed, normal, philox, row_keys, uniform
 from rlft.types import Problem
 
@@ -70,3 +71,13 @@ def test_the_extremes_stay_inside(monkeypatch):
         assert float(uniform(torch.tensor([1]), 1)) == expected
     monkeypatch.setattr("rlft.noise.philox", lambda counter, key: [c * 0 for c in counter])
     assert normal(torch.tensor([1]), 1, (2,)).isfinite().all()
+
+
+def test_wide_events_have_the_bits_of_narrow_ones(monkeypatch):
+    """Made by NumPy a row at a time, from wherever on."""
+    keys, places = torch.tensor([3, 2**62 + 12345]), torch.tensor([0, 7])
+    wide = normal(keys, places, (4099,), 2)
+    monkeypatch.setattr(noise, "_WIDE", 10**9)
+    assert torch.equal(normal(keys, places, (4099,), 2), wide)
+    monkeypatch.setattr(noise, "_WIDE", 1)
+    assert torch.equal(normal(keys, places, (4099,), 2), wide)

@@ -10,6 +10,7 @@ rlft.train(policy, data="prompts.jsonl", reward=lambda problems, outputs: [-len(
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ from rlft.policies.language.policy import Language
 from rlft.policies.language.remembered import remembered
 from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
+from rlft.policies.pipelines.drawing import Drawing
+from rlft.policies.pipelines.known import is_pipeline
+from rlft.policies.pipelines.load import load as load_pipeline
 from rlft.rewards.adapt import named
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
@@ -112,9 +116,9 @@ def train(
 def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
     """The trained policy of a run folder: `policy = rlft.load("runs/digits")`.
 
-    A language model is loaded from the run's `model` with what it remembers (see `policies.language.remembered`; tools
-    are given to it anew). Any other recipe's policy is built again from the words of the run, which imports the
-    recipe's file, and reads `model/weights.safetensors`.
+    A language model or a text-to-image pipeline is loaded from the run's `model` with what it remembers (see
+    `policies.language.remembered`; tools are given to it anew). Any other recipe's policy is built again from the words
+    of the run, which imports the recipe's file, and reads `model/weights.safetensors`.
 
     into   a policy that is built as the run's was, and gets its weights: for a run that Python has started, whose
            network nobody else knows, and for a `weights.safetensors` alone
@@ -131,6 +135,9 @@ def load(run: str | Path, into: Any = None, *, trust: bool = False) -> Any:
         load_weights(policy, folder)
         return policy
     place = model_folder(str(folder))
+    if is_pipeline(place):
+        told = {f.name for f in dataclasses.fields(Drawing)}
+        return load_pipeline(place, Drawing(**{n: v for n, v in remembered(place).items() if n in told}))
     options = vars(Sampling()) | vars(Prompting())
     return Language.load(place, **{name: value for name, value in remembered(place).items() if name in options})
 

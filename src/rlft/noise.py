@@ -11,13 +11,15 @@ import hashlib
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 from torch import Tensor
 
 from rlft.types import Problem
 
 _MASK = 0xFFFFFFFF
+_WIDE = 4096  # numbers of an event from which on NumPy makes them
 _ROUNDS, _WORD = 6, (1 << 64) - 1  # of the permutation
 # Streams keep kinds of noise apart that meet at the same decision.
 ACTION, START, ENVIRONMENT, LOSS = range(4)
@@ -80,6 +82,8 @@ def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> list[Tensor]:
 
 def _doubles(keys: Tensor, decisions: Tensor, width: int, stream: int) -> Tensor:
     """[N, D, width] float64, two to a Philox block: 52 bits and a half, so that neither 0 nor 1 can come out."""
+    if width >= _WIDE and keys.device.type == "cpu":
+        return _wide_doubles(keys, decisions, width, stream)
     blocks = torch.arange((width + 1) // 2, device=keys.device)
     shape = (len(keys), len(decisions), len(blocks))
     zero = torch.zeros(shape, dtype=torch.int64, device=keys.device)
@@ -88,6 +92,37 @@ def _doubles(keys: Tensor, decisions: Tensor, width: int, stream: int) -> Tensor
     a, b, c, d = philox(counter, key)
     pairs = torch.stack([(a >> 6) * 2**26 + (b >> 6), (c >> 6) * 2**26 + (d >> 6)], dim=-1)
     return ((pairs.double() + 0.5) * 2.0**-52).flatten(2)[..., :width]
+
+
+def _wide_doubles(keys: Tensor, decisions: Tensor, width: int, stream: int) -> Tensor:
+    """The same bits for wide events, such as latents, a third of the time: a row at a time stays in the cache, and
+    NumPy has unsigned words."""
+    six, high = np.uint64(6), np.uint64(26)
+    blocks = np.arange((width + 1) // 2, dtype=np.uint64)
+    zero, found = np.zeros_like(blocks), np.empty((len(keys), len(decisions), len(blocks), 2))
+    for row, key in enumerate(keys.tolist()):
+        for place, decision in enumerate(decisions.tolist()):
+            counter = [blocks, zero + np.uint64(decision & _MASK), zero + np.uint64(stream), zero]
+            a, b, c, d = _philox_words(counter, key & _MASK, (key >> 32) & _MASK)
+            found[row, place, :, 0] = ((a >> six) << high) + (b >> six)
+            found[row, place, :, 1] = ((c >> six) << high) + (d >> six)
+    return torch.from_numpy((found + 0.5) * 2.0**-52).flatten(2)[..., :width]
+
+
+def _philox_words(counter: list[UInt64[np.ndarray, "w"]], k0: int, k1: int) -> list[UInt64[np.ndarray, "w"]]:
+    """`philox` for one key."""
+    mask, half = np.uint64(_MASK), np.uint64(32)
+    c0, c1, c2, c3 = counter
+    for _ in range(10):
+        low0, low1 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = (
+            (low1 >> half) ^ c1 ^ np.uint64(k0),
+            low1 & mask,
+            (low0 >> half) ^ c3 ^ np.uint64(k1),
+            low0 & mask,
+        )
+        k0, k1 = (k0 + 0x9E3779B9) & _MASK, (k1 + 0xBB67AE85) & _MASK
+    return [c0, c1, c2, c3]
 
 
 def _as_decisions(decisions: Tensor | int, device: torch.device) -> Tensor:

@@ -23,8 +23,8 @@ from rlft.runs.staged import Staged
 from rlft.training.evaluate import evaluate
 from tests.jails import marked
 
-# `train` and `stages` are the user's own runs and have tests of their own in tests/tool and tests/options.
-NAMES = [name for name in recipes.names() if name not in ("train", "stages")]
+# `train`, `pictures` and `stages` are the user's own runs and have tests of their own in tests/tool and tests/options.
+NAMES = [name for name in recipes.names() if name not in ("train", "pictures", "stages")]
 BUFFERED = [n for n in NAMES if isinstance(inspect.signature(recipes.named(n)).parameters["method"].default, OffPolicy)]
 STEPPING = [name for name in NAMES if name not in BUFFERED]
 
@@ -55,7 +55,8 @@ def test_every_option_is_documented(name):
 
 
 # What cannot be left unsaid.
-SAID = {"train": ["--model", "m", "--data", "d"], "stages": ["--model", "m", "--plan", "p.toml"]}
+SAID = {name: ["--model", "m", "--data", "d"] for name in ("train", "pictures")}
+SAID |= {"stages": ["--model", "m", "--plan", "p.toml"]}
 
 
 @pytest.mark.parametrize("name", recipes.names())

@@ -8,7 +8,7 @@ from rlft.machine import here
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.options.arguments import parse
 from rlft.options.tools import ToolUse
-from rlft.options.trained import as_trained
+from rlft.options.trained import as_trained, draws
 from rlft.policies.language.policy import Language
 from rlft.policies.language.remembered import maker, remembered
 from rlft.policies.language.text import Prompting
@@ -161,3 +161,10 @@ def test_problems_that_do_not_fit_are_refused_left_out_or_cut(folder, tmp_path, 
     (tmp_path / "data.jsonl").write_text(json.dumps(rows[1]) + "\n")
     with pytest.raises(UserError, match="no problem of data fits"):
         train(**parse(train, [*words, "--overlong", "drop"], "rlft train"))
+
+
+def test_a_pipeline_is_told_from_a_language_model(folder, tmp_path):
+    (tmp_path / "pipe").mkdir()
+    (tmp_path / "pipe" / "model_index.json").write_text("{}")
+    assert draws(["--model", str(tmp_path / "pipe")]) and draws([f"--model={tmp_path / 'pipe'}", "--lora", "2"])
+    assert not draws(["--model", str(folder)]) and not draws(["--data", "x"])

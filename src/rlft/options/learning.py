@@ -41,6 +41,19 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Adapting:
+    """Which weights are trained, and with how much memory.
+
+    Args:
+        lora: rank of LoRA adapters; none trains all weights.
+        gradient_checkpointing: recompute activations in the backward pass to save memory.
+    """
+
+    lora: int | None = None
+    gradient_checkpointing: bool = False
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What the policy is evaluated on, before and after.
 

@@ -8,6 +8,7 @@ from typing import Any
 from rlft.errors import say
 from rlft.options.arguments import take_option
 from rlft.policies.language.remembered import remembered
+from rlft.policies.pipelines.known import is_pipeline
 from rlft.runs.folder import model_folder
 
 
@@ -26,6 +27,12 @@ def as_trained(words: Sequence[str]) -> dict[str, Any]:
     if shown:
         say(f"as it was trained: {' '.join(_words(shown))}")
     return shown
+
+
+def draws(words: Sequence[str]) -> bool:
+    """Whether the words of a command line name a text-to-image pipeline, or a run or adapter of one, as `--model`."""
+    model = take_option(list(words), "--model")
+    return model is not None and is_pipeline(model_folder(model))
 
 
 def _words(options: dict[str, Any]) -> list[str]:

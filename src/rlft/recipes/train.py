@@ -11,7 +11,7 @@ from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
 from rlft.options.fitting import fitting, to_check
-from rlft.options.learning import HeldOut, Learning, run_of, trainer_of
+from rlft.options.learning import Adapting, HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.options.tools import ToolUse
@@ -46,19 +46,6 @@ from rlft.types import (
 )
 
 _PROBED = 64  # held-out problems on which a student is compared with its teacher
-
-
-@dataclass(frozen=True)
-class Adapting:
-    """Which weights are trained, and with how much memory.
-
-    Args:
-        lora: rank of LoRA adapters; none trains all weights.
-        gradient_checkpointing: recompute activations in the backward pass to save memory.
-    """
-
-    lora: int | None = None
-    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def _at_the_ends(records: Sequence[Record]) -> float | None:
     for row in (row for record in records for row in record.get("rows") or [] if isinstance(row, dict)):
         if row.get("kind") == "image":
             with suppress(ValueError):
-                found.append(np.abs(pictures.array(row.get("pixels"))).ravel() >= 1)
+                found.append(np.abs(pictures.pixels(row)).ravel() >= 1)
     return float(np.concatenate(found).mean()) if found else None
 
 

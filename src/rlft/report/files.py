@@ -13,7 +13,7 @@ A row of samples.jsonl has `reward`, and if known `parts`, `advantage` and `toke
 
     text        text, truncated (true if the length limit ended it)
     conversation   messages [{"role", "text", "own"}, ...], own if the policy said it, `failed` if a tool did; truncated
-    image       pixels in [-1, 1]: [H W], [H W 1] or [H W 3]
+    image       pixels in [-1, 1]: [H W], [H W 1] or [H W 3]; or `uri`, a PNG
     points      points [[x, y], ...]
     trajectory  positions [[x, y], ...], walls [[x0, y0, x1, y1], ...] from corner to corner, goal [x, y]; and, or
                 instead, series {name: [number, ...]}

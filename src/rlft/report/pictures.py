@@ -48,6 +48,18 @@ def _image(pixels: Any) -> Float[np.ndarray, "..."]:
     return image
 
 
+def pixels(row: Record) -> Float[np.ndarray, "..."]:
+    """A row's image in [-1, 1]: its `pixels`, or those of its `uri`, a PNG; ValueError if it has neither."""
+    uri = row.get("uri")
+    if not isinstance(uri, str):
+        return array(row.get("pixels"))
+    try:
+        file = io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True))
+        return array(matplotlib.image.imread(file, format="png")[..., :3]) * 2 - 1
+    except (OSError, SyntaxError, ValueError, IndexError) as error:
+        raise ValueError(f"no PNG: {error}") from None
+
+
 def array(values: Any) -> Float[np.ndarray, "..."]:
     """Nested lists as float64; ragged ones, and those with words in them, raise ValueError."""
     try:

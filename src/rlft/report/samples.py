@@ -208,7 +208,7 @@ def _row(row: Record, span: tuple[float, float]) -> SampleRow:
     picture, text, turns = "", "", _turns(row)
     if row.get("kind") == "image":
         try:
-            picture = pictures.png(row.get("pixels"))
+            picture = pictures.png(pictures.pixels(row))
         except ValueError as error:
             text = f"(no picture: {error})"
     elif isinstance(row.get("text"), str):

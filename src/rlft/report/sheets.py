@@ -32,7 +32,7 @@ def _images(rows: Sequence[Record]) -> bytes | None:
         return None
     from rlft.report import pictures
 
-    found = [pictures.array(row.get("pixels")) for row in kept]
+    found = [pictures.pixels(row) for row in kept]
     images = [image[:, :, None] if image.ndim == 2 else image for image in found]
     images = [np.repeat(image, 3, axis=2) if image.shape[2:] == (1,) else image for image in images]
     if any(image.shape != images[0].shape for image in images):

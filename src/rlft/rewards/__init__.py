@@ -13,6 +13,7 @@ from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
+from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
@@ -26,10 +27,13 @@ __all__ = [
     "box_ap",
     "box_iou",
     "box_recall",
+    "brightness",
     "by_column",
     "choice",
     "chrf",
+    "colour",
     "combine",
+    "compressibility",
     "concluded",
     "coq",
     "cosine",
@@ -39,6 +43,7 @@ __all__ = [
     "exact",
     "format",
     "gleu",
+    "incompressibility",
     "label",
     "lammps",
     "length",

@@ -19,12 +19,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.errors import shown
+from rlft.rewards.pictures import of_images
 from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError, field_of
 
 _KINDS = """\
     f(problems, outputs) -> N numbers                          the whole batch, rlft's own
     f(prompts, completions, **columns) -> list of numbers      the whole batch, as for TRL
     f(data_source, solution_str, ground_truth, extra_info)     one completion, as for verl
+    f(images, prompts, metadata) -> N numbers, or with info    a batch of pictures, as for TRL's DDPO and Flow-GRPO
 one written f(problem, output) for a single completion is lifted by rlft.rewards.each"""
 
 
@@ -225,6 +227,8 @@ def adapted(f: Callable[..., Any], special_tokens: bool = False) -> Reward:
         return trl(f, special_tokens)
     if "solution_str" in names:
         return verl(f, special_tokens)
+    if names and names[0] in ("images", "pil_images"):
+        return of_images(f)
     raise UserError(f"{_name(f)}({', '.join(names)}) is not a reward function. Accepted are\n{_KINDS}")
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from rlft.runs.log import facts_of
 from rlft.runs.model import WEIGHTS
 
-_ADAPTER, _WHOLE = "adapter_config.json", "config.json"
+_ADAPTER, _WHOLE, _PIPELINE = "adapter_config.json", "config.json", "model_index.json"
+_PIPELINES_ADAPTER = "pytorch_lora_weights.safetensors"
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _CACHED = re.compile(r"models--(.+?)--(.+?)/snapshots/")
 # Where a Python file lies, before its name.
@@ -24,12 +25,14 @@ _PLACE = re.compile(r"^[^(]*/(?=[^/(]+\.py\b)")
 _NOT_MEASURES = {"step", "seconds", "problems", "samples"}
 # What a language model was asked with, as its options are called.
 _USED_WITH = ("chat", "system", "stop", "max_new_tokens", "tools", "agent")
+# And a pipeline drew with.
+_DRAWN_WITH = ("denoising_steps", "guidance", "negative", "height", "width")
 
 
 def write_cards(model: Path, run: Path) -> None:
     """README.md beside the model, or beside each of two that learned together; `run` is the folder of its run."""
     for folder in (model, model / "one", model / "two"):
-        if any((folder / name).is_file() for name in (_ADAPTER, _WHOLE, WEIGHTS)):
+        if any((folder / name).is_file() for name in (_ADAPTER, _WHOLE, _PIPELINE, WEIGHTS)):
             (folder / "README.md").write_text(card(folder, facts_of(run), evaluations(run)))
 
 
@@ -47,12 +50,14 @@ def card(model: Path, facts: Mapping[str, Any], found: Mapping[str, Mapping[str,
     """The page of a model's folder, of a run with these facts and evaluations."""
     told = facts.get("arguments", {})
     base, hub = base_of(model, facts)
-    adapter, language = (model / _ADAPTER).is_file(), not (model / WEIGHTS).is_file()
+    adapter, draws = (model / _ADAPTER).is_file(), any((model / f).is_file() for f in (_PIPELINE, _PIPELINES_ADAPTER))
+    language = not draws and not (model / WEIGHTS).is_file()
     method = str(facts.get("method", "reinforcement learning"))
-    header: dict[str, Any] = {"library_name": "peft" if adapter else "transformers" if language else "rlft"}
+    library = "diffusers" if draws else "peft" if adapter else "transformers" if language else "rlft"
+    header: dict[str, Any] = {"library_name": library}
     if hub:
         header |= {"base_model": hub, "base_model_relation": "adapter" if adapter else "finetune"}
-    header |= {"pipeline_tag": "text-generation"} if language else {}
+    header |= {"pipeline_tag": "text-to-image" if draws else "text-generation"} if draws or language else {}
     header |= {"datasets": [told["data"]]} if _of_the_hub(told.get("data")) and "/" in told["data"] else {}
     header["tags"] = ["rlft", "reinforcement-learning", method, *(["lora"] if told.get("lora") or adapter else [])]
     title = base or Path(str(facts.get("recipe", "A policy"))).stem
@@ -62,7 +67,8 @@ def card(model: Path, facts: Mapping[str, Any], found: Mapping[str, Mapping[str,
         *_held_out(found),
         *_used(told, language),
     ]
-    parts.append(_loading(hub or base or "the base", adapter, language))
+    name = hub or base or "the base"
+    parts.append(_drawing(name, adapter) if draws else _loading(name, adapter, language))
     versions = ", ".join(f"{name} {number}" for name, number in sorted(facts.get("versions", {}).items()))
     parts.append(f"Made with {versions}." if versions else "Made with rlft.")
     return f"---\n{_yaml(header)}---\n\n" + "\n\n".join(parts) + "\n"
@@ -141,7 +147,7 @@ def _number(value: Any) -> str:
 
 def _used(told: Mapping[str, Any], language: bool) -> list[str]:
     """How it was prompted; a model that is asked otherwise is another one."""
-    used = {name: told[name] for name in _USED_WITH if told.get(name)} if language else {}
+    used = {name: told[name] for name in (_USED_WITH if language else _DRAWN_WITH) if told.get(name)}
     if "tools" in used:
         used["tools"] = [_PLACE.sub("", str(one)) for one in used["tools"]]
     if "agent" in used:
@@ -149,6 +155,14 @@ def _used(told: Mapping[str, Any], language: bool) -> list[str]:
     if not used:
         return []
     return ["It was asked with " + ", ".join(f"{name} = `{json.dumps(value)}`" for name, value in used.items()) + "."]
+
+
+def _drawing(base: str, adapter: bool) -> str:
+    """How a pipeline is loaded."""
+    lines = ["from diffusers import DiffusionPipeline", ""]
+    lines.append(f'pipe = DiffusionPipeline.from_pretrained("{base if adapter else "FOLDER"}")')
+    lines += ['pipe.load_lora_weights("FOLDER")'] if adapter else []
+    return "\n".join(["```python", *lines, "```"])
 
 
 def _loading(base: str, adapter: bool, language: bool) -> str:

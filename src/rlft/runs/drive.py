@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from rlft import report
 from rlft.errors import say
@@ -26,12 +25,13 @@ from rlft.runs.estimate import estimate
 from rlft.runs.folder import Cadence, Stopped, discard, fingerprint_of_task
 from rlft.runs.log import LOGS, Log, facts_of, write_facts
 from rlft.runs.model import save_model
+from rlft.runs.samples import Samples
 from rlft.runs.staged import Staged
 from rlft.runs.stopping import stop_asked
 from rlft.training.evaluate import Evaluation, evaluate
 from rlft.training.ledger import Metrics, check_finite
 from rlft.training.trainer import Trainer
-from rlft.types import Illustrating, Measure, Problem, Reward, Rollouts, Sampler, Savable, Showable, Task, UserError
+from rlft.types import Measure, Reward, Sampler, Savable, Task, UserError
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Run:
     probes       `policy -> {name: number}`, read off the policy itself at every evaluation: an exact distance, say
     every        steps between evaluations on the way; 0 is only before and after
     at           steps after which it is evaluated besides, such as those that end the stages of a `Staged`
+    shown        held-out problems whose rows are kept among the samples, before and after, for the page to show
     """
 
     trainer: Trainer | Learner | Staged
@@ -63,6 +64,7 @@ class Run:
     probes: Sequence[Callable[[Any], Mapping[str, float]]] = ()
     every: int = 0
     at: Sequence[int] = ()
+    shown: int = 0
 
 
 def drive(
@@ -144,9 +146,12 @@ class _Drive:
             say(f"{self.folder} is finished: {trainer.steps_done} steps are done")
             return True
         self.log.status("running", steps=run.steps)
-        trainer.seen = _Samples(run, self.log, self.cadence).see
+        trainer.seen = self._samples().see
         self.followed = self._follow()
         return False
+
+    def _samples(self) -> Samples:
+        return Samples(self.trainer.policy, self.log, self.cadence.samples, self.run.steps)
 
     def _follow(self) -> list[tracked.Following]:
         return tracked.follow(self.log, facts_of(self.folder).get("track", ()))
@@ -255,6 +260,8 @@ class _Drive:
                 progress=self._stop_in_between,
             )
             probed = {name: float(value) for probe in run.probes for name, value in probe(trainer.policy).items()}
+        if run.shown and when != "during":
+            self._samples().keep(trainer.steps_done, result, run.shown)
         numbers = {"step": trainer.steps_done, "name": "held-out", "when": when, **result.numbers(), **probed}
         self.log.line("evaluations", {**numbers, "seconds": time.perf_counter() - start})
         if not self.quiet and self.log.writes:
@@ -360,37 +367,3 @@ def _resume(run: Run, folder: Path, log: Log, began: bool) -> bool:
             say(sentence)
     say(f"going on from {path.name}")
     return True
-
-
-class _Samples:
-    """A few problems with all their rows, every few steps."""
-
-    def __init__(self, run: Run, log: Log, cadence: Cadence, problems: int = 2):
-        self.run, self.log, self.cadence, self.problems = run, log, cadence, problems
-
-    def see(self, step: int, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
-        last = step == self.run.steps
-        if not self.log.writes or not (step == 1 or last or step % self.cadence.samples == 0):
-            return
-        policy, group = self.run.trainer.policy, rollouts.group
-        if not isinstance(policy, Showable):
-            return
-        for first in range(0, min(self.problems * group, len(rollouts)), group):
-            rows = [
-                {
-                    "reward": float(rollouts.rewards[row]),
-                    "parts": {name: float(values[row]) for name, values in parts.items()},
-                    **policy.show(rollouts.outputs[row]),
-                }
-                for row in range(first, first + group)
-            ]
-            problem = rollouts.problems[first]
-            told = policy.illustrate(problem) if isinstance(policy, Illustrating) else {}
-            self.log.line("samples", {"step": step, "problem": _plain(problem) | told, "rows": rows})
-
-
-def _plain(problem: Problem) -> dict[str, Any]:
-    def simple(value: Any) -> Any:
-        return value if isinstance(value, str | int | float | list | dict) else None  # an image is no caption
-
-    return {"index": problem.index, "input": simple(problem.input), "answer": simple(problem.answer)}

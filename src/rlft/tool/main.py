@@ -47,6 +47,9 @@ COMMANDS = {
     "push": "rlft.tool.push:push",
 }
 
+# The same of a model that draws pictures.
+OF_PICTURES = {"eval": "rlft.tool.pictures:eval_", "sample": "rlft.tool.pictures:sample"}
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the command `rlft`."""
@@ -108,10 +111,10 @@ def _dispatch(words: list[str]) -> int:
 
     from rlft.options.arguments import parse
     from rlft.options.config import configured
-    from rlft.options.trained import as_trained
+    from rlft.options.trained import as_trained, draws
     from rlft.tool.trust import asked_for_tools
 
-    place, name = COMMANDS[command].split(":")
+    place, name = (OF_PICTURES if command in OF_PICTURES and draws(rest) else COMMANDS)[command].split(":")
     function = getattr(import_module(place), name)
     if command == "eval":
         rest = configured(rest, function)

@@ -11,7 +11,7 @@ from rlft import recipes, report
 from rlft.errors import UserError, say
 from rlft.options import config
 from rlft.options.arguments import plain, take_option, take_several
-from rlft.options.trained import as_trained
+from rlft.options.trained import as_trained, draws
 from rlft.runs import checkpoint
 from rlft.runs.drive import drive
 from rlft.runs.folder import CONFIG, Cadence, Stopped, begin, circumstances, refuse_existing
@@ -21,10 +21,13 @@ from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended
 from rlft.tool.trust import asked_for_tools, code_of, code_remembered
 from rlft.trackers import checked
 
+TRAIN, PICTURES = "train", "pictures"  # the recipes of `rlft train`
+
 
 def train(words: list[str]) -> int:
-    """`rlft train`."""
-    return _run("train", words, "rlft train")
+    """`rlft train`: a language model, or a text-to-image pipeline, whichever `--model` is."""
+    drawn = (config.recipe_in(words) == PICTURES) if "--config" in words else draws(words)
+    return _run(PICTURES if drawn else TRAIN, words, "rlft train")
 
 
 def run(words: list[str]) -> int:
@@ -70,7 +73,7 @@ def _run(name: str, words: list[str], program: str) -> int:
 
 def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[str, Any]) -> int:
     recipe, trusted = recipes.named(name), _take_flag(words, "--trust-run")
-    remembered = as_trained(words) if name == "train" else {}
+    remembered = as_trained(words) if name in (TRAIN, PICTURES) else {}
     asked_for_tools(words, remembered, trusted)
     arguments = arguments_of(name, words, program, remembered)
     runtime = launched()
@@ -93,7 +96,7 @@ def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[s
 def _begin(run: Any, name: str, words: list[str], folder: Path, facts: dict[str, Any]) -> None:
     """Make the new folder of a recipe's run."""
     if run.trainer.runtime.rank == 0:
-        command = ["rlft", *(["train"] if name == "train" else ["run", name]), *words, "--out", str(folder)]
+        command = ["rlft", *(["train"] if name in (TRAIN, PICTURES) else ["run", name]), *words, "--out", str(folder)]
         about = {"command": command, "directory": os.getcwd(), "recipe": name, "words": words}
         about |= {"method": run.trainer.method.name, "seed": run.trainer.seed}
         begin(folder, {**about, **facts, **circumstances([Path(file) for file in facts["code"]])})

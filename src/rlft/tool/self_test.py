@@ -17,6 +17,7 @@ from rlft.types import Method, Problem
 
 EXTRAS = {
     "lora": ("peft",),
+    "diffusers": ("diffusers",),
     "tasks": ("reasoning_gym", "math_verify", "pyarrow"),
     "digits": ("sklearn",),
     "control": ("gymnasium",),

@@ -1,0 +1,83 @@
+"""FLUX.1: a flow over latents packed two by two into tokens; guidance is a number that the network reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rlft.policies.pipelines.drawing import Drawing
+from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, plain_flow, shift_of
+from rlft.types import UserError
+
+
+class Flux(Family):
+    """`FluxPipeline`: dev, whose network reads the guidance, and schnell, whose network does not."""
+
+    adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+    usual = 3.5
+
+    def __init__(self, pipe: Any, drawing: Drawing):
+        plain_flow(pipe)
+        self.reads = bool(pipe.transformer.config.guidance_embeds)
+        if not self.reads and drawing.guidance not in (None, 1):
+            raise UserError(
+                f"guidance {drawing.guidance}: this FLUX reads no guidance (schnell), and it would change nothing"
+            )
+        if drawing.negative:
+            raise UserError("FLUX reads its guidance as a number and no negative prompt; leave it out")
+        super().__init__(pipe, drawing)
+
+    @property
+    def away(self) -> None:
+        return None
+
+    @property
+    def finest(self) -> int:
+        return self.pipe.vae_scale_factor * 2
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        return self.height // self.finest, self.width // self.finest
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        high, wide = self._grid
+        return high * wide, self.pipe.transformer.config.in_channels
+
+    def grid(self, steps: int) -> Grid:
+        scheduler = self.pipe.scheduler
+        mu = shift_of(scheduler, self.shape[0], 1.15)
+        sigmas = np.linspace(1.0, 1 / steps, steps)
+        told = {"num_inference_steps": steps} if scheduler.config.get("use_flow_sigmas") else {"sigmas": sigmas}
+        return flow_grid(self.scheduler(mu=mu, **told))
+
+    def encode(self, prompt: str) -> Told:
+        text, pooled, ids = self.pipe.encode_prompt(prompt, None, device=self.pipe.device, **self.tokens)
+        return {"text": text, "pooled": pooled, "ids": ids[None]}
+
+    def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
+        return self._said(core, x, clock, told)
+
+    def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
+        # the pipeline rounds the time to the type of its latents, and the network was never asked otherwise
+        places = self.pipe._prepare_latent_image_ids(len(x), *self._grid, x.device, core.dtype)
+        guidance = torch.full((len(x),), self.guidance, device=x.device, dtype=torch.float32) if self.reads else None
+        return core(
+            hidden_states=x.to(core.dtype),
+            timestep=clock.to(core.dtype) / 1000,
+            guidance=guidance,
+            pooled_projections=told["pooled"],
+            encoder_hidden_states=told["text"],
+            txt_ids=told["ids"][0],
+            img_ids=places,
+            return_dict=False,
+        )[0].to(x.dtype)
+
+    def decode(self, x: Float[Tensor, "n *S"]) -> Float[Tensor, "n 3 H W"]:
+        vae, factor = self.pipe.vae, self.pipe.vae_scale_factor
+        latents = self.pipe._unpack_latents(x, self.height, self.width, factor)
+        return vae.decode((latents / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)).sample
