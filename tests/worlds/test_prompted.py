@@ -95,9 +95,10 @@ def test_conversations():
     heard = generated(Diligent(), "hints", "all", 0)
     problem = TASK.at(0)
     assert weak(problem) == ("range", "step")
-    (back,) = heard.respond([problem], [[Message("assistant", " step s := s + 1\n")]])[0]
+    (back,) = heard.respond([problem], [[Message("assistant", " step  i := i")]])[0]
     assert back.content.startswith("{\n  r := ") and back.content.rstrip().splitlines()[-1].startswith(AFTER)
-    assert not heard.respond([problem], [[Message("assistant", " range step count")]])[0]
+    assert not heard.respond([problem], [[Message("assistant", " range step")]])[0]
+    assert heard.respond([problem], [[Message("assistant", " range step count")]])[0]
     deaf = generated(Diligent(), "nothing", "nothing", 0)
     assert deaf.respond([problem], [[Message("assistant", " range step")]])[0][0].content == ""
     unreadable = judged([problem], ["{ assume false; }"])[0]

@@ -177,8 +177,9 @@ _ASKS = advised("{prompt}{advice}\n")
 
 
 def _heard(problem: Problem, advice: str) -> Problem:
-    """What the generator is asked: of what was written, the hints."""
-    hints = "".join(f" {word}" for word in advice.split() if word in ASPECTS)
+    """What the generator is asked: of what was written, the hints. Of more than two words none is heard."""
+    words = advice.split()
+    hints = "".join(f" {word}" for word in words if word in ASPECTS and len(words) <= MOST)
     return _ASKS(problem, hints or PLAIN)
 
 
