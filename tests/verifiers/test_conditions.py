@@ -85,7 +85,7 @@ def programs(seed, count):
 @needs_dafny
 @needs_jail
 def test_dafny_says_the_same():
-    """Of all methods at once, as each start of Dafny takes a second; of 500 others it was asked once."""
+    """Of all methods at once, as each start of Dafny takes a second; of some hundred others it was asked once."""
     rows = [(head, body) for head, body in programs(7, 32)]
     rows += [(f"method M(n: int) {head}", body) for head, body in INFERRED.items()]
     own = [verified(*row) for row in rows]
