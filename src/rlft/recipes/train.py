@@ -117,7 +117,7 @@ def train(
         Language.load, sampling=sampling, prompting=prompting, loading=loading, critic=method.critic, **vars(adapting)
     )
     alone = _served(load(model_folder(model)), machines.vllm, loading.dtype)
-    pair, speaking = Exchanging in method.needs, tools.given_to(alone)
+    pair, (speaking, chosen) = Exchanging in method.needs, tools.answering(alone, chosen, loading)
     task = fitting(task, speaking, Teachable in method.needs)
     held_out = None if held_out is None else fitting(held_out, speaking, Teachable in method.needs)
     sources = [source for source in (task, held_out) if source is not None]
@@ -203,7 +203,9 @@ def _check(
     if alone.sampling.temperature == 0 and method.name != "sft":
         raise UserError("temperature 0 is greedy: it explores nothing and cannot be trained; try 1")
     if policy is not alone and Exchanging in method.needs:
-        raise UserError(f"method {method.name} trains two models, which cannot call --tools; try --method grpo")
+        raise UserError(
+            f"method {method.name} trains two models, which cannot call --tools or prompt others; try --method grpo"
+        )
     for source in sources:
         policy.check(to_check(source))
     if Teachable in method.needs:

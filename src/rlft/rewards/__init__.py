@@ -7,6 +7,7 @@ and `combine` make one of other functions. NaN marks a row that could not be sco
 from rlft.rewards.adapt import adapted, combine, each, trl, verl
 from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.coding import programs
+from rlft.rewards.commanded import command
 from rlft.rewards.contracts import dafny
 from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
@@ -33,6 +34,7 @@ __all__ = [
     "chrf",
     "colour",
     "combine",
+    "command",
     "compressibility",
     "concluded",
     "coq",

@@ -1,4 +1,4 @@
-"""The reward of formulas with holes: does Z3 prove the row's goals with what a completion writes? In a jail, always."""
+"""The reward of formulas with holes: does a solver prove a row's goals with what is written? In a jail, always."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rlft.types import Problem, Reward
 from rlft.verifiers.smt import Holes, Smt
 
 
-def smt(*, effort: int = 20_000_000, seconds: float = 20.0) -> Reward:
-    """1 where Z3 proves all goals of the row with the functions of the completion, else 0.
+def smt(*, effort: int | None = None, seconds: float = 20.0, solver: str = "z3") -> Reward:
+    """1 where Z3, or cvc5, proves all goals of the row with the functions of the completion, else 0.
 
     A row has the columns `functions`, signatures by name such as `{"inv": "((x Int)) Bool"}`, `goals`, formulas that
     name them, and if need be `preamble` and `declarations`, commands of SMT-LIB; the first two may be JSON texts. A
     completion is a `(define-fun …)` for each, or the body of the only one; its last closed block, behind any
-    `</think>`, or all of it without blocks. NaN: a row without these, or whose goals Z3 does not take.
+    `</think>`, or all of it without blocks. NaN: a row without these, or whose goals the solver does not take.
 
-    `effort` is Z3's own measure and ends at the same point each time; `seconds` of processor time end the rest.
-    UserError without Z3 or bubblewrap.
+    `effort` is the solver's own measure and ends at the same point each time, by default 20 million of Z3's or 4
+    million of cvc5's; `seconds` of processor time end the rest. UserError without the solver or bubblewrap.
     """
-    return Proving(Smt(effort, seconds).check_all, _holes, str, "no goals")
+    return Proving(Smt(effort, seconds, solver=solver).check_all, _holes, str, "no goals")
 
 
 def _holes(problem: Problem) -> Holes | None:

@@ -88,19 +88,20 @@ def eval_(
     _check_counts(evaluating)
     told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
-        _check_run(model, reward, mix, tools.tools, tools.agent, out)
+        _check_run(model, reward, mix, tools.tools, tools.agent, tools.generator, out)
         told |= {"samples": evaluating.samples, "trusted": trust_run}
         return show(evaluated(Path(model), guide, guide_reward, **told), json)
     with _written(out) as seen, counting(not json) as progress:
         task = load_task(data, fields, evaluating.split)
         scored = reward_of(Rewards(reward), task)
-        policy = tools.given_to(loaded(model, mix, sampling, prompting, loading))
+        policy, scored = tools.answering(loaded(model, mix, sampling, prompting, loading), scored, loading)
         task = fitting(task, policy)
         count = evaluating.problems if evaluating.problems is not None else task.size
         policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
         sampler = guided(policy, guide, guide_reward, scored)
         told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress, "seen": seen}
-        watched = [text_measures, *([turn_measures] if tools.tools or tools.agent else [])]
+        speaking = tools.tools or tools.agent or tools.generator
+        watched = [text_measures, *([turn_measures] if speaking else [])]
         result = evaluate(sampler, task, scored, measures=watched, **told)
     spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
     said = {n: v for n, v in {"mix": list(mix), "guide": guide}.items() if v}
@@ -120,7 +121,8 @@ def _check_run(model: str, *told: Any) -> None:
         raise UserError(f"--data is needed: {model} is not the run folder of a recipe, which has problems of its own")
     if any(told):
         raise UserError(
-            "--reward, --mix, --tools, --agent and --out are for --data: a run folder is evaluated as its recipe says"
+            "--reward, --mix, --tools, --agent, --generator, --out are for --data: a run folder is evaluated as its "
+            "recipe says"
         )
 
 

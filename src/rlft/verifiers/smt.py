@@ -1,35 +1,54 @@
-"""Formulas with holes, proved by Z3: the task has goals that name functions, the policy writes the functions' bodies.
+"""Formulas with holes, proved by Z3 or cvc5: a task has goals that name functions, the policy writes their bodies.
 
 Invariants, ranking functions, specifications, witnesses have this form. All commands are written here; of the policy's
 text terms are taken, read by a reader of our own and written anew, so there is no `(exit)`, no `(echo "unsat")` and no
-`(assert false)` in them. A goal is proved if its negation is `unsat`, and all goals are if Z3 ends with code 0 and has
-said so once for each. A body sees its own arguments and what the preamble has, not the constants of the goals.
+`(assert false)` in them. A goal is proved if its negation is `unsat`, and all goals are if the solver ends with code 0
+and has said so once for each. A body sees its own arguments and what the preamble has, not the constants of the goals.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
+from rlft.errors import UserError
 from rlft.sandbox.commands import Command, Commands, installed
-from rlft.sandbox.jail import Bare, Jail
+from rlft.sandbox.jail import Bare, Jail, packages
 from rlft.verifiers.blocks import last_block
 from rlft.verifiers.proved import Proved
 
 REASONS = {
     "proved": "every goal holds",
     "refuted": "a goal has a counterexample",
-    "unknown": "Z3 gave up on a goal, or its effort was spent",
-    "error": "Z3 does not take a term: a name or a type that is not there",
+    "unknown": "the solver gave up on a goal, or its effort was spent",
+    "error": "the solver does not take a term: a name or a type that is not there",
     "refused": "the text is not a body for each function, and nothing else",
     "timeout": "it took too long",
-    "lost": "Z3 ended with it",
+    "lost": "the solver ended with it",
     "unreadable": "the task's own goals do not work",
 }
 _TOKEN = re.compile(r"\s+|[()]|[^\s()|\";:][^\s()|\";]*")
 _DEEPEST = 200
+# What `unknown` is for is not said, as Z3 does not say it.
+_CVC5 = """
+import sys, cvc5
+solver = cvc5.Solver(cvc5.TermManager())
+solver.setOption("incremental", "true")
+solver.setOption("rlimit-per", sys.argv[1])
+parser = cvc5.InputParser(solver)
+parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, sys.stdin.read(), "task")
+try:
+    while not (command := parser.nextCommand()).isNull():
+        print(str(command.invoke(solver, parser.getSymbolManager())).partition(" (")[0], flush=True)
+except RuntimeError as error:
+    sys.exit(f"error: {error}")
+"""
+_Started = tuple[tuple[str, ...], tuple[Path, ...], str]
 Term = str | list[Any]
 """A word, or a list of terms."""
 
@@ -53,16 +72,27 @@ class Holes:
 
 @final
 class Smt:
-    """A jail in which each text has a Z3 of its own, so that a verdict does not depend on what was asked before.
+    """A jail in which each text has a solver of its own, so that a verdict does not depend on what was asked before.
 
-    effort   Z3's own measure (`rlimit`): where it ends is the same each time, where seconds end is not
+    effort   the solver's own measure (`rlimit`): where it ends is the same each time, where seconds end is not; None is
+             20 million of Z3's, 4 million of cvc5's for each goal
     seconds  of processor time, four times as long on the clock; for what the measure does not count
+    solver   z3, the program, or cvc5, the Python package (`rlft[cvc5]`)
     """
 
-    def __init__(self, effort: int = 20_000_000, seconds: float = 20.0, place: Jail | Bare | None = None):
-        found = installed("z3", "z3", "formulas are proved by Z3").resolve()
-        self.program, self.effort, self.seconds = str(found), effort, seconds
-        self._commands = Commands((found.parents[1],), seconds, place=place)
+    def __init__(
+        self,
+        effort: int | None = None,
+        seconds: float = 20.0,
+        place: Jail | Bare | None = None,
+        solver: str = "z3",
+    ):
+        if solver not in _STARTS:
+            raise UserError(f"formulas are proved by {' or '.join(_STARTS)}; got solver={solver!r}")
+        (program, *words), shown, self.first = _STARTS[solver](effort)
+        self.words = (program if isinstance(place, Bare) else Jail().seen(Path(program)), *words)
+        self.seconds = seconds
+        self._commands = Commands(shown, seconds, place=place)
 
     def check_all(self, pairs: Sequence[tuple[Holes, str]]) -> list[Proved]:
         """Each task with its text, one after the other."""
@@ -92,10 +122,24 @@ class Smt:
         return Proved("error", _error(said)) if code == 0 else Proved("unreadable", _error(own))
 
     def _told(self, text: str) -> tuple[int | None, str]:
-        """Z3's exit code and words; no code and no words if it was late, no code and why if it is lost."""
-        command = Command((self.program, "-in", "-smt2", f"rlimit={self.effort}"), text)
-        ran = self._commands.run({}, [command])
+        """The solver's exit code and words; no code and no words if it was late, no code and why if it is lost."""
+        ran = self._commands.run({}, [Command(self.words, self.first + text)])
         return ran.code, ran.said if ran.code is not None or ran.lost else ""
+
+
+def _z3(effort: int | None) -> _Started:
+    """The command line, what the jail must show, and what the solver reads first."""
+    found = installed("z3", "z3", "formulas are proved by Z3").resolve()
+    return (str(found), "-in", "-smt2", f"rlimit={effort or 20_000_000}"), (found.parents[1],), ""
+
+
+def _cvc5(effort: int | None) -> _Started:
+    if importlib.util.find_spec("cvc5") is None:
+        raise UserError("formulas are proved by cvc5, and there is none here: pip install 'rlft[cvc5]'")
+    return (sys.executable, "-c", _CVC5, str(effort or 4_000_000)), packages(), "(set-logic ALL)\n"
+
+
+_STARTS: dict[str, Callable[[int | None], _Started]] = {"z3": _z3, "cvc5": _cvc5}
 
 
 def bodies_in(text: str, functions: Mapping[str, str]) -> dict[str, str] | str:
