@@ -63,7 +63,7 @@ def test_train_eval_sample(place, capsys):
     assert tool("eval", "--model", place / "run", "--json") == 0  # as the recipe says, with its tools
     assert json.loads(capsys.readouterr().out)["turns"] >= 1
     assert tool("eval", "--model", place / "run", *tools) == 2
-    assert "--tools, --agent and --out are for --data" in capsys.readouterr().err
+    assert "--tools, --agent, --generator, --out are for --data" in capsys.readouterr().err
 
     asked = ["--model", place / "run", "--prompt", "say a", "-n", 2, "--max-new-tokens", 4, *tools]
     assert tool("sample", *asked, "--json") == 0
