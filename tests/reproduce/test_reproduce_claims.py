@@ -23,6 +23,12 @@ def test_results_are_of_claims():
     assert len(set(CLAIMS) & {system.key for system in catalogue.systems()}) >= 16
 
 
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_arm_is_to_be_run_on_enough_seeds(name):
+    claim = arms.claim(name)
+    assert {arm for arm in claim.arms if claim.seeds_of(arm) < 5} == set()
+
+
 @pytest.fixture
 def few_problems(monkeypatch):
     """Runs are evaluated on eight problems: two thirds of a smoke run's time are those of evaluations.

@@ -70,10 +70,10 @@ CLAIM = Claim(
             "the generator itself by GRPO, no prompts",
             {"writer": "generator", "prompts": 16, "lr": 1e-3},
             grid={},
-            seeds=4,
+            seeds=5,
         ),
-        "deaf": Arm("GRPO, for a generator that does not listen", {"heeds": "nothing"}, grid={}, seeds=4),
-        "tools": Arm("GRPO; Dafny and Yosys look at held-out programs", grid={}, data="tools", seeds=2),
+        "deaf": Arm("GRPO, for a generator that does not listen", {"heeds": "nothing"}, grid={}, seeds=5),
+        "tools": Arm("GRPO; Dafny and Yosys look at held-out programs", grid={}, data="tools", seeds=5),
     },
     statements=[
         above("RL has more verified than the generator alone, asked as often", "rl", "plain", least=0.2),
