@@ -1,5 +1,6 @@
 """torchrun gives the numbers of one process, for every method: two and three processes, gloo, one real launch."""
 
+import functools
 import socket
 
 import pytest
@@ -33,17 +34,24 @@ def three(tmp_path):
     return [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(3)]
 
 
+@functools.cache
+def one_process(name):
+    """What one process comes to: its weights, and its log."""
+    t = trainer(name, prompts=5, optimizer=sgd)
+    start = weights(t).clone()
+    log = list(t.run(3))
+    assert (weights(t) - start).abs().max() > 1e-4, f"{name} did not move"
+    return weights(t), log
+
+
 @pytest.mark.parametrize("processes", ["two", "three"])
 def test_world_size_is_not_a_hyperparameter(processes, request):
     pages = [page["methods"] for page in request.getfixturevalue(processes)]
     for name in NAMES:
-        t = trainer(name, prompts=5, optimizer=sgd)
-        start = weights(t).clone()
-        log = list(t.run(3))
-        assert (weights(t) - start).abs().max() > 1e-4, f"{name} did not move"
+        own, log = one_process(name)
         for page in pages:
             moved, theirs = page[name]
-            assert_close(moved, weights(t), atol=1e-12, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+            assert_close(moved, own, atol=1e-12, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
             for here, there in zip(log, theirs, strict=True):
                 timeless = [k for k in here if not k.startswith(("seconds", "decisions_per"))]
                 mine, its = ([line[k] for k in timeless] for line in (here, there))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rlft.errors import say
@@ -32,7 +33,12 @@ def as_trained(words: Sequence[str]) -> dict[str, Any]:
 def draws(words: Sequence[str]) -> bool:
     """Whether the words of a command line name a text-to-image pipeline, or a run or adapter of one, as `--model`."""
     model = take_option(list(words), "--model")
-    return model is not None and is_pipeline(model_folder(model))
+    if model is None:
+        return False
+    run = Path(model).expanduser()
+    if (run / "run.json").is_file():
+        return (run / "model").is_dir() and is_pipeline(str(run / "model"))
+    return is_pipeline(model)
 
 
 def _words(options: dict[str, Any]) -> list[str]:
