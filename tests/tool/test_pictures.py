@@ -10,22 +10,15 @@ from safetensors.torch import load_file
 import rlft
 from rlft.policies.pipelines.drawing import Drawing
 from rlft.policies.pipelines.load import load
-from rlft.tool.main import main
 from rlft.types import Problem
 from tests import pipelines
+from tests.tool.test_main import tool
 
 REWARD = """
 def red(images, prompts, metadata):
     assert images.min() >= 0 and images.max() <= 1 and [row["kind"] for row in metadata] == [p[2:5] for p in prompts]
     return images[:, 0].mean((1, 2)), {"blue": images[:, 2].mean((1, 2))}
 """
-
-
-def tool(*words):
-    """Run the tool in this process; its exit code."""
-    with pytest.raises(SystemExit) as stopped:
-        main([str(word) for word in words])
-    return stopped.value.code or 0
 
 
 @pytest.fixture(scope="module")

@@ -117,6 +117,22 @@ class Family(ABC):
         return {} if asked is None else {"max_sequence_length": asked}
 
 
+class InOneBatch(Family):
+    """A family whose network is asked with a prompt and away from another in one batch."""
+
+    def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
+        """See `Family`."""
+        if self.guidance == 1:
+            return self._said(core, x, clock, told)
+        both = self._said(core, torch.cat([x, x]), torch.cat([clock, clock]), together(null, told))
+        without, given = both.chunk(2)
+        return guided(without, given, self.guidance)
+
+    @abstractmethod
+    def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
+        """What the network predicts of these rows, in the type of x."""
+
+
 def flow_grid(scheduler: Any) -> Grid:
     """The times of a flow's scheduler after `set_timesteps`, taken as they are: it has shifted them already."""
     return Grid(RectifiedFlow(), VELOCITY, scheduler.sigmas.double().cpu(), scheduler.timesteps.cpu())

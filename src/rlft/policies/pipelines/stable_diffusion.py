@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlft.models.schedules import EPS, X0, V
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, Told, guided, together
+from rlft.policies.pipelines.family import Grid, InOneBatch, Told
 from rlft.types import UserError
 
 _PREDICTIONS = {"epsilon": EPS, "v_prediction": V, "sample": X0}
@@ -35,7 +35,7 @@ class Levels:
         return "a schedule of noise levels"
 
 
-class StableDiffusion(Family):
+class StableDiffusion(InOneBatch):
     """`StableDiffusionPipeline` (Rombach et al. 2021, arXiv:2112.10752), drawn with DDIM whatever its scheduler is.
 
     Its safety checker is not asked: a picture that was blackened would earn what black earns.
@@ -84,13 +84,6 @@ class StableDiffusion(Family):
     def encode(self, prompt: str) -> Told:
         text, _ = self.pipe.encode_prompt(prompt, self.pipe.device, 1, False)
         return {"text": text}
-
-    def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
-        if self.guidance == 1:
-            return self._said(core, x, clock, told)
-        both = self._said(core, torch.cat([x, x]), torch.cat([clock, clock]), together(null, told))
-        without, given = both.chunk(2)
-        return guided(without, given, self.guidance)
 
     def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
         said = core(x.to(core.dtype), clock, encoder_hidden_states=told["text"], return_dict=False)[0]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, guided, plain_flow, shift_of, together
+from rlft.policies.pipelines.family import Grid, InOneBatch, Told, flow_grid, plain_flow, shift_of
 
 
-class StableDiffusion3(Family):
+class StableDiffusion3(InOneBatch):
     """`StableDiffusion3Pipeline` (Esser et al. 2024, arXiv:2403.03206)."""
 
     adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
@@ -42,13 +41,6 @@ class StableDiffusion3(Family):
         told = {"do_classifier_free_guidance": False, **self.tokens}
         text, _, pooled, _ = self.pipe.encode_prompt(prompt, None, None, device=self.pipe.device, **told)
         return {"text": text, "pooled": pooled}
-
-    def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
-        if self.guidance == 1:
-            return self._said(core, x, clock, told)
-        both = self._said(core, torch.cat([x, x]), torch.cat([clock, clock]), together(null, told))
-        without, given = both.chunk(2)
-        return guided(without, given, self.guidance)
 
     def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
         return core(
