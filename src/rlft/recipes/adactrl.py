@@ -50,9 +50,9 @@ CLAIM = Claim(
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 12},
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
-        "rl": Arm("right answers alone", {"paid": "accuracy"}),
+        "rl": Arm("right answers alone", {"paid": "accuracy"}, seeds=24),
         "penalty": Arm("a penalty that grows with the length", {"paid": "penalty"}),
-        "adactrl": Arm("AdaCtrl", {}),
+        "adactrl": Arm("AdaCtrl", {}, seeds=24),
     },
     statements=[
         below("its answers to easy problems are shorter", "adactrl", "rl", most=-2.0, of="easy/tokens"),
