@@ -35,11 +35,7 @@ def row_keys(
     problems: Sequence[Problem], group: int, seed: int, device: torch.device | str = "cpu"
 ) -> Int[Tensor, "N"]:
     """One key per row for `group` samples of each of P problems, group-major: N = P·group."""
-    keys = [
-        hashed(seed, problem.task, problem.split, problem.index, problem.visit, sample)
-        for problem in problems
-        for sample in range(group)
-    ]
+    keys = [hashed(seed, *problem.key, sample) for problem in problems for sample in range(group)]
     return torch.tensor(keys, dtype=torch.int64, device=device)
 
 
@@ -53,7 +49,7 @@ def branch_keys(
     met: dict[tuple[object, ...], int] = {}
     keys = []
     for problem, cut in zip(problems, at.tolist(), strict=True):
-        name = (problem.task, problem.split, problem.index, problem.visit, cut)
+        name = (*problem.key, cut)
         met[name] = met.get(name, -1) + 1
         keys += [hashed(seed, "branch", *name, met[name], sample) for sample in range(group)]
     return torch.tensor(keys, dtype=torch.int64, device=device)

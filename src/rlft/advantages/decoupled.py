@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rlft.advantages.around import Around
 from rlft.advantages.gae import gae_scan, past_cuts
 from rlft.advantages.shaping import rewards_of_decisions, whiten
 from rlft.types import Credit, Rollouts, Runtime, UserError
@@ -66,4 +67,4 @@ def with_solved(credit: Credit, solved: float) -> Credit:
         share = (counts[0] / counts[1].clamp(min=1)).to(columns["advantages"])
         return {**columns, "emphasis": torch.where(right, share, 0)}
 
-    return marked
+    return Around(marked, credit)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
+from rlft.advantages.group import everyone
 from rlft.types import Rollouts, Source
+
+
+def lessons(drawn: Rollouts, source: Source) -> Int[Tensor, "P"]:
+    """The index of the problem of each group of the step, on all processes; -1 of one that has no lesson."""
+    names = [-1 if problem.lesson is None else problem.index for problem in drawn.problems]
+    index, _ = everyone(torch.tensor(names, device=drawn.mask.device), drawn, source.runtime)
+    return index[:: drawn.group]
 
 
 def behind(drawn: Rollouts, source: Source) -> int:

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from rlft.advantages.group import everyone
-from rlft.collect.beside import behind, beside
+from rlft.collect.beside import behind, beside, lessons
 from rlft.collect.sources import one_batch
 from rlft.types import Collect, Rollouts, Source, UserError
 
@@ -25,9 +24,7 @@ def guided(earned: float, collect: Collect = one_batch) -> Collect:
         drawn = collect(source)
         if source.prompts < source.runtime.world:
             raise UserError(f"{source.prompts} prompts cannot be shared over {source.runtime.world} processes")
-        names = [-1 if problem.lesson is None else problem.index for problem in drawn.problems]
-        index, _ = everyone(torch.tensor(names, device=drawn.mask.device), drawn, source.runtime)
-        groups = index[:: drawn.group].cpu()
+        groups = lessons(drawn, source).cpu()
         taught_groups = (groups >= 0).nonzero()[:, 0]
         shown = len(taught_groups) if len(taught_groups) >= source.runtime.world else 0
         source.notes["guided/shown"] = shown

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from rlft.advantages.group import everyone
-from rlft.collect.beside import behind, beside
+from rlft.collect.beside import behind, beside, lessons
 from rlft.collect.sources import one_batch
 from rlft.types import Collect, Rollouts, Source, UserError
 
@@ -71,10 +69,7 @@ class Hardest:
 
     def _unsolved(self, drawn: Rollouts, source: Source) -> list[int]:
         """The questions of this step's groups that are too hard and can be demonstrated, in the order of the batch."""
-        device = drawn.rewards.device
-        names = [-1 if problem.lesson is None else problem.index for problem in drawn.problems]
         rewards, _ = everyone(drawn.rewards, drawn, source.runtime)
-        index, _ = everyone(torch.tensor(names, dtype=torch.int64, device=device), drawn, source.runtime)
         groups = rewards.reshape(-1, drawn.group)
         hard = ((groups < self.solved) & (groups >= self.formed)).all(1)  # NaN is neither
-        return [name for name in index[:: drawn.group][hard].tolist() if name >= 0]
+        return [name for name in lessons(drawn, source).to(hard.device)[hard].tolist() if name >= 0]

@@ -74,7 +74,7 @@ class Agents:
         """What each program said next, or its result."""
         running = [self._taken(p, _said(t[:-1])) for p, t in zip(problems, transcripts, strict=True)]
         for its, problem, transcript in zip(running, problems, transcripts, strict=True):
-            if its.new:
+            if not its.said:
                 self._retell(its, problem, transcript[:-1])
             its.tell(transcript[-1])
         answers = [its.heard(self.seconds) for its in running]
@@ -83,7 +83,7 @@ class Agents:
             if answer[-1].role == "result":
                 its.end("the conversation is over")
             else:
-                self._waiting.setdefault((_name(problem), _said([*transcript, *answer])), []).append(its)
+                self._waiting.setdefault((problem.key, _said([*transcript, *answer])), []).append(its)
         return answers
 
     def _tell_of(self, errors: Sequence[str]) -> None:
@@ -104,8 +104,7 @@ class Agents:
             how = begun[-1].content if begun[-1].failed else "it ended without asking the policy anything"
             raise UserError(f"the agent's program, for problem {problem.index} of {problem.task}: {how}")
         self._show(running.tools)
-        running.new = False
-        self._waiting.setdefault((_name(problem), ()), []).append(running)
+        self._waiting.setdefault((problem.key, ()), []).append(running)
         columns = {**problem.columns, _ASKED: problem.columns.get(_ASKED, problem.input)}
         messages = [{"role": message.role, "content": message.content} for message in begun]
         return replace(problem, input=messages, columns=columns)
@@ -117,7 +116,7 @@ class Agents:
 
     def _taken(self, problem: Problem, said: Said) -> _Running:
         """A program that waits where this conversation is, whichever row it was run for, or a new one."""
-        waiting = self._waiting.get((_name(problem), said))
+        waiting = self._waiting.get((problem.key, said))
         if waiting:
             return waiting.pop()
         return self._started(problem)
@@ -127,7 +126,6 @@ class Agents:
         turns = [place for place, message in enumerate(transcript) if message.own]
         between = [transcript[a + 1 : b] for a, b in itertools.pairwise([*turns, len(transcript)])]
         begun = [Message(message["role"], message["content"]) for message in problem.input]
-        running.new = False
         for place, wanted in enumerate([begun, *between]):
             said = running.heard(self.seconds)
             if _said(said) != _said(wanted):
@@ -150,7 +148,7 @@ class _Running:
     """One run of the program: `heard` and `tell` in turn."""
 
     def __init__(self, program: Program, problem: Mapping[str, Any], endpoint: Endpoint):
-        self.endpoint, self.line, self.new = endpoint, endpoint.open(), True
+        self.endpoint, self.line = endpoint, endpoint.open()
         self.tools: list[dict[str, Any]] = []
         self.said: list[tuple[str, str]] = []
         threading.Thread(target=_run, args=(program, problem, self.line), daemon=True, name="rlft-agent").start()
@@ -240,10 +238,6 @@ def _parted(text: str) -> tuple[str, list[dict[str, Any]]]:
             return text, []
         calls.append(call)
     return (_CALLS.sub("", text).strip(), calls) if calls else (text, [])
-
-
-def _name(problem: Problem) -> tuple[Any, ...]:
-    return problem.task, problem.split, problem.index, problem.visit
 
 
 def _said(messages: Sequence[Message]) -> Said:

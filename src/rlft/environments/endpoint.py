@@ -74,8 +74,8 @@ def _connections(block: int) -> Any:
 class Line:
     """One conversation's requests, one at a time, and their answers."""
 
-    def __init__(self, served: Served):
-        self.served = served
+    def __init__(self, name: str, served: Served):
+        self.name, self.served = name, served
         self._asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._told: queue.SimpleQueue[Mapping[str, Any] | Refused] = queue.SimpleQueue()
         self._busy, self._over = threading.Lock(), ""
@@ -131,13 +131,13 @@ class Endpoint:
         """A new line."""
         name = secrets.token_hex(8)
         host, port = self._server.server_address[:2]
-        self.lines[name] = line = Line(Served(f"http://{host}:{port}/{name}/v1", self.model))
+        self.lines[name] = line = Line(name, Served(f"http://{host}:{port}/{name}/v1", self.model))
         return line
 
     def close(self, line: Line, words: str) -> None:
         """Nobody answers on this line any more."""
         line.hang_up(words)
-        self.lines.pop(line.served.url.split("/")[-2], None)
+        self.lines.pop(line.name, None)
 
 
 class _Server(ThreadingHTTPServer):

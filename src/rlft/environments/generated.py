@@ -15,6 +15,7 @@ import torch
 
 from rlft.noise import hashed
 from rlft.types import Message, Problem, Sampler, UserError
+from rlft.verifiers.known import Known
 
 VERIFIER = "verifier"
 """The role of what comes back."""
@@ -93,8 +94,8 @@ class Generated:
         if isinstance(generator, torch.nn.Module):
             generator.requires_grad_(False)
         self.generator, self.judge, self.asks = generator, judge, asks or advised()
-        self.form, self.enough, self.seed, self.most = form, enough, seed, known
-        self._known: dict[int, Attempt] = {}
+        self.form, self.enough, self.seed = form, enough, seed
+        self._known = Known[int, Attempt](most=known)
 
     def respond(
         self, problems: Sequence[Problem], transcripts: Sequence[Sequence[Message]]
@@ -132,20 +133,17 @@ class Generated:
 
     def _attempted(self, problems: Sequence[Problem], transcripts: Sequence[Sequence[Message]]) -> list[Attempt]:
         """The attempt at the last turn of each."""
-        if len(self._known) > self.most:
-            self._known = {}
-        keys = [self._key(*pair) for pair in zip(problems, transcripts, strict=True)]
-        new = {key: row for row, key in enumerate(keys) if key not in self._known}
-        known = self._known | self._drawn({key: (problems[row], transcripts[row]) for key, row in new.items()})
-        self._known = known
-        return [known[key] for key in keys]
+        pairs = list(zip(problems, transcripts, strict=True))
+        keys = [self._key(*pair) for pair in pairs]
+        asked = dict(zip(keys, pairs, strict=True))
+        return self._known.of(keys, lambda new: self._drawn({key: asked[key] for key in new}))
 
     def _key(self, problem: Problem, transcript: Sequence[Message]) -> int:
         said = [word for message in transcript for word in (message.role, message.content)]
-        return hashed(self.seed, problem.task, problem.split, problem.index, problem.visit, problem.input, *said)
+        return hashed(self.seed, *problem.key, problem.input, *said)
 
-    def _drawn(self, asked: Mapping[int, tuple[Problem, Sequence[Message]]]) -> dict[int, Attempt]:
-        """New attempts, by their keys."""
+    def _drawn(self, asked: Mapping[int, tuple[Problem, Sequence[Message]]]) -> list[Attempt]:
+        """New attempts, in the order of their keys."""
         advice = {key: transcript[-1].content.strip() for key, (_, transcript) in asked.items()}
         told = {
             key: replace(self.asks(problem, advice[key]), task=f"{problem.task}/generator/{key}")
@@ -154,10 +152,10 @@ class Generated:
         }
         found = {key: Attempt("", "", Judged(0.0, 1, "nothing was written")) for key in asked}
         if not told:
-            return found
+            return list(found.values())
         with torch.no_grad():
             outputs = list(self.generator.sample(list(told.values()), 1, self.seed).outputs)
         judged = self.judge([asked[key][0] for key in told], outputs)
         for key, output, verdict in zip(told, outputs, judged, strict=True):
             found[key] = Attempt(advice[key], str(output), verdict)
-        return found
+        return list(found.values())

@@ -29,7 +29,12 @@ def sequence_ratio(
     logp: Float[Tensor, "N D"], logp_old: Float[Tensor, "N D"], mask: Bool[Tensor, "N D"]
 ) -> Float[Tensor, "N 1"]:
     """exp(mean over a row's decisions of log r), Eq. 7 of arXiv:2507.18071: one length-normalised ratio per row."""
-    log_ratio = (logp - logp_old).masked_fill(~mask, 0)
+    return _per_row(logp - logp_old, mask)
+
+
+def _per_row(log_ratio: Float[Tensor, "N D"], mask: Bool[Tensor, "N D"]) -> Float[Tensor, "N 1"]:
+    """exp(mean over a row's decisions)."""
+    log_ratio = log_ratio.masked_fill(~mask, 0)
     return (log_ratio.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)).exp()
 
 
@@ -60,8 +65,7 @@ def geometric_ratio(
     decision has no gradient and the row's others keep theirs. With infinite bounds it is `sequence_ratio`.
     """
     held = log_ratio.clamp(max=high).where(advantages > 0, log_ratio.clamp(min=-low))
-    held = held.masked_fill(~mask, 0)
-    return (held.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)).exp()
+    return _per_row(held, mask)
 
 
 def preserved_clip(

@@ -22,8 +22,7 @@ def coverage(
         groups: dict[tuple[object, ...], tuple[set[int], set[int]]] = {}
         scores, keys = right(problems, outputs), key(problems, outputs).tolist()
         for problem, score, did in zip(problems, scores, keys, strict=True):
-            name = (problem.task, problem.split, problem.index, problem.visit)
-            every, good = groups.setdefault(name, (set(), set()))
+            every, good = groups.setdefault(problem.key, (set(), set()))
             every.add(did)
             if score == 1:
                 good.add(did)

@@ -53,7 +53,7 @@ def diversity_within(judge: Judge) -> Measure:
     def measure(problems: Sequence[Problem], images: Float[Tensor, "N *S"]) -> dict[str, float]:
         groups: dict[tuple, list[int]] = {}
         for row, problem in enumerate(problems):
-            groups.setdefault((problem.task, problem.split, problem.index, problem.visit), []).append(row)
+            groups.setdefault(problem.key, []).append(row)
         features = judge.features(images).double()
         spread = [torch.pdist(features[rows]).mean() for rows in groups.values() if len(rows) > 1]
         return {"diversity": float(torch.stack(spread).mean()) if spread else float("nan")}

@@ -81,8 +81,7 @@ class ToolUse:
         drawn = Language.load(model_folder(self.generator), sampling, prompting, loading)
         judge, asks = by_reward(reward, self.enough), advised(self.generator_asked)
         heard = Generated(drawn, judge, asks, enough=self.enough)
-        window = Window(self.window, self.summaries)
-        return Conversation(policy, heard, self.turns, window=window), LastAttempt(heard)
+        return self._conversing(policy, heard), LastAttempt(heard)
 
     def given_to(self, policy: Language) -> Language | Conversation:
         """The policy with these tools or this agent, in a window of so many tokens, or itself if there are none."""
@@ -100,7 +99,10 @@ class ToolUse:
             "tools": tuple(map(_whole, self.tools)),
             "agent": self.agent and _whole(self.agent),
         }
-        return Conversation(policy, self._answering(), self.turns, window=Window(self.window, self.summaries))
+        return self._conversing(policy, self._answering())
+
+    def _conversing(self, policy: Language, dialogue: Dialogue) -> Conversation:
+        return Conversation(policy, dialogue, self.turns, window=Window(self.window, self.summaries))
 
     def _answering(self) -> Dialogue:
         if not self.agent:

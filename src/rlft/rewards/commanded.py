@@ -16,7 +16,7 @@ def command(
     """1 where a command of yours says `proved` of a completion, else 0; see `verifiers.command` for what it is told.
 
     `words` is its command line, `"{python} lean_check.py"`; `reads` are what the jail shows it besides
-    `/usr` and what its words name, `"/opt/lean,/data/mathlib"`; `block` names the language of which the last closed
+    `/usr` and what its words name, `"~/.elan,mathlib"`; `block` names the language of which the last closed
     block is taken, behind any `</think>`: by default it is given the whole completion. `seconds` of processor time for
     each, `memory` in gigabytes for each process, `workers` run side by side. NaN: the command says that the row itself
     does not work. UserError where there is no such command, or no bubblewrap.

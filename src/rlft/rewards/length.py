@@ -99,8 +99,8 @@ def adactrl(
         right = torch.as_tensor(judge(problems, outputs), dtype=torch.float32).cpu()
         parts = {"correct": right, "tag": right.clone(), "short": right.clone()}
         groups: dict[tuple[Any, ...], list[int]] = {}
-        for row, p in enumerate(problems):
-            groups.setdefault((p.task, p.split, p.index, p.visit), []).append(row)
+        for row, problem in enumerate(problems):
+            groups.setdefault(problem.key, []).append(row)
         for rows in groups.values():
             label = easy if float(right[rows].nanmean()) > at_least else hard
             most = max(max(measure(outputs[row]) for row in rows), 1)

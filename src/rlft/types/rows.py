@@ -31,6 +31,11 @@ class Problem:
     demonstration: Any = None
 
     @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells a problem apart from all others, and from itself at another visit."""
+        return self.task, self.split, self.index, self.visit
+
+    @property
     def lesson(self) -> Any:
         """What there is to imitate: the demonstration, else the answer; None where there is neither."""
         return self.answer if self.demonstration is None else self.demonstration

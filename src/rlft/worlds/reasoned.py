@@ -105,7 +105,7 @@ class Captioned:
 
 def misread(problem: Problem, mistakes: float, sight: int) -> list[str]:
     """A caption of the picture: of its things each is left out, and each that is named is named wrongly, so often."""
-    draw = random.Random(hashed("misread", problem.task, problem.split, problem.index, problem.visit, sight))
+    draw = random.Random(hashed("misread", *problem.key, sight))
     names = [one["label"] for one in problem.columns["things"] if draw.random() >= mistakes]
     return [" ".join(draw.choice(NAMES)) if draw.random() < mistakes else name for name in names]
 

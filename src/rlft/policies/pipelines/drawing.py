@@ -97,9 +97,7 @@ class Window:
         if self.window_at == "moving":
             passed = batches // self.window_every * self.window_stride % places
             return [self.window_first + passed] * len(problems)
-        return [
-            self.window_first + hashed("window", seed, p.task, p.split, p.index, p.visit) % places for p in problems
-        ]
+        return [self.window_first + hashed("window", seed, *problem.key) % places for problem in problems]
 
 
 def rule_named(words: str) -> FixedRule:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlft.policies.pipelines.drawing import Drawing
 from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, plain_flow, shift_of
@@ -59,10 +59,7 @@ class Flux(Family):
         text, pooled, ids = self.pipe.encode_prompt(prompt, None, device=self.pipe.device, **self.tokens)
         return {"text": text, "pooled": pooled, "ids": ids[None]}
 
-    def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
-        return self._said(core, x, clock, told)
-
-    def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
+    def said(self, core: Any, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
         # the pipeline rounds the time to the type of its latents, and the network was never asked otherwise
         places = self.pipe._prepare_latent_image_ids(len(x), *self._grid, x.device, core.dtype)
         guidance = torch.full((len(x),), self.guidance, device=x.device, dtype=torch.float32) if self.reads else None
