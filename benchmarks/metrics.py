@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import statistics
 import subprocess
@@ -32,88 +31,47 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import torch
 
+from rlft.measure.counters import (
+    KINDS,
+    OURS,
+    Batch,
+    Counter,
+    batch,
+    lists,
+    nltk,
+    ours,
+    peak,
+    published,
+    sacrebleu,
+    texts,
+)
+
 SIZES = ((32, 256), (128, 512), (256, 1024))
-OURS = "rlft"
-# How much of a reference is not its candidate's.
-KINDS = {"edited": 0.3, "copied": 0.0, "unrelated": 1.0, "uniform": 1.0}
-VOCABULARY = 32_000
 # Runs of an implementation at a size: as many as fit into this many seconds, at least five.
 SECONDS = 12.0
 # Not run where one call takes longer than this many seconds by the size before it.
 SLOWEST = 30.0
 
 
-def batch(rows: int, length: int, kind: str = "edited") -> dict[str, torch.Tensor]:
-    """Candidates and references with padding 0, and their masks; `kind` is one of KINDS."""
-    rng = np.random.default_rng(rows * length)
-    names = np.arange(1, VOCABULARY)
-    chance = 1 / names / (1 / names).sum() if kind != "uniform" else None
-    ours = rng.choice(names, (rows, length), p=chance)
-    other = rng.choice(names, (rows, length), p=chance)
-    theirs = np.where(rng.random((rows, length)) < KINDS[kind], other, ours)
-    masks = [np.arange(length) < rng.integers(length // 2, length + 1, rows)[:, None] for _ in range(2)]
-    tokens = [torch.tensor(values * mask) for values, mask in zip((ours, theirs), masks, strict=True)]
-    return {
-        "candidates": tokens[0],
-        "references": tokens[1][:, None],
-        "candidate_mask": torch.tensor(masks[0]),
-        "reference_mask": torch.tensor(masks[1])[:, None],
-    }
-
-
-def lists(given: dict[str, torch.Tensor]) -> list[tuple[list[int], list[int]]]:
-    """Pairs of token lists, as NLTK takes them."""
-    lengths = zip(given["candidate_mask"].sum(1).tolist(), given["reference_mask"].sum(2)[:, 0].tolist(), strict=True)
-    rows = zip(given["candidates"].tolist(), given["references"][:, 0].tolist(), lengths, strict=True)
-    return [(a[:n], b[:m]) for a, b, (n, m) in rows]
-
-
-def texts(given: dict[str, torch.Tensor]) -> list[tuple[str, str]]:
-    """Pairs of strings."""
-    return [(" ".join(map(str, a)), " ".join(map(str, b))) for a, b in lists(given)]
-
-
-def implementations(rxlm: Path | None) -> dict[str, Callable[[dict[str, torch.Tensor]], list[float]]]:
+def implementations(rxlm: Path | None) -> dict[str, Counter]:
     """By name, from a batch to scores."""
     from rlft.metrics import NUMPY, TORCH, Backend, sentence_bleu
 
-    def by(backend: Backend | None):
+    def by(backend: Backend | None) -> Counter:
         return lambda given: sentence_bleu(**given, preset="nltk", smoothing="floor", backend=backend).tolist()
 
-    found = {OURS: by(None), "rlft, NumPy": by(NUMPY), "rlft, tensors": by(TORCH), **_peers()}
-    if rxlm is not None:
-        sys.path.append(str(rxlm))
-        from rxlm.metrics.tensorbleu import tensor_sentence_bleu
-
-        def published(given):
-            return tensor_sentence_bleu(given["candidates"], given["references"], smoothing_method="floor").tolist()
-
-        found["rxlm"] = published
-    return found
+    found = {OURS: ours(), "rlft, NumPy": by(NUMPY), "rlft, tensors": by(TORCH)}
+    found |= {"nltk": nltk(), "sacrebleu": sacrebleu(), "torchmetrics": torchmetrics}
+    return found if rxlm is None else found | {"rxlm": published(rxlm)}
 
 
-def _peers() -> dict[str, Callable[[dict[str, torch.Tensor]], list[float]]]:
-    from nltk.translate.bleu_score import SmoothingFunction
-    from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
-    from sacrebleu.metrics.bleu import BLEU
+def torchmetrics(given: Batch) -> list[float]:
+    """A loop of calls of torchmetrics' `sacre_bleu_score`."""
     from torchmetrics.functional.text import sacre_bleu_score
 
-    logging.getLogger("sacrebleu").setLevel(logging.ERROR)
-    method, sacre = SmoothingFunction().method1, BLEU(smooth_method="floor", tokenize="none")
-
-    def nltk(given) -> Any:
-        return [nltk_bleu([b], a, smoothing_function=method) for a, b in lists(given)]
-
-    def sacrebleu(given):
-        return [sacre.sentence_score(a, [b]).score / 100 for a, b in texts(given)]
-
-    def torchmetrics(given):
-        return [sacre_bleu_score([a], [[b]], tokenize="none").item() for a, b in texts(given)]
-
-    return {"nltk": nltk, "sacrebleu": sacrebleu, "torchmetrics": torchmetrics}
+    return [sacre_bleu_score([a], [[b]], tokenize="none").item() for a, b in texts(given)]
 
 
 def compare(rows: int, length: int, rxlm: Path | None, leave: list[str]) -> dict[str, dict[str, float]]:
@@ -193,11 +151,11 @@ def prefixes(rows: int, length: int, sampled: int) -> dict[str, float]:
     warnings.simplefilter("ignore")
     given, method = batch(rows, length), SmoothingFunction().method1
 
-    def ours(given):
+    def every(given):
         return prefix_bleu(**given, preset="nltk", smoothing="floor")
 
-    scores, pairs = ours(given), lists(given)
-    own = statistics.median(_timed(ours, given)[0] for _ in range(9))
+    scores, pairs = every(given), lists(given)
+    own = statistics.median(_timed(every, given)[0] for _ in range(9))
     start, largest = time.process_time(), 0.0
     for row, (a, b) in enumerate(pairs[:sampled]):
         exact: Any = [nltk_bleu([b], a[:size], smoothing_function=method) for size in range(1, len(a) + 1)]
@@ -214,21 +172,12 @@ def prefixes(rows: int, length: int, sampled: int) -> dict[str, float]:
     }
 
 
-def peak(name: str, rows: int, length: int, rxlm: Path | None) -> float:
-    """MiB above what was held before, by the kernel's high-water mark (Linux)."""
+def peak_of(name: str, rows: int, length: int, rxlm: Path | None) -> float:
+    """MiB above what was held before."""
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    given, f = batch(rows, length), implementations(rxlm)[name]
+    f = implementations(rxlm)[name]
     f(batch(2, 16))
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmHWM")
-    f(given)
-    return (_status("VmHWM") - before) / 1024
-
-
-def _status(field: str) -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1])
+    return peak(f, batch(rows, length))
 
 
 def child(rxlm: Path | None, *task: object, **environment: str) -> dict | float:
@@ -252,7 +201,7 @@ def run_task(task: list, rxlm: Path | None) -> dict | float:
         case ["prefixes", rows, length, sampled]:
             return prefixes(rows, length, sampled)
         case ["peak", name, rows, length]:
-            return peak(name, rows, length, rxlm)
+            return peak_of(name, rows, length, rxlm)
     raise SystemExit(f"unknown task {task}")
 
 

@@ -14,7 +14,7 @@ def test_the_command_at_full_size():
     words = shlex.split(CLAIM.real)
     assert words[:2] == ["rlft", "train"]
     given = parse(train, words[2:], "rlft train")
-    assert given["method"].settings["beta"] == 0
+    assert given["method"].min_group == 2 and given["learning"].group == 16
     tools = given["tools"]
     assert (tools.generator, tools.turns, tools.generator_tokens) == ("Qwen/Qwen2.5-Coder-7B-Instruct", 3, 1024)
     (reward,) = (parse_call(text) for text in given["rewards"].reward)

@@ -16,13 +16,13 @@ from __future__ import annotations
 from typing import Any
 
 from rlft.evidence.claim import Arm, Claim, above, below, between, checks
-from rlft.methods.grpo import grpo
+from rlft.methods.rloo import rloo
 from rlft.methods.sft import sft
 from rlft.recipes import recipe
 from rlft.worlds.prompted import prompted
 
 proof2silicon = recipe(
-    prompted, grpo(beta=0.0), watch_kl=False, steps=72, prompts=8, group=8, lr=2e-3, rows=None, problems=None
+    prompted, rloo(), watch_kl=False, steps=144, prompts=4, group=16, lr=2e-3, rows=None, problems=None
 )
 
 _RULE: dict[str, Any] = {"steps": 0}
@@ -31,7 +31,7 @@ CLAIM = Claim(
     sentence="A small model that reinforcement learning teaches to prompt a frozen generator, with a verifier in the "
     "loop, has more programs verified than the generator alone, and what is verified becomes hardware that is right.",
     source="Jha et al. 2025, arXiv:2509.06239",
-    budget="72 updates for every arm that learns, about the same 512 methods: 64 conversations of up to three attempts "
+    budget="144 updates for every arm that learns, about the same 512 methods: 64 conversations of up to three attempts "
     "in each, 128 programs where it is the generator that learns, 32 conversations to imitate; rules learn nothing. "
     "Everything has three attempts at a held-out method. The arms that `rl` is compared with choose their learning "
     "rate from two, as it does.",
@@ -43,7 +43,7 @@ CLAIM = Claim(
     "that of first prompts that name both weaknesses.",
     real="rlft train --model Qwen/Qwen2.5-0.5B-Instruct --generator Qwen/Qwen2.5-Coder-7B-Instruct "
     "--data contracts.jsonl --eval-data test.jsonl --reward 'dafny(workers=8)' --turns 3 --chat "
-    "--max-new-tokens 96 --generator-tokens 1024 --method grpo --method.beta 0 --group 8 --lora 16 --lr 1e-5",
+    "--max-new-tokens 96 --generator-tokens 1024 --method rloo --group 16 --lora 16 --lr 1e-5",
     metric="verified",
     table=("first", "attempts", "aimed", "dafny/agrees", "silicon", "silicon/unproved"),
     shared=("updates",),
@@ -65,15 +65,15 @@ CLAIM = Claim(
         "table": Arm("a table of words for what the verifier says", {**_RULE, "writer": "table"}, grid={}),
         "base": Arm("the prompter before it learns", _RULE, grid={}),
         "sft": Arm("SFT on what the table has solved", {"method": sft(), "prompts": 32, "group": 1}),
-        "rl": Arm("GRPO on the verifier's reward"),
+        "rl": Arm("RLOO on the verifier's reward"),
         "tuned": Arm(
-            "the generator itself by GRPO, no prompts",
-            {"writer": "generator", "prompts": 16, "lr": 1e-3},
+            "the generator itself by RLOO, no prompts",
+            {"writer": "generator", "prompts": 8, "lr": 1e-3},
             grid={},
             seeds=5,
         ),
-        "deaf": Arm("GRPO, for a generator that does not listen", {"heeds": "nothing"}, grid={}, seeds=5),
-        "tools": Arm("GRPO; Dafny and Yosys look at held-out programs", grid={}, data="tools", seeds=5),
+        "deaf": Arm("RLOO, for a generator that does not listen", {"heeds": "nothing"}, grid={}, seeds=5),
+        "tools": Arm("RLOO; Dafny and Yosys look at held-out programs", grid={}, data="tools", seeds=5),
     },
     statements=[
         above("RL has more verified than the generator alone, asked as often", "rl", "plain", least=0.2),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from rlft.measure import counters
 from rlft.measure.text import text_measures
 from rlft.noise import hashed, permuted
 from rlft.policies.language.policy import Language
@@ -28,12 +29,59 @@ _SPLITS = {"train": (0, 9), "test": (9, 10)}  # tenths of all beginnings
 Credit = Literal["sentence", "prefix", "nltk"]
 
 
-def capitals(credit: Credit, imitation: int, critic: bool = False) -> World:
-    """Translation with BLEU as the reward, of sentences, of each prefix or by a loop of NLTK calls."""
+def capitals(
+    credit: Credit,
+    imitation: int,
+    critic: bool = False,
+    beside: tuple[int, int] | None = None,
+    rxlm: str | None = None,
+) -> World:
+    """Translation with BLEU as the reward, of sentences, of each prefix or by a loop of NLTK calls.
+
+    Args:
+        credit: who counts, and what.
+        imitation: supervised steps of the base model.
+        critic: whether the model has one.
+        beside: the metric itself is measured at evaluations: sentences and tokens of a batch.
+        rxlm: folder of the published implementation, to be measured too.
+    """
     policy, seen = base(imitation, critic), [text_measures]
     reward = {"sentence": sentence, "prefix": lambda: per_token(policy.tokenizer), "nltk": nltk_loop}[credit]()
     test = Translation(split="test", size=256)
-    return World(policy, Translation(), test, reward, judged=sentence(), measures=seen, watched=seen)
+    probes = [] if beside is None else [Beside(*beside, rxlm)]
+    return World(policy, Translation(), test, reward, judged=sentence(), measures=seen, watched=seen, probes=probes)
+
+
+class Beside:
+    """The metric beside others that count it: on `sentences` of `tokens`, made anew and not of the policy.
+
+    apart/NAME    largest difference from NLTK's and sacrebleu's scores, over sentences of all kinds and smoothings; of
+                  the published implementation from NLTK's, where some order has no match
+    speed/NAME    how many times our processor seconds it takes
+    speed/memory  how many times our memory the published one takes, ours taken as 1 MiB at least
+    """
+
+    def __init__(self, sentences: int, tokens: int, rxlm: str | None = None):
+        self.sentences, self.tokens, self.rxlm = sentences, tokens, rxlm
+
+    def __call__(self, policy: Any) -> dict[str, float]:
+        """The numbers; the policy has no part in them."""
+        all_kinds = [counters.batch(self.sentences, size, kind) for size in (6, 40) for kind in counters.KINDS]
+        told: tuple[counters.Smoothing, ...] = ("none", "floor", "exp")
+        found: dict[str, float] = {}
+        for name, exact in (("nltk", counters.nltk), ("sacrebleu", counters.sacrebleu)):
+            both = [(counters.ours(smoothing, name), exact(smoothing)) for smoothing in told]
+            found[f"apart/{name}"] = max(counters.apart(a, b, all_kinds) for a, b in both)
+        given, ours = counters.batch(self.sentences, self.tokens), counters.ours()
+        others = {"nltk": counters.nltk(), "sacrebleu": counters.sacrebleu()}
+        if self.rxlm is not None:
+            others["published"] = counters.published(self.rxlm)
+            theirs = [(counters.published(self.rxlm, smoothing), counters.nltk(smoothing)) for smoothing in told]
+            found["apart/published"] = max(counters.apart(a, b, all_kinds) for a, b in theirs)
+            needs = max(counters.peak(ours, given), 1.0)
+            found["speed/memory"] = counters.peak(others["published"], given) / needs
+        taken = {name: counters.ratio(counters.times(f, ours, given)) for name, f in others.items()}
+        return found | {f"speed/{name}": ratio for name, ratio in taken.items()}
 
 
 def sentence() -> Reward:
