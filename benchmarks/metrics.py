@@ -110,7 +110,7 @@ def compare(rows: int, length: int, rxlm: Path | None, leave: list[str]) -> dict
     return found
 
 
-def _timed(f: Callable, given: dict[str, torch.Tensor]) -> tuple[float, float]:
+def _timed(f: Callable, given: Batch) -> tuple[float, float]:
     cpu, wall = time.process_time(), time.perf_counter()
     f(given)
     return time.process_time() - cpu, time.perf_counter() - wall

@@ -50,7 +50,7 @@ def test_the_counters_agree(smoothing):
 
 
 def test_a_difference_is_seen():
-    # 3 of 4 words, 2 of 3 pairs, 1 of 2 triples, no quadruple of 1: without smoothing next to 0, else 0.1 instead of it.
+    # 3 of 4 words, 2 of 3 pairs, 1 of 2 triples, no quadruple of 1: next to 0, or 0.1 in its place.
     one = given([1, 2, 3, 4], [1, 2, 3, 5])
     expected = (3 / 4 * 2 / 3 * 1 / 2 * 0.1) ** 0.25
     assert ours("floor")(one) == pytest.approx([expected]) and ours("none")(one)[0] < 1e-70

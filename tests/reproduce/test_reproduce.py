@@ -126,6 +126,17 @@ def test_the_machine_of_a_result_must_give_its_numbers(done, monkeypatch, tmp_pa
     assert "rloo, seed 1: reward is" in capsys.readouterr().out
 
 
+def test_what_a_clock_says_may_differ(done):
+    _, result = done
+    other, committed = (json.loads(json.dumps(result)) for _ in range(2))
+    for name in ("cost/seconds", "speed/nltk"):
+        other["arms"]["rloo"]["runs"]["0"][name] = 5.0
+    lines, contradicted = checked(other, committed)
+    assert not contradicted and all("equal in every number" in line for line in lines)
+    other["arms"]["rloo"]["runs"]["0"]["speedy"] = 5.0
+    assert checked(other, committed)[1]
+
+
 def test_elsewhere_what_was_concluded_is_compared(done):
     """Another processor, another library, other seeds: numbers may differ, a statement that held must not fail."""
     _, result = done

@@ -26,14 +26,15 @@ from rlft.metrics import sentence_bleu
 KINDS = {"edited": 0.3, "copied": 0.0, "unrelated": 1.0, "uniform": 1.0}
 VOCABULARY = 32_000
 OURS = "rlft"
-Batch = Mapping[str, torch.Tensor]
+Batch = Mapping[str, Any]  # of tensors, as `sentence_bleu` names them
 Counter = Callable[[Batch], list[float]]
 Smoothing = Literal["none", "floor", "exp"]
+Preset = Literal["nltk", "sacrebleu"]
 # The names that the others have for it: an NLTK method, sacrebleu's `smooth_method`, TensorBLEU's `smoothing_method`.
 _NLTK = {"none": "method0", "floor": "method1", "exp": "method3"}
 
 
-def batch(rows: int, length: int, kind: str = "edited") -> dict[str, torch.Tensor]:
+def batch(rows: int, length: int, kind: str = "edited") -> dict[str, Any]:
     """Candidates (rows, length) and references (rows, 1, length) with padding 0, and their masks.
 
     `kind` is one of `KINDS`. The same numbers give the same batch.
@@ -66,7 +67,7 @@ def texts(given: Batch) -> list[tuple[str, str]]:
     return [(" ".join(map(str, a)), " ".join(map(str, b))) for a, b in lists(given)]
 
 
-def ours(smoothing: Smoothing = "floor", preset: Literal["nltk", "sacrebleu"] = "nltk") -> Counter:
+def ours(smoothing: Smoothing = "floor", preset: Preset = "nltk") -> Counter:
     """This library's, as either of them counts, on the back end that it takes by itself."""
     return lambda given: sentence_bleu(**given, preset=preset, smoothing=smoothing).tolist()
 

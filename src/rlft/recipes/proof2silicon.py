@@ -31,10 +31,10 @@ CLAIM = Claim(
     sentence="A small model that reinforcement learning teaches to prompt a frozen generator, with a verifier in the "
     "loop, has more programs verified than the generator alone, and what is verified becomes hardware that is right.",
     source="Jha et al. 2025, arXiv:2509.06239",
-    budget="144 updates for every arm that learns, about the same 512 methods: 64 conversations of up to three attempts "
-    "in each, 128 programs where it is the generator that learns, 32 conversations to imitate; rules learn nothing. "
-    "Everything has three attempts at a held-out method. The arms that `rl` is compared with choose their learning "
-    "rate from two, as it does.",
+    budget="144 updates for every arm that learns, about the same 512 methods: 64 conversations of up to three "
+    "attempts in each, 128 programs where it is the generator that learns, 32 conversations to imitate; rules learn "
+    "nothing. Everything has three attempts at a held-out method. The arms that `rl` is compared with choose their "
+    "learning rate from two, as it does.",
     scaled_down="decoders of 0.1 and 0.2 million parameters for a small language model and large ones; methods that "
     "add up in a loop for 100 tasks; two words of six for a prompt. The verifier is one in this process that says what "
     "Dafny says of this part of its language. A translator of 130 lines that unrolls loops stands for HLS, and a proof "

@@ -69,7 +69,8 @@ class Beside:
         all_kinds = [counters.batch(self.sentences, size, kind) for size in (6, 40) for kind in counters.KINDS]
         told: tuple[counters.Smoothing, ...] = ("none", "floor", "exp")
         found: dict[str, float] = {}
-        for name, exact in (("nltk", counters.nltk), ("sacrebleu", counters.sacrebleu)):
+        exactly: dict[counters.Preset, Any] = {"nltk": counters.nltk, "sacrebleu": counters.sacrebleu}
+        for name, exact in exactly.items():
             both = [(counters.ours(smoothing, name), exact(smoothing)) for smoothing in told]
             found[f"apart/{name}"] = max(counters.apart(a, b, all_kinds) for a, b in both)
         given, ours = counters.batch(self.sentences, self.tokens), counters.ours()
