@@ -30,6 +30,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
+  rlft study weights BEFORE AFTER       how much of the weights moved, which part, whether their directions turned
   rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
   rlft doctor                           what this machine has, and a ten-second self-test
 
@@ -44,6 +45,7 @@ COMMANDS = {
     "reproduce": "rlft.tool.claims:reproduce",
     "compare": "rlft.tool.claims:compare",
     "merge": "rlft.tool.merge:merge",
+    "study weights": "rlft.tool.study:weights",
     "push": "rlft.tool.push:push",
 }
 
@@ -81,6 +83,12 @@ def _said(sentence: str, code: int) -> int:
     return code
 
 
+def _split(words: list[str]) -> tuple[str, list[str]]:
+    """A command, of two words where the first is `study`, and what it is given."""
+    first = 2 if words[0] == "study" else 1
+    return " ".join(words[:first]), words[first:]
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         from rlft import recipes
@@ -90,7 +98,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
-    command, rest = words[0], words[1:]
+    command, rest = _split(words)
     if command in ("train", "run"):
         from rlft.tool import run
 
