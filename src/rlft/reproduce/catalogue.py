@@ -104,9 +104,9 @@ class System:
     name        what it is called
     title       of the paper
     year        of the first version
+    arxiv       number of the paper
     adds        what is new in it, in one sentence
     experiment  the arms of the least experiment that tests its claim, and what is measured
-    arxiv       number; None if not known here
     code, data  owner/name of the authors' repository or data set, if known here
 
     The rest are its tags, words of `VOCABULARY`.
@@ -117,6 +117,7 @@ class System:
     name: str
     title: str
     year: int
+    arxiv: str
     adds: str
     experiment: str
     modality: tuple[str, ...]
@@ -124,7 +125,6 @@ class System:
     changes: tuple[str, ...]
     reward: tuple[str, ...]
     algorithm: tuple[str, ...]
-    arxiv: str | None = None
     code: str | None = None
     data: str | None = None
 

@@ -49,8 +49,6 @@ def _key(key: str, states: Mapping[str, State]) -> str:
 
 
 def _named(one: System) -> str:
-    if one.arxiv is None:
-        return f"{one.name}, {one.year}"
     return f"{one.name}, {one.year}, [arXiv:{one.arxiv}](https://arxiv.org/abs/{one.arxiv})"
 
 
