@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rlft.runs.changes import Moved
+from rlft.measure.moved import Moved
 from rlft.tool.main import main
 from rlft.tool.study import table
 

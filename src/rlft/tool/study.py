@@ -11,7 +11,8 @@ from pathlib import Path
 
 import tyro
 
-from rlft.runs.changes import MEASURES, Looking, Moved, by_kind, changes, together
+from rlft.measure.moved import MEASURES, Looking, Moved, by_kind, together
+from rlft.runs.changes import changes
 
 _HEADS = {
     "unchanged": ("unchanged", "{:.1%}"),
