@@ -20,7 +20,8 @@ from rlft.offpolicy.method import OffPolicy
 from rlft.types import Method, UserError
 
 # Arguments of a recipe that differ from run to run.
-_OF_A_RUN = ("seed", "runtime")
+# Rows drawn ahead are an arm's own affair: where it does not say so there are none.
+_OF_A_RUN = ("seed", "runtime", "ahead", "staleness_correction", "staleness_bound", "staleness_beyond")
 
 Numbers = Mapping[str, float]
 Lines = Sequence[Mapping[str, Any]]

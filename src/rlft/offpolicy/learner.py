@@ -148,6 +148,9 @@ class Learner(Loop):
         """What an update is now."""
         return self.phase.method
 
+    def settle(self) -> None:
+        """Nothing goes on in the background."""
+
     def advance(self) -> Metrics | None:
         """One iteration; the step's metrics once it is complete."""
         phase = self.phase

@@ -26,7 +26,8 @@ from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written,
 from rlft.runtime.local import Local
 from rlft.training.ledger import Metrics
 from rlft.training.loop import Loop
-from rlft.training.trainer import Trainer, untrained
+from rlft.training.still import untrained
+from rlft.training.trainer import Trainer
 from rlft.types import Method, Policy, Reward, Rollouts, Runtime, Savable, Task, UserError
 
 Weights = dict[str, Tensor]
@@ -108,6 +109,11 @@ class Staged(Loop):
         if self.trainer is None or self.trainer.steps_done == stage.steps:
             self._end(stage)
         return told
+
+    def settle(self) -> None:
+        """As a Trainer's, of the stage under way."""
+        if self.trainer is not None:
+            self.trainer.settle()
 
     def _piece(self, stage: Stage, trainer: Trainer | None) -> Metrics | None:
         if trainer is None:
