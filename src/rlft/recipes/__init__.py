@@ -48,8 +48,8 @@ NUMBERS: Mapping[str, tuple[Any, str]] = {
     "staleness_bound": (float, "the largest such weight."),
     "staleness_beyond": (Literal["truncate", "mask"], "what becomes of a larger one: it is the bound, or nothing."),
 }
-_OF_THE_TRAINER = ("prompts", "group", "lr", "rows", "ahead")
-# Every recipe of a world has these besides its own numbers.
+_OF_THE_TRAINER = ("prompts", "group", "lr", "rows")
+# A recipe of a world has these besides its own numbers.
 _AHEAD = {"ahead": 0, "staleness_correction": "token", "staleness_bound": 2.0, "staleness_beyond": "truncate"}
 # What a function may ask for and no option gives it of its own: the method and what it needs, and the run's seed.
 _HIDDEN = ("method", "critic", "needs", "seed")
@@ -64,21 +64,22 @@ def recipe(world: Callable[..., World], method: Method, watch_kl: bool = True, *
     numbers   those of `NUMBERS` that the recipe has, with their defaults
     """
 
-    numbers |= _AHEAD
+    ahead = {} if _AHEAD.keys() & inspect.signature(world).parameters else _AHEAD  # or `ahead` means something else
+    numbers |= ahead
 
     @optioned(method, world, **numbers)
     def run(chosen: Mapping[str, Any]) -> Run:
         from rlft.options.learning import Learning, corrected
         from rlft.training.trainer import Trainer
 
-        made = asked(world, chosen)
+        made, learning = asked(world, chosen), Learning(**{name: chosen[name] for name in ahead})
         sizes = {name: chosen[name] for name in numbers if name in _OF_THE_TRAINER}
         if "group" in sizes:
             sizes["group"] //= made.sharing
         told = {"seed": chosen["seed"], "runtime": chosen["runtime"], "watch_kl": watch_kl, "measures": made.watched}
-        used = corrected(made.adapted(chosen["method"]), Learning(**{name: chosen[name] for name in _AHEAD}))
+        used, told["ahead"] = corrected(made.adapted(chosen["method"]), learning), learning.ahead
         trainer = Trainer(made.policy, used, made.train, made.reward, **sizes, **told)
-        other = {name: chosen[name] for name in numbers if name not in (*_OF_THE_TRAINER, *_AHEAD)}
+        other = {name: chosen[name] for name in numbers if name not in (*_OF_THE_TRAINER, *ahead)}
         return measured(trainer, made, other)
 
     return run
