@@ -186,6 +186,8 @@ class Staged(Loop):
         return {**trainer.ledger.close(self.runtime), "rows/kept": len(rows) - before}
 
     def _end(self, stage: Stage) -> None:
+        if self.trainer is not None:
+            self.trainer.ahead.leave()  # rows of its own weights, and of its own reward
         weights = self._weights()
         self.hashes[stage.name] = fingerprint(weights)
         spent = {name: round(value) for name, value in self.spent.items()}

@@ -113,6 +113,11 @@ class Ahead:
         for batch in self.waiting:
             batch.settle(source)
 
+    def leave(self) -> None:
+        """Let no row wait any more; rewards that are under way are waited for, so that none is asked behind them."""
+        wait([batch.scores for batch in self.waiting if batch.scores is not None])
+        self.waiting = []
+
     def state_dict(self) -> list[dict[str, Any]]:
         """The rows that wait, in their order; `settle` first."""
         return [
