@@ -59,5 +59,5 @@ def test_rows_that_wait_belong_to_their_processes(tmp_path, straight):
     shutil.copy(newest / "own-0.pt", newest / "own-1.pt")
     manifest["files"]["own-1.pt"] = manifest["files"]["own-0.pt"]
     (newest / "manifest.json").write_text(json.dumps({**manifest, "processes": 2}))
-    with pytest.raises(UserError, match="taken with rows that were drawn ahead by 2 processes .* there are 1"):
+    with pytest.raises(UserError, match=r"taken with rows that were drawn ahead by 2 processes .* there are 1"):
         go_on(folder, tiny(steps=6, every=2, ahead=DISTANCE))

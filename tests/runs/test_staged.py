@@ -282,9 +282,8 @@ def test_rows_drawn_ahead_end_with_their_stage():
         numbers = {**NUMBERS, "ahead": 1}
         return staged([Learned(n, "base", grpo(), TASK, reward, steps=3, numbers=numbers) for n in ("one", "two")])
 
-    trainer, lines = begun(slow), []
-    for _ in range(3):
-        lines.append(trainer.step())
+    trainer = begun(slow)
+    lines = list(trainer.run(3))
     assert trainer.between and asked == [16] * 4
     assert not [thread for thread in threading.enumerate() if thread.name == "rlft-reward"]
     state = copy.deepcopy(trainer.state_dict())
