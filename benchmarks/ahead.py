@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("what", choices=("time", "curves"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=None)
-    parser.add_argument("--lr", type=float, default=5e-4)
+    parser.add_argument("--lr", type=float, default=1e-4)
     told = parser.parse_args()
     torch.set_num_threads(1)
     if told.what == "time":

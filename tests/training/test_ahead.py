@@ -165,7 +165,7 @@ def test_rewards_are_given_while_the_step_learns():
     t = trainer(ahead=1, reward=reward)
     t.step()  # the rewards of step 2 are still to come
     assert len(began) == 2 and here not in began
-    assert not t.ahead.waiting[0].scores.done()
+    assert not t.ahead.waiting[0].found.done()
     go.set()
     assert t.step()["step"] == 2
 

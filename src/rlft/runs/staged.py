@@ -26,9 +26,8 @@ from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written,
 from rlft.runtime.local import Local
 from rlft.training.ledger import Metrics
 from rlft.training.loop import Loop
-from rlft.training.still import untrained
 from rlft.training.trainer import Trainer
-from rlft.types import Method, Policy, Reward, Rollouts, Runtime, Savable, Task, UserError
+from rlft.types import Method, Policy, Reward, Rollouts, Runtime, Savable, Task, UserError, untrained
 
 Weights = dict[str, Tensor]
 # What a stage has spent in all, summed over its steps.

@@ -4,7 +4,7 @@
     ahead      rows drawn before their turn, and rewarded meanwhile
     score      a reward over a batch, checked
     ledger     what a step logs
-    still      weights that no step changes
+    still      a policy as it is now, to measure from
     stream     the order in which a task's problems come
     evaluate   how good a policy is on problems
     pending    a step's rollouts on their way into a checkpoint

@@ -4,8 +4,9 @@
 
 always, however long anything takes: so a run with K is as repeatable as one without, and the lag of a row, the steps
 between its weights and those that learn from it, is min(n, K) and never more. Rows are drawn in this thread, where the
-weights stand still; what is slow about a reward (programs, services, judges) runs in threads while rows are drawn and
-weights are moved. How stale rows are weighed is the method's affair: `advantages.correction.decoupled`.
+weights stand still, or by other processes (`types.Remote`); what is slow about a reward (programs, services, judges)
+runs in threads while rows are drawn and weights are moved. How stale rows are weighed is the method's affair:
+`advantages.correction.decoupled`.
 
 A checkpoint holds the rows that wait, with their rewards, and not the weights that drew them: K copies of a model are
 larger than rows, drawing again costs a step's time, and a reward that was asked once (a service, a person) is not asked
@@ -46,8 +47,9 @@ class Apart(Source, Protocol):
 
     ledger: Ledger
 
-    def drawn_ahead(self, count: int) -> Rollouts:
-        """This process's share of rows for the task's next `count` problems, whose rewards are still to come."""
+    def drawn_ahead(self, count: int) -> Callable[[], Rollouts]:
+        """What gives this process's share of rows for the task's next `count` problems, drawn with the weights as they
+        are; called in a thread."""
         ...
 
     def judged(self, problems: Sequence[Problem], outputs: Any, decisions: int) -> Scores:
@@ -65,19 +67,24 @@ class Apart(Source, Protocol):
 
 @dataclass
 class Batch:
-    """Rows on their way to the step that learns from them: `due` there, drawn when `version` steps were done."""
+    """Rows on their way to the step that learns from them: `due` there, drawn when `version` steps were done.
 
-    rollouts: Rollouts
+    They are `found` with what they earn in the background, until they are settled.
+    """
+
     due: int
     version: int
-    scores: Future[Scores] | None = None
+    found: Future[tuple[Rollouts, Scores]] | None = None
+    rollouts: Rollouts | None = None
     ledger: Ledger = field(default_factory=Ledger)
 
     def settle(self, source: Apart) -> None:
         """Wait for the rewards, if they have not been taken yet, and log them."""
-        if self.scores is not None:
-            self.rollouts = source.paid(self.rollouts, self.scores.result(), self.ledger, self.due)
-            self.scores = None
+        if self.found is not None:
+            rollouts, scores = self.found.result()
+            version = torch.full((len(rollouts),), self.version, device=rollouts.mask.device)
+            self.rollouts = source.paid(rollouts.fill(version=version), scores, self.ledger, self.due)
+            self.found = None
 
 
 class Ahead:
@@ -103,6 +110,7 @@ class Ahead:
         batch = self.waiting.pop(0)
         with source.ledger.timed("reward"):
             batch.settle(source)
+        assert batch.rollouts is not None
         self.lag = source.steps_done - batch.version
         source.count(batch.rollouts)
         source.ledger.merge(batch.ledger)
@@ -115,7 +123,7 @@ class Ahead:
 
     def leave(self) -> None:
         """Let no row wait any more; rewards that are under way are waited for, so that none is asked behind them."""
-        wait([batch.scores for batch in self.waiting if batch.scores is not None])
+        wait([batch.found for batch in self.waiting if batch.found is not None])
         self.waiting = []
 
     def state_dict(self) -> list[dict[str, Any]]:
@@ -144,19 +152,20 @@ class Ahead:
         for told in state:
             rollouts = from_state(told["rollouts"], task)
             assert rollouts is not None
-            batch = Batch(rollouts, told["due"], told["version"])
+            batch = Batch(told["due"], told["version"], rollouts=rollouts)
             batch.ledger.load_state_dict(told["ledger"])
             self.waiting.append(batch)
 
     def _begun(self, source: Apart) -> Batch:
         """A batch that is drawn and whose rewards are under way."""
-        rollouts, done = source.drawn_ahead(source.prompts), source.steps_done
-        version = torch.full((len(rollouts),), done, device=rollouts.mask.device)
-        rollouts = rollouts.fill(version=version)
-        before = self.waiting[-1].scores if self.orderly and self.waiting else None
-        told = rollouts.problems, rollouts.outputs, rollouts.mask.shape[1]
-        scores = in_background(lambda: source.judged(*told), before)
-        return Batch(rollouts, done + 1 + len(self.waiting), done, scores)
+        draw, done = source.drawn_ahead(source.prompts), source.steps_done
+        before = self.waiting[-1].found if self.orderly and self.waiting else None
+
+        def work() -> tuple[Rollouts, Scores]:
+            rows = draw()
+            return rows, source.judged(rows.problems, rows.outputs, rows.mask.shape[1])
+
+        return Batch(done + 1 + len(self.waiting), done, in_background(work, before))
 
 
 def in_background(work: Callable[[], Any], after: Future[Any] | None = None) -> Future[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rlft.errors import incapable
 from rlft.training.ahead import MOST
-from rlft.types import HasValue, Method, Packing, Policy, UserError
+from rlft.types import Exchanging, HasValue, Method, Packing, Policy, Remote, UserError
 
 
 def check(trainer: Any) -> None:
@@ -44,8 +44,12 @@ def check(trainer: Any) -> None:
 
 
 def _check_ahead(trainer: Any) -> None:
-    """Whether rows can be drawn before their turn."""
+    """Whether rows can be drawn before their turn, or elsewhere."""
     steps, method = trainer.ahead.steps, trainer.method
+    if Exchanging in method.needs and isinstance(trainer.runtime, Remote):
+        raise UserError(
+            f"method {method.name} trains two that exchange roles, which samplers elsewhere do not learn of"
+        )
     if not 0 <= steps <= MOST:
         raise UserError(f"ahead is the steps that rows are drawn before their turn, 0 to {MOST}; got {steps}")
     if steps and method.collect is not None:

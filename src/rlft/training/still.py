@@ -1,19 +1,10 @@
-"""The weights of a policy that no step changes: a copy to measure from, those without gradient. Trains nothing."""
+"""A policy as it is now, to measure from. Trains nothing."""
 
 from __future__ import annotations
 
 import copy
-from typing import cast
-
-import torch
 
 from rlft.types import HasReference, Policy
-
-
-def untrained(policy: Policy) -> set[str]:
-    """The names of the weights without gradient, which no step changes."""
-    named = cast(torch.nn.Module, policy).named_parameters(remove_duplicate=False)
-    return {name for name, weight in named if not weight.requires_grad}
 
 
 def frozen(policy: Policy) -> Policy:

@@ -29,7 +29,7 @@ from rlft.training.loop import Loop
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import Scores, score
-from rlft.training.still import frozen, untrained
+from rlft.training.still import frozen
 from rlft.training.stream import Stream
 from rlft.types import (
     HasValue,
@@ -38,6 +38,7 @@ from rlft.types import (
     Packing,
     Policy,
     Problem,
+    Remote,
     Resumable,
     Reward,
     Rollouts,
@@ -46,6 +47,7 @@ from rlft.types import (
     Task,
     Update,
     UserError,
+    untrained,
     visited,
 )
 from rlft.types.values import overlaid
@@ -165,9 +167,13 @@ class Trainer(Loop):
         return self.rewarded(self._rows(problems))
 
     @torch.no_grad()
-    def drawn_ahead(self, count: int) -> Rollouts:
-        """This process's share of rollouts for the next `count` problems, whose rewards are still to come."""
-        return self._rows(self.stream.take(count))
+    def drawn_ahead(self, count: int) -> Callable[[], Rollouts]:
+        """What gives this process's share of rollouts for the next `count` problems, of the weights as they are."""
+        problems = self.stream.take(count)
+        if isinstance(self.runtime, Remote):
+            return self.runtime.begun(self.policy, problems, self.group, self.seed)
+        rollouts = self._rows(problems)
+        return lambda: rollouts
 
     def _rows(self, problems: Sequence[Problem]) -> Rollouts:
         with self.ledger.timed("sample"):
@@ -193,7 +199,8 @@ class Trainer(Loop):
         """What the reward says of rows; it touches nothing else of the Trainer's."""
         if self.reward is None:
             raise UserError(f"method {self.method.name} learns from a reward, and none was given")
-        return score(self.reward, problems, outputs, decisions)
+        reward = self.runtime.rewarded(self.reward) if isinstance(self.runtime, Remote) else self.reward
+        return score(reward, problems, outputs, decisions)
 
     @torch.no_grad()
     def paid(self, rollouts: Rollouts, scores: Scores, ledger: Ledger, step: int) -> Rollouts:
@@ -371,8 +378,7 @@ class Trainer(Loop):
         self.steps_done, self.updates_done = shared["steps_done"], shared["updates_done"]
         self.ledger.load_state_dict(own["ledger"])
         self.pending = from_state(own["pending"], self.task)
-        begun = self.steps_done > 0 or self.pending is not None
-        self.ahead.load_state_dict(own.get("ahead", []), self.task, begun)
+        self.ahead.load_state_dict(own.get("ahead", []), self.task, self.steps_done > 0 or self.pending is not None)
 
     def settle(self) -> None:
         """Wait for the rewards of rows that were drawn ahead: nothing goes on in the background then."""
