@@ -2,6 +2,7 @@
 
 python benchmarks/ahead.py time
 python benchmarks/ahead.py curves --seeds 5 --steps 40
+python benchmarks/ahead.py curves --seeds 5 --steps 40 --method rloo
 
 Both train the character model of `rlft run arithmetic`. `time` pays it by a reward that sleeps for half a second a
 batch, as one does that waits for a service or for programs; wall clock, median over steps after the first K + 2.
@@ -17,7 +18,7 @@ from statistics import mean, median, stdev
 
 import torch
 
-from rlft import recipes
+from rlft import methods, recipes
 from rlft.training.evaluate import evaluate
 
 RESULTS = Path(__file__).parent / "results" / "ahead.json"
@@ -60,9 +61,9 @@ def compare_times(steps: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def curve(seed: int, steps: int, lr: float, told: dict) -> dict[str, float]:
+def curve(seed: int, steps: int, told: dict) -> dict[str, float]:
     """One run: mean reward on the way, at its end, and on held-out problems."""
-    run = recipes.named("arithmetic")(prompts=8, group=8, lr=lr, seed=seed, **told)
+    run = recipes.named("arithmetic")(prompts=8, group=8, seed=seed, **told)
     lines = list(run.trainer.run(steps))
     rewards = [line["reward"] for line in lines]
     found = evaluate(run.deploy or run.trainer.policy, run.held_out, run.trainer.reward, problems=200, seed=seed)
@@ -70,12 +71,13 @@ def curve(seed: int, steps: int, lr: float, told: dict) -> dict[str, float]:
     return {"mean": mean(rewards), "last": mean(rewards[-10:]), "held-out": found.mean, "staleness": mean(stale)}
 
 
-def compare_curves(seeds: int, steps: int, lr: float) -> dict[str, list[dict[str, float]]]:
+def compare_curves(seeds: int, steps: int, lr: float, method: str) -> dict[str, list[dict[str, float]]]:
     """Every arm on every seed."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in ARMS}
+    usual = {"lr": lr, "method": methods.named(method)()} if method != "grpo" else {"lr": lr}  # the recipe's own
     for seed in range(seeds):
         for name, told in ARMS.items():
-            found[name].append(curve(seed, steps, lr, told))
+            found[name].append(curve(seed, steps, {**usual, **told}))
     for name, cells in found.items():
         columns = {key: [cell[key] for cell in cells] for key in cells[0]}
         spread = {key: stdev(values) if len(values) > 1 else 0.0 for key, values in columns.items()}
@@ -88,15 +90,17 @@ def main() -> None:
     parser.add_argument("what", choices=("time", "curves"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--method", default="grpo", help="of the curves")
     parser.add_argument("--lr", type=float, default=1e-4)
     told = parser.parse_args()
     torch.set_num_threads(1)
     if told.what == "time":
         found = compare_times(told.steps or 8)
     else:
-        found = compare_curves(told.seeds, told.steps or 40, told.lr)
+        found = compare_curves(told.seeds, told.steps or 40, told.lr, told.method)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**kept, told.what: {**vars(told), "found": found}}, indent=1) + "\n")
+    name = told.what if told.what == "time" else f"{told.what} {told.method}"
+    RESULTS.write_text(json.dumps({**kept, name: {**vars(told), "found": found}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

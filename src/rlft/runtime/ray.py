@@ -154,7 +154,8 @@ class Ray:
 
     def rewarded(self, reward: Reward) -> Reward:
         """The reward as a task of the cluster; one that remembers stays here."""
-        if isinstance(reward, Stateful):
+        memory: Any = reward
+        if isinstance(memory, Stateful):
             return reward
         if id(reward) not in self.rewards:
             self.rewards[id(reward)] = reward, _put(reward, "the reward")
@@ -235,10 +236,8 @@ def _got(reference: Any, seconds: float) -> Any:
 
 def _put(value: Any, what: str) -> Any:
     """A reference to a value; modules that no other process can import go with it."""
-    from ray import cloudpickle
-
     for module in _own():
-        cloudpickle.register_pickle_by_value(module)
+        _library().cloudpickle.register_pickle_by_value(module)
     try:
         return _library().put(value)
     except Exception as error:
