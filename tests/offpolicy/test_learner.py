@@ -23,6 +23,7 @@ from rlft.policies.control.policy import Control, StateTanhGaussian, TanhGaussia
 from rlft.rewards.environment import environment_reward
 from rlft.runs.drive import Run, drive
 from rlft.runs.folder import Cadence, begin
+from rlft.runtime.local import Local
 from rlft.tasks.starts import Starts
 from rlft.training.trainer import Trainer
 from rlft.training.trainer import _check as check
@@ -226,6 +227,12 @@ def _interrupted(advance, after):
     return one
 
 
+class Elsewhere(Local):
+    """A runtime that draws elsewhere, as far as it is asked before anything runs."""
+
+    begun = rewarded = close = Local.sum_
+
+
 def test_what_is_refused():
     with pytest.raises(UserError, match=r"method sac needs a policy that acts state by state"):
         Learner(torch.nn.Linear(1, 1), Pendulum(), [Phase(sac())])
@@ -241,6 +248,8 @@ def test_what_is_refused():
         learner(Phase(sac()), Phase(sac()))
     with pytest.raises(UserError, match="give these methods equal ones"):
         learner(Phase(sac(), steps=1), Phase(sac(critics=3)))
+    with pytest.raises(UserError, match="in one process: start it without torchrun, and without --ray"):
+        learner(Phase(sac()), runtime=Elsewhere())
     with pytest.raises(UserError, match="learns from data alone"):
         Phase(sac(), worlds=0)
 

@@ -56,6 +56,10 @@ def test_options_are_the_worlds_the_methods_and_the_numbers():
         "lr",
         "rows",
         "every",
+        "ahead",
+        "staleness_correction",
+        "staleness_bound",
+        "staleness_beyond",
         "seed",
         "runtime",
     ]

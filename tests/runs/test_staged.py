@@ -3,6 +3,8 @@
 import copy
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -265,3 +267,28 @@ def test_a_killed_run_goes_on_from_the_last_stage_and_its_folders_say_what_was_d
     assert [row["demonstration"] for row in rows] == [answer for _, answer in whole.written["own"]]
     evaluated = [json.loads(x)["step"] for x in (tmp_path / "run/evaluations.jsonl").read_text().splitlines()]
     assert evaluated == [0, 7, 9, 12, 13]  # before, where stages ended but the first, after
+
+
+def test_rows_drawn_ahead_end_with_their_stage():
+    """The next begins with rows of its own, and nothing is asked of a reward behind them."""
+    asked = []
+
+    def slow(problems, outputs):
+        asked.append(len(outputs))
+        time.sleep(0.02)
+        return share(problems, outputs)
+
+    def begun(reward):
+        numbers = {**NUMBERS, "ahead": 1}
+        return staged([Learned(n, "base", grpo(), TASK, reward, steps=3, numbers=numbers) for n in ("one", "two")])
+
+    trainer = begun(slow)
+    lines = list(trainer.run(3))
+    assert trainer.between and asked == [16] * 4
+    assert not [thread for thread in threading.enumerate() if thread.name == "rlft-reward"]
+    state = copy.deepcopy(trainer.state_dict())
+    lines += trainer.run(6)
+    assert [line["version/lag"] for line in lines] == [0, 1, 1, 0, 1, 1]
+    other = begun(slow)
+    other.load_state_dict(state)
+    assert [line["reward"] for line in other.run(6)] == [line["reward"] for line in lines[3:]]

@@ -17,12 +17,12 @@ from rlft.tasks.starts import Starts
 from rlft.training.trainer import Trainer
 
 
-def tiny(steps=4, reward=environment_reward, every=0):
+def tiny(steps=4, reward=environment_reward, every=0, ahead=0):
     """Built anew, and always alike."""
     torch.manual_seed(0)
     world = PointMass(horizon=4)
     policy = Control(world, critic=True, width=4)
-    trainer = Trainer(policy, ppo(epochs=2), Starts(world), reward, prompts=2, group=2)
+    trainer = Trainer(policy, ppo(epochs=2), Starts(world), reward, prompts=2, group=2, ahead=ahead)
     return Run(trainer, steps, Starts(world, split="test"), reward=environment_reward, problems=2, every=every)
 
 

@@ -48,14 +48,26 @@ def one_process(name):
 def test_world_size_is_not_a_hyperparameter(processes, request):
     pages = [page["methods"] for page in request.getfixturevalue(processes)]
     for name in NAMES:
-        own, log = one_process(name)
         for page in pages:
-            moved, theirs = page[name]
-            assert_close(moved, own, atol=1e-12, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
-            for here, there in zip(log, theirs, strict=True):
-                timeless = [k for k in here if not k.startswith(("seconds", "decisions_per"))]
-                mine, its = ([line[k] for k in timeless] for line in (here, there))
-                assert_close(mine, its, atol=1e-6, rtol=0, equal_nan=True)
+            compare(name, one_process(name), page[name])
+
+
+@pytest.mark.parametrize("processes", ["two", "three"])
+def test_rows_drawn_ahead_are_those_of_one_process(processes, request):
+    own = worker.ahead()
+    assert [line["version/lag"] for line in own[1]] == [0, 1, 2, 2]
+    for page in request.getfixturevalue(processes):
+        compare("ahead", own, page["ahead"])
+
+
+def compare(name, one, other):
+    """Weights and metrics, but for what depends on the clock."""
+    (own, log), (moved, theirs) = one, other
+    assert_close(moved, own, atol=1e-12, rtol=0, msg=lambda m: f"{name}: {m}")
+    for here, there in zip(log, theirs, strict=True):
+        timeless = [k for k in here if not k.startswith(("seconds", "decisions_per"))]
+        mine, its = ([line[k] for k in timeless] for line in (here, there))
+        assert_close(mine, its, atol=1e-6, rtol=0, equal_nan=True)
 
 
 def test_a_sharded_model_gives_the_numbers_of_a_whole_one(two):

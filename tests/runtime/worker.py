@@ -4,8 +4,9 @@ import sys
 
 import torch
 
+from rlft.advantages.correction import decoupled
 from rlft.runtime.torchrun import Torchrun
-from tests.contracts.test_methods import NAMES, trainer, weights
+from tests.contracts.test_methods import NAMES, build, trainer, weights
 from tests.runtime import pairs, sharded
 
 
@@ -23,10 +24,18 @@ def methods(runtime: Torchrun) -> dict:
     return found
 
 
+def ahead(runtime: Torchrun | None = None) -> tuple[torch.Tensor, list]:
+    """The same of rows that are drawn two steps before their turn."""
+    method = decoupled(build("grpo"))
+    t = trainer("grpo", method=method, runtime=runtime, prompts=5, optimizer=sgd, ahead=2)
+    log = list(t.run(4))
+    return weights(t), log
+
+
 def main(folder: str) -> None:
     torch.set_num_threads(1)
     runtime = Torchrun(minutes=2.0)
-    found = {"methods": methods(runtime)}
+    found = {"methods": methods(runtime), "ahead": ahead(runtime)}
     if runtime.world == 2:
         found |= {"pairs": pairs.learned(runtime), "sharded": sharded.learned(runtime, folder)}
     torch.save(found, f"{folder}/{runtime.rank}.pt")

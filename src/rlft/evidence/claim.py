@@ -20,7 +20,9 @@ from rlft.offpolicy.method import OffPolicy
 from rlft.types import Method, UserError
 
 # Arguments of a recipe that differ from run to run.
-_OF_A_RUN = ("seed", "runtime")
+_OF_A_RUN = {"seed", "runtime"}
+# Rows drawn ahead: an arm that does not say so draws none, whatever else a recipe could do.
+_AHEAD = {"ahead", "staleness_correction", "staleness_bound", "staleness_beyond"}
 
 Numbers = Mapping[str, float]
 Lines = Sequence[Mapping[str, Any]]
@@ -197,8 +199,9 @@ class Claim:
 
 def defaults_of(recipe: Callable[..., Any]) -> dict[str, Any]:
     """What a recipe's function takes when it is not told, as plain values; without the seed and the runtime."""
-    taken = inspect.signature(recipe).parameters.values()
-    return {p.name: as_plain(p.default) for p in taken if p.default is not p.empty and p.name not in _OF_A_RUN}
+    taken = inspect.signature(recipe).parameters
+    silent = _OF_A_RUN | (_AHEAD if taken.keys() >= _AHEAD else set())  # a world may have an `ahead` of its own
+    return {n: as_plain(p.default) for n, p in taken.items() if p.default is not p.empty and n not in silent}
 
 
 def as_plain(value: Any) -> Any:

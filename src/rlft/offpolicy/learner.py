@@ -31,7 +31,7 @@ from rlft.tasks.starts import Starts
 from rlft.training.ledger import Ledger, Metrics
 from rlft.training.loop import Loop
 from rlft.training.stream import Stream
-from rlft.types import Problem, Reward, Rollouts, Runtime, Task, UserError
+from rlft.types import Problem, Remote, Reward, Rollouts, Runtime, Task, UserError
 from rlft.types.acting import Acting
 
 Optimizer = Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer]
@@ -147,6 +147,9 @@ class Learner(Loop):
     def method(self) -> OffPolicy:
         """What an update is now."""
         return self.phase.method
+
+    def settle(self) -> None:
+        """Nothing goes on in the background."""
 
     def advance(self) -> Metrics | None:
         """One iteration; the step's metrics once it is complete."""
@@ -312,5 +315,5 @@ def _check(learner: Learner) -> None:
                 raise incapable(phase.method.name, need, learner.policy)
     if learner.batch < 1 or learner.interval < 1:
         raise UserError(f"batch and interval must be at least 1; got {learner.batch} and {learner.interval}")
-    if learner.runtime.world > 1:
-        raise UserError("learning from a buffer runs in one process: start it without torchrun")
+    if learner.runtime.world > 1 or isinstance(learner.runtime, Remote):
+        raise UserError("learning from a buffer runs in one process: start it without torchrun, and without --ray")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
+from rlft.advantages.correction import Beyond, decoupled
+from rlft.rewards.limited import Limited
 from rlft.runs.drive import Run
 from rlft.training.optimizing import Optimizing
 from rlft.training.trainer import Trainer
@@ -27,6 +29,11 @@ class Learning:
         warmup: steps over which the learning rate rises to its value.
         max_grad_norm: bound on the gradient's norm.
         kl: measure the KL to the start at every step, also where the method does not need it.
+        ahead: draw a step's rows with the weights of so many steps before, and reward them in the background.
+        staleness_correction: of rows drawn ahead, weigh by the policy over the weights that drew it each decision
+            (token) or the row as a whole; with none the method's own ratio is to the weights that drew them.
+        staleness_bound: the largest weight.
+        staleness_beyond: what becomes of a larger one: it is the bound, or what it weighs teaches nothing (mask).
     """
 
     steps: int = 200
@@ -38,6 +45,10 @@ class Learning:
     warmup: int = 0
     max_grad_norm: float = 1.0
     kl: bool = True
+    ahead: int = 0
+    staleness_correction: Literal["token", "row", "none"] = "token"
+    staleness_bound: float = 2.0
+    staleness_beyond: Beyond = "truncate"
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,12 @@ def trainer_of(
     runtime: Runtime | None = None,
 ) -> Trainer:
     """A Trainer with these numbers; the KL is measured to `reference`, by default to the policy as it is now."""
+    if learning.ahead and isinstance(reward, Limited):
+        raise UserError(
+            "--reward-seconds interrupts the main thread, and with --ahead rewards are given in others: leave one "
+            "of them out, or let the reward end itself and return None"
+        )
+    method = corrected(method, learning)
     told: dict[str, Any] = {"seed": seed, "reference": reference, "measures": measures, "runtime": runtime}
     return Trainer(policy, method, task, reward, **numbers_of(learning), **told)
 
@@ -95,7 +112,15 @@ def numbers_of(learning: Learning) -> dict[str, Any]:
         "lr": learning.lr,
         "optimizing": Optimizing(partial(_warmed, learning.warmup), max_grad_norm=learning.max_grad_norm),
         "watch_kl": learning.kl,
+        **({"ahead": learning.ahead} if learning.ahead else {}),  # what was without it stays as it was
     }
+
+
+def corrected(method: Method, learning: Learning) -> Method:
+    """The method for rows that are drawn ahead, if they are and it is to be corrected for that."""
+    if not learning.ahead or learning.staleness_correction == "none":
+        return method
+    return decoupled(method, learning.staleness_correction, learning.staleness_bound, learning.staleness_beyond)
 
 
 def _warmed(warmup: int, step: int) -> float:

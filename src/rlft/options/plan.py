@@ -23,7 +23,7 @@ from rlft.methods.grpo import grpo
 from rlft.options.arguments import parse
 from rlft.options.calls import function_in
 from rlft.options.config import loaded, words_of
-from rlft.options.learning import Learning, numbers_of
+from rlft.options.learning import Learning, corrected, numbers_of
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written
@@ -49,6 +49,7 @@ def learn(
     task = load_task(data, fields)
     unpaid = method.name == "sft" and not rewards.reward and getattr(task, "reward", None) is None
     reward = None if unpaid else reward_of(rewards, task)
+    method = corrected(method, learning)
     return Learned(name, parent, method, task, reward, learning.steps, numbers_of(learning))
 
 
@@ -138,7 +139,7 @@ def _stage(make: Callable[..., Any], table: Mapping[str, Any], told: str, before
         raise UserError(f"{told}: what a stage wrote is imitated; ask the problems of its data again")
     rewards, learning = given["rewards"], given["learning"]
     reward = reward_of(rewards, Written(written.name, _source(written), ())) if rewards.reward else written.reward
-    names = given["name"], given["parent"], given["method"], written.name
+    names = given["name"], given["parent"], corrected(given["method"], learning), written.name
     return Learned(*names, reward, learning.steps, numbers_of(learning))
 
 

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlft import methods
 from rlft.errors import UserError, unknown
@@ -40,8 +40,17 @@ NUMBERS: Mapping[str, tuple[Any, str]] = {
     "problems": (int | None, "held-out problems; none is all of them."),
     "samples": (int, "rollouts of each held-out problem."),
     "every": (int, "steps between evaluations; 0 is before and after only."),
+    "ahead": (int, "draw a step's rows with the weights of so many steps before, and reward them in the background."),
+    "staleness_correction": (
+        Literal["token", "row", "none"],
+        "of rows drawn ahead, weigh each decision (token), the row as a whole, or nothing, by who drew it.",
+    ),
+    "staleness_bound": (float, "the largest such weight."),
+    "staleness_beyond": (Literal["truncate", "mask"], "what becomes of a larger one: it is the bound, or nothing."),
 }
 _OF_THE_TRAINER = ("prompts", "group", "lr", "rows")
+# A recipe of a world has these besides its own numbers.
+_AHEAD = {"ahead": 0, "staleness_correction": "token", "staleness_bound": 2.0, "staleness_beyond": "truncate"}
 # What a function may ask for and no option gives it of its own: the method and what it needs, and the run's seed.
 _HIDDEN = ("method", "critic", "needs", "seed")
 
@@ -55,17 +64,23 @@ def recipe(world: Callable[..., World], method: Method, watch_kl: bool = True, *
     numbers   those of `NUMBERS` that the recipe has, with their defaults
     """
 
+    ahead = {} if _AHEAD.keys() & inspect.signature(world).parameters else _AHEAD  # or `ahead` means something else
+    numbers |= ahead
+
     @optioned(method, world, **numbers)
     def run(chosen: Mapping[str, Any]) -> Run:
+        from rlft.options.learning import Learning, corrected
         from rlft.training.trainer import Trainer
 
-        made = asked(world, chosen)
+        made, learning = asked(world, chosen), Learning(**{name: chosen[name] for name in ahead})
         sizes = {name: chosen[name] for name in numbers if name in _OF_THE_TRAINER}
         if "group" in sizes:
             sizes["group"] //= made.sharing
         told = {"seed": chosen["seed"], "runtime": chosen["runtime"], "watch_kl": watch_kl, "measures": made.watched}
-        trainer = Trainer(made.policy, made.adapted(chosen["method"]), made.train, made.reward, **sizes, **told)
-        return measured(trainer, made, {name: chosen[name] for name in numbers if name not in _OF_THE_TRAINER})
+        used, told["ahead"] = corrected(made.adapted(chosen["method"]), learning), learning.ahead
+        trainer = Trainer(made.policy, used, made.train, made.reward, **sizes, **told)
+        other = {name: chosen[name] for name in numbers if name not in (*_OF_THE_TRAINER, *ahead)}
+        return measured(trainer, made, other)
 
     return run
 

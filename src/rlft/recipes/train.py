@@ -29,7 +29,7 @@ from rlft.runs.drive import Run
 from rlft.runs.folder import model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
-from rlft.training.trainer import frozen
+from rlft.training.still import frozen
 from rlft.types import (
     Exchanging,
     HasTeacher,
@@ -131,7 +131,7 @@ def train(
     trainer = trainer_of(
         learning,
         policy,
-        method if machines.vllm is None else _corrected(method),
+        method if machines.vllm is None else _corrected(method, learning),
         task,
         both(chosen) if pair else chosen,
         reference=_reference(policy, method.reference or learning.kl, (runtime or Local()) if machines.shard else None),
@@ -225,8 +225,13 @@ def _served(policy: Language, memory: float | None, dtype: str) -> Language:
     )
 
 
-def _corrected(method: Method) -> Method:
-    """The method for rows that another engine draws; others it leaves as they are."""
+def _corrected(method: Method, learning: Learning) -> Method:
+    """The method for rows that another engine draws; others it leaves as they are.
+
+    Rows that are drawn ahead are corrected for engine and age at once, where they are corrected.
+    """
+    if learning.ahead and learning.staleness_correction != "none":
+        return method
     return replace(method, advantage=importance_corrected(method.advantage))
 
 

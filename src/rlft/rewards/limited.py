@@ -52,7 +52,7 @@ class Limited:
 def _alarm(seconds: float) -> Iterator[None]:
     """`_Late` in this thread when the time is up."""
     if threading.current_thread() is not threading.main_thread():
-        raise UserError("--reward-seconds works in the main thread of a process only")
+        raise UserError("--reward-seconds works in the main thread of a process only, and so not with --ahead")
 
     def late(number: int, frame: Any) -> None:
         raise _Late

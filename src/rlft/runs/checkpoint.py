@@ -77,7 +77,7 @@ def save(
             _write(beside / "shared.pt", shared)
         meet(runtime)
         if runtime.rank == 0:
-            _seal(beside, target, shared, runtime.world, logs)
+            _seal(beside, target, state, runtime.world, logs)
             _prune(folder, target, keep)
         meet(runtime)
     except OSError as error:
@@ -104,9 +104,10 @@ def load(folder: Path, runtime: Runtime | None = None) -> tuple[dict[str, Any], 
         if fault:
             passed.append(f"checkpoint {path.name} is no checkpoint ({fault}); going back to the one before")
             continue
-        if "." in path.name and manifest["processes"] != runtime.world:
+        if ("." in path.name or manifest.get("ahead")) and manifest["processes"] != runtime.world:
+            when = "inside a step" if "." in path.name else "with rows that were drawn ahead"
             raise UserError(
-                f"checkpoint {path.name} was taken inside a step by {manifest['processes']} processes and can only "
+                f"checkpoint {path.name} was taken {when} by {manifest['processes']} processes and can only "
                 f"go on with as many; there are {runtime.world}"
             )
         return state, path, passed
@@ -143,11 +144,13 @@ def logs_at(path: Path) -> dict[str, int] | None:
     return found if isinstance(found, dict) else None
 
 
-def _seal(beside: Path, target: Path, shared: Mapping[str, Any], world: int, logs: Mapping[str, int]) -> None:
+def _seal(beside: Path, target: Path, state: Mapping[str, Any], world: int, logs: Mapping[str, int]) -> None:
     """Write the manifest, sync everything, and give the folder its name."""
+    shared = state["shared"]
     files = {path.name: _digest(path) for path in sorted(beside.glob("*.pt"))}
     manifest = {"step": shared["steps_done"], "updates": shared["updates_done"], "processes": world, "files": files}
     manifest |= {"logs": dict(logs)} if logs else {}
+    manifest |= {"ahead": len(state["own"]["ahead"])} if state["own"].get("ahead") else {}
     with (beside / "manifest.json").open("w") as file:
         json.dump(manifest, file, indent=1)
         file.flush()

@@ -218,6 +218,7 @@ class _Drive:
         """A checkpoint, once everything that was logged before it is on the disk; of a stage that ended its own."""
         if isinstance(self.trainer, Staged) and self.trainer.between and self.log.writes:
             staged.keep(self.trainer, self.folder, partial(write_cards, run=self.folder))
+        self.trainer.settle()  # what is logged of rows drawn ahead is logged before the logs are measured
         try:
             logs = self.log.sizes()
         except OSError as error:
@@ -248,6 +249,7 @@ class _Drive:
         assert task is not None
         assert reward is not None
         start = time.perf_counter()
+        trainer.settle()  # the reward is asked of one thing at a time
         with trainer.runtime.gathered():
             result = evaluate(
                 run.deploy or trainer.policy,

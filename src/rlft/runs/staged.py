@@ -26,8 +26,8 @@ from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written,
 from rlft.runtime.local import Local
 from rlft.training.ledger import Metrics
 from rlft.training.loop import Loop
-from rlft.training.trainer import Trainer, untrained
-from rlft.types import Method, Policy, Reward, Rollouts, Runtime, Savable, Task, UserError
+from rlft.training.trainer import Trainer
+from rlft.types import Method, Policy, Reward, Rollouts, Runtime, Savable, Task, UserError, untrained
 
 Weights = dict[str, Tensor]
 # What a stage has spent in all, summed over its steps.
@@ -109,6 +109,11 @@ class Staged(Loop):
             self._end(stage)
         return told
 
+    def settle(self) -> None:
+        """As a Trainer's, of the stage under way."""
+        if self.trainer is not None:
+            self.trainer.settle()
+
     def _piece(self, stage: Stage, trainer: Trainer | None) -> Metrics | None:
         if trainer is None:
             return {"updates": 0, "seconds/step": 0.0}
@@ -180,6 +185,8 @@ class Staged(Loop):
         return {**trainer.ledger.close(self.runtime), "rows/kept": len(rows) - before}
 
     def _end(self, stage: Stage) -> None:
+        if self.trainer is not None:
+            self.trainer.ahead.leave()  # rows of its own weights, and of its own reward
         weights = self._weights()
         self.hashes[stage.name] = fingerprint(weights)
         spent = {name: round(value) for name, value in self.spent.items()}

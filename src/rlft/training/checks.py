@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlft.errors import incapable
-from rlft.types import HasValue, Method, Packing, Policy, UserError
+from rlft.training.ahead import MOST
+from rlft.types import Exchanging, HasValue, Method, Packing, Policy, Remote, UserError
 
 
 def check(trainer: Any) -> None:
@@ -29,6 +30,7 @@ def check(trainer: Any) -> None:
     for name, value in (("lr", trainer.lr), ("max_grad_norm", trainer.optimizing.max_grad_norm)):
         if not value >= 0:
             raise UserError(f"{name} must not be negative; got {value}")
+    _check_ahead(trainer)
     if trainer.group < method.min_group:
         raise UserError(
             f"method {method.name} compares the rows of a group, so group must be at least {method.min_group}; "
@@ -38,4 +40,21 @@ def check(trainer: Any) -> None:
         raise UserError(
             f"{trainer.prompts} prompts a step cannot be shared over {method.minibatches} minibatches "
             f"and {trainer.runtime.world} processes; raise prompts"
+        )
+
+
+def _check_ahead(trainer: Any) -> None:
+    """Whether rows can be drawn before their turn, or elsewhere."""
+    steps, method = trainer.ahead.steps, trainer.method
+    if Exchanging in method.needs and isinstance(trainer.runtime, Remote):
+        raise UserError(
+            f"method {method.name} trains two that exchange roles, which samplers elsewhere do not learn of"
+        )
+    if not 0 <= steps <= MOST:
+        raise UserError(f"ahead is the steps that rows are drawn before their turn, 0 to {MOST}; got {steps}")
+    if steps and method.collect is not None:
+        raise UserError(
+            f"method {method.name} demonstrates, or chooses its rows by what they have earned, with the weights that "
+            "learn from them, so none are drawn ahead: leave ahead at 0, or use a method that takes rows as they come "
+            "(grpo, rloo, ppo)"
         )

@@ -79,11 +79,11 @@ class Ledger:
         """Rows that a teacher gave."""
         self.add("rows/demonstrated", float(len(rollouts)), 1.0)
 
-    def mismatch(self, rollouts: Rollouts) -> None:
-        """How far the engine that drew the rows is from the policy: k3 of KL(engine || policy), the largest ratio."""
+    def mismatch(self, rollouts: Rollouts, name: str = "mismatch") -> None:
+        """How far what drew the rows is from the policy: k3 of KL(it || policy), nats a decision; the largest ratio."""
         log_ratio = torch.where(rollouts.mask, rollouts.logp_old - rollouts.column("logp_drawn"), 0)
-        self.add("mismatch", (log_ratio.exp() - 1 - log_ratio).sum(), rollouts.mask.sum())
-        self.peak("mismatch/largest", (log_ratio.exp() - 1).abs().amax())
+        self.add(name, (log_ratio.exp() - 1 - log_ratio).sum(), rollouts.mask.sum())
+        self.peak(f"{name}/largest", (log_ratio.exp() - 1).abs().amax())
 
     def rewards(self, rollouts: Rollouts, parts: Mapping[str, Tensor]) -> None:
         """Rewards, their spread, their parts, and the rows that could not be scored."""
@@ -114,7 +114,12 @@ class Ledger:
     def advantages(self, rollouts: Rollouts) -> None:
         """Mean size of an advantage; a demonstration has none."""
         rollouts = rollouts.of(demonstrated=False)
-        self.add("advantage/abs", torch.where(rollouts.mask, rollouts.advantages.abs(), 0).sum(), rollouts.mask.sum())
+        decisions = rollouts.mask.sum()
+        self.add("advantage/abs", torch.where(rollouts.mask, rollouts.advantages.abs(), 0).sum(), decisions)
+        if rollouts.has("weight"):
+            weight = rollouts.column("weight")
+            self.add("weight/mean", torch.where(rollouts.mask, weight, 0).sum(), decisions)
+            self.add("weight/none", (rollouts.mask & (weight == 0)).sum(), decisions)
 
     def measured(self, numbers: Mapping[str, Number], rows: int) -> None:
         """What measures say of a batch, weighted by its rows."""
@@ -134,6 +139,13 @@ class Ledger:
         suffix = "" if name == "policy" else f"/{name}"
         self.add(f"loss{suffix}", loss / weight, 1.0)
         self.add(f"grad_norm{suffix}", norm, 1.0)
+
+    def merge(self, page: Ledger) -> None:
+        """Add what another ledger has of rows that belong to this step."""
+        for name, (total, weight) in page.sums.items():
+            self.add(name, total, weight)
+        for name, value in page.peaks.items():
+            self.peak(name, torch.as_tensor(value))
 
     def close(self, runtime: Runtime) -> Metrics:
         """The step's metrics over all processes; the accounts start again."""

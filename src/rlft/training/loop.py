@@ -17,6 +17,10 @@ class Loop(ABC):
     def advance(self) -> Metrics | None:
         """The next piece of a step; the step's metrics once it is complete."""
 
+    @abstractmethod
+    def settle(self) -> None:
+        """Wait for whatever goes on in the background."""
+
     def step(self) -> Metrics:
         """One step, or the rest of one that was interrupted; its metrics."""
         metrics = None

@@ -22,21 +22,23 @@ from rlft.collect import one_batch
 from rlft.memory import large, spared
 from rlft.noise import hashed
 from rlft.runtime.local import Local
+from rlft.training.ahead import Ahead, Drawing
 from rlft.training.checks import check as _check
 from rlft.training.ledger import Ledger, Metrics
 from rlft.training.loop import Loop
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.pending import as_state, from_state
-from rlft.training.score import score
+from rlft.training.score import Scores, score
+from rlft.training.still import frozen
 from rlft.training.stream import Stream
 from rlft.types import (
-    HasReference,
     HasValue,
     Measure,
     Method,
     Packing,
     Policy,
     Problem,
+    Remote,
     Resumable,
     Reward,
     Rollouts,
@@ -45,6 +47,7 @@ from rlft.types import (
     Task,
     Update,
     UserError,
+    untrained,
     visited,
 )
 from rlft.types.values import overlaid
@@ -62,6 +65,7 @@ class Trainer(Loop):
     budget                         tokens in one, instead of `rows`: rows of like length go together (`types.Packing`)
     lr                             learning rate
     optimizing                     see `Optimizing`; its fields are taken by name too, `Trainer(…, max_grad_norm=0.5)`
+    ahead                          steps that rows are drawn before their turn, see `training.ahead`; taken by name
     reference                      what the KL is measured to; by default the policy as it is now, if it is needed
     watch_kl                       keep a reference even if the method needs none, to log `kl`
     measures                       `(problems, outputs) -> {name: number}`, of every batch: what the reward cannot see
@@ -89,11 +93,12 @@ class Trainer(Loop):
     ):
         self.policy, self.method, self.task, self.reward = policy, method, task, reward
         self.prompts, self.group, self.rows, self.budget = prompts, group, rows, budget
-        (self.optimizing,) = overlaid(told, optimizing)
+        self.optimizing, drawing = overlaid(told, optimizing, Drawing())
         self.lr, self.seed, self.measures = lr, seed, measures
         # Called with each batch of rewarded rollouts and the reward's parts: a run logs samples so.
         self.seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None
         self.runtime: Runtime = runtime or Local()
+        self.ahead = Ahead(drawing.ahead, orderly=isinstance(reward, Stateful))
         _check(self)
         self.reference = reference or (frozen(policy) if method.reference or watch_kl else None)
         self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
@@ -131,7 +136,7 @@ class Trainer(Loop):
         for skipped in range(PATIENCE):
             self.notes.clear()
             self.tally.zero_()
-            rollouts = (self.method.collect or one_batch)(self)
+            rollouts = (self.ahead if self.ahead.steps else self.method.collect or one_batch)(self)
             drawn, scored, decided = self.runtime.gather(self.tally[None]).sum(0).tolist()
             if drawn and not decided:
                 raise UserError(
@@ -159,9 +164,20 @@ class Trainer(Loop):
         return self._asked([visited(self.task, index, visit) for index, visit in places])
 
     def _asked(self, problems: Sequence[Problem]) -> Rollouts:
+        return self.rewarded(self._rows(problems))
+
+    @torch.no_grad()
+    def drawn_ahead(self, count: int) -> Callable[[], Rollouts]:
+        """What gives this process's share of rollouts for the next `count` problems, of the weights as they are."""
+        problems = self.stream.take(count)
+        if isinstance(self.runtime, Remote):
+            return self.runtime.begun(self.policy, problems, self.group, self.seed)
+        rollouts = self._rows(problems)
+        return lambda: rollouts
+
+    def _rows(self, problems: Sequence[Problem]) -> Rollouts:
         with self.ledger.timed("sample"):
-            rollouts = self.runtime.sample(self.policy, problems, self.group, self.seed)
-        return self.rewarded(rollouts)
+            return self.runtime.sample(self.policy, problems, self.group, self.seed)
 
     @torch.no_grad()
     def resume(self, rollouts: Rollouts, at: Tensor, group: int) -> Rollouts:
@@ -174,19 +190,35 @@ class Trainer(Loop):
     def rewarded(self, rollouts: Rollouts) -> Rollouts:
         """The rows with their rewards, measured and logged."""
         with self.ledger.timed("reward"):
-            if self.reward is None:
-                raise UserError(f"method {self.method.name} learns from a reward, and none was given")
-            scores = score(self.reward, rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
-        self.tally += torch.tensor([len(rollouts), int(scores.total.isfinite().sum()), int(rollouts.mask.sum())])
+            scores = self.judged(rollouts.problems, rollouts.outputs, rollouts.mask.shape[1])
+        rollouts = self.paid(rollouts, scores, self.ledger, self.steps_done + 1)
+        self.count(rollouts)
+        return rollouts
+
+    def judged(self, problems: Sequence[Problem], outputs: Any, decisions: int) -> Scores:
+        """What the reward says of rows; it touches nothing else of the Trainer's."""
+        if self.reward is None:
+            raise UserError(f"method {self.method.name} learns from a reward, and none was given")
+        reward = self.runtime.rewarded(self.reward) if isinstance(self.runtime, Remote) else self.reward
+        return score(reward, problems, outputs, decisions)
+
+    @torch.no_grad()
+    def paid(self, rollouts: Rollouts, scores: Scores, ledger: Ledger, step: int) -> Rollouts:
+        """The rows with these rewards, measured and logged as rows of this step."""
         device = rollouts.mask.device
         rollouts = rollouts.fill(rewards=scores.total.to(device))
         if scores.at is not None:
             rollouts = rollouts.fill(reward_at=scores.at.to(device))
-        self.ledger.rewards(rollouts, scores.parts)
+        ledger.rewards(rollouts, scores.parts)
         for measure in self.measures:
-            self.ledger.measured(measure(rollouts.problems, rollouts.outputs), len(rollouts))
-        self.seen(self.steps_done + 1, rollouts, scores.parts)
+            ledger.measured(measure(rollouts.problems, rollouts.outputs), len(rollouts))
+        self.seen(step, rollouts, scores.parts)
         return rollouts
+
+    def count(self, rollouts: Rollouts) -> None:
+        """Take rewarded rows into the account of this draw."""
+        scored, decided = int(rollouts.rewards.isfinite().sum()), int(rollouts.mask.sum())
+        self.tally += torch.tensor([len(rollouts), scored, decided])
 
     @torch.no_grad()
     def demonstrate(self, count: int) -> Rollouts:
@@ -210,6 +242,10 @@ class Trainer(Loop):
     def credit(self, rollouts: Rollouts) -> Rollouts:
         """Fill `logp_ref`, `values` and `advantages`; decisions with NaN advantages leave the mask."""
         with self.ledger.timed("credit"):
+            if self.ahead.steps:
+                self.ledger.add("version/lag", float(self.ahead.lag), 1.0)
+            if self.method.drawn and self.ahead.lag:
+                rollouts = self.proximal(rollouts)
             if self.reference is not None:
                 rollouts = rollouts.fill(logp_ref=self.forward(self.reference.log_prob, rollouts))
                 self.ledger.kl(rollouts)
@@ -219,6 +255,13 @@ class Trainer(Loop):
             mask = rollouts.mask & ~wide["advantages"].isnan()
             rollouts = replace(rollouts, mask=mask).fill(**{n: torch.where(mask, c, 0) for n, c in wide.items()})
             self.ledger.advantages(rollouts)
+        return rollouts
+
+    def proximal(self, rollouts: Rollouts) -> Rollouts:
+        """Rows of older weights with `logp_old` of the policy as it is; who drew them is left in `logp_drawn`."""
+        drawn = {} if rollouts.has("logp_drawn") else {"logp_drawn": rollouts.logp_old}
+        rollouts = replace(rollouts, logp_old=self.forward(self.policy.log_prob, rollouts)).fill(**drawn)
+        self.ledger.mismatch(rollouts, "staleness")
         return rollouts
 
     def forward(self, column: Callable[[Rollouts], Tensor], rollouts: Rollouts) -> Tensor:
@@ -303,6 +346,7 @@ class Trainer(Loop):
         Weights that are not trained, as those of the model under an adapter, are not in it: they are what they were.
         """
         fixed = untrained(self.policy)
+        self.settle()
         shared = {
             "policy": self.runtime.whole({n: w for n, w in self.policy.state_dict().items() if n not in fixed}),
             "optimizers": {name: self.runtime.whole(o.state_dict()) for name, o in self.optimizers.items()},
@@ -312,7 +356,8 @@ class Trainer(Loop):
             "steps_done": self.steps_done,
             "updates_done": self.updates_done,
         }
-        return {"shared": shared, "own": {"ledger": self.ledger.state_dict(), "pending": as_state(self.pending)}}
+        own = {"ledger": self.ledger.state_dict(), "pending": as_state(self.pending)}
+        return {"shared": shared, "own": {**own, **({"ahead": self.ahead.state_dict()} if self.ahead.steps else {})}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of a Trainer that was built in the same way."""
@@ -333,6 +378,11 @@ class Trainer(Loop):
         self.steps_done, self.updates_done = shared["steps_done"], shared["updates_done"]
         self.ledger.load_state_dict(own["ledger"])
         self.pending = from_state(own["pending"], self.task)
+        self.ahead.load_state_dict(own.get("ahead", []), self.task, self.steps_done > 0 or self.pending is not None)
+
+    def settle(self) -> None:
+        """Wait for the rewards of rows that were drawn ahead: nothing goes on in the background then."""
+        self.ahead.settle(self)
 
     def parts(self) -> dict[str, Stateful]:
         """The parts that remember something from step to step."""
@@ -348,19 +398,3 @@ class _Demonstrator:
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         return self.policy.demonstrate(problems, seed)
-
-
-def untrained(policy: Policy) -> set[str]:
-    """The names of the weights without gradient, which no step changes."""
-    named = cast(torch.nn.Module, policy).named_parameters(remove_duplicate=False)
-    return {name for name, weight in named if not weight.requires_grad}
-
-
-def frozen(policy: Policy) -> Policy:
-    """The policy as it is now, without gradient: lent by the policy where it can, else a copy."""
-    if isinstance(policy, HasReference):
-        return policy.reference()
-    copied = copy.deepcopy(policy)
-    for parameter in copied.parameters():
-        parameter.requires_grad_(False)
-    return copied

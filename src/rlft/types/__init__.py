@@ -28,11 +28,12 @@ from rlft.types.capabilities import (
     Teachable,
     actor_parameters,
     critic_parameters,
+    untrained,
 )
 from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
 from rlft.types.outputs import Message, Text, Transcript, Turns
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
-from rlft.types.runtime import Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
+from rlft.types.runtime import Remote, Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
 
 __all__ = [
     "COLUMNS",
@@ -51,6 +52,7 @@ __all__ = [
     "Parts",
     "Policy",
     "Problem",
+    "Remote",
     "Resumable",
     "Revisited",
     "Reward",
@@ -74,5 +76,6 @@ __all__ = [
     "critic_parameters",
     "field_of",
     "published",
+    "untrained",
     "visited",
 ]

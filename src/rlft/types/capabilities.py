@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -166,3 +166,9 @@ def actor_parameters(policy: Policy) -> list[torch.nn.Parameter]:
 def critic_parameters(policy: HasValue) -> list[torch.nn.Parameter]:
     """The critic's own parameters."""
     return list(policy.value_parameters())
+
+
+def untrained(policy: Policy) -> set[str]:
+    """The names of the weights without gradient, which no step changes."""
+    named = cast(torch.nn.Module, policy).named_parameters(remove_duplicate=False)
+    return {name for name, weight in named if not weight.requires_grad}

@@ -75,6 +75,7 @@ class Method:
     collect      where rollouts come from; None draws one batch
     reference    the loss or the advantage reads `logp_ref`
     critic       the advantage reads `values`
+    drawn        the advantage reads `logp_drawn`: of rows of older weights `logp_old` is then the policy's as it is
     epochs       passes over each batch
     minibatches  optimiser steps in one pass
     min_group    the least G with which the method makes sense
@@ -88,6 +89,7 @@ class Method:
     collect: Collect | None = None
     reference: bool = False
     critic: bool = False
+    drawn: bool = False
     epochs: int = 1
     minibatches: int = 1
     min_group: int = 1

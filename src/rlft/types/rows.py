@@ -55,7 +55,7 @@ COLUMNS = {
     "position": "the Trainer, when it draws rollouts",
     "rewards": "the Trainer's reward stage",
     "reward_at": "a reward that returns [N, D]",
-    "logp_drawn": "a policy whose rows another engine drew",
+    "logp_drawn": "a policy whose rows another engine drew, or the Trainer for those of older weights",
     "logp_ref": "the Trainer, for a method with reference=True or a run that watches the KL",
     "values": "the Trainer, for a method with critic=True",
     "beyond": "a policy with a critic whose rows may be cut off, as a world's episodes are",
@@ -67,7 +67,8 @@ COLUMNS = {
     "unfinished": "a policy with several turns",
     "parent": "a collect that branches",
     "demonstrated": "a collect that mixes demonstrations with what was drawn",
-    "version": "a runtime whose samplers lag behind",
+    "version": "a Trainer that draws ahead",
+    "weight": "an advantage that weighs rows by who drew them, such as advantages.correction",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -89,6 +89,23 @@ class Runtime(Protocol):
 
     def spread(self, state: Any, like: Any) -> Any:
         """A whole state, sharded as `like` is."""
+        ...
+
+
+@runtime_checkable
+class Remote(Runtime, Protocol):
+    """Rows are drawn and rewards given elsewhere, while this process goes on to learn."""
+
+    def begun(self, policy: Sampler, problems: Sequence[Problem], group: int, seed: int) -> Callable[[], Rollouts]:
+        """What draws the rollouts with the weights as they are now, called later, in any thread."""
+        ...
+
+    def rewarded(self, reward: Callable[..., Any]) -> Callable[..., Any]:
+        """The reward, given elsewhere; one with a memory is itself."""
+        ...
+
+    def close(self) -> None:
+        """End what was started elsewhere."""
         ...
 
 

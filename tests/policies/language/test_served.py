@@ -158,6 +158,31 @@ def test_the_tool_trains_so(tmp_path, monkeypatch):
     assert 0 <= run.trainer.step()["mismatch"] < 1e-6
 
 
+@pytest.mark.parametrize(("correction", "drawn"), [("token", True), ("none", False)])
+def test_age_and_engine_are_weighed_once(tmp_path, monkeypatch, correction, drawn):
+    """Drawn there a step before: one weight for both, or for the engine alone."""
+    build(spread=5.0).float().save(tmp_path / "model")
+    (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
+    monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec, *more: letters)
+    run = train(
+        str(tmp_path / "model"),
+        str(tmp_path / "data.jsonl"),
+        Rewards(("letters",)),
+        learning=Learning(steps=2, prompts=2, group=4, lr=0.05, ahead=1, staleness_correction=correction),
+        sampling=Sampling(max_new_tokens=5),
+        machines=Machines(vllm=0.3),
+    )
+    trainer = run.trainer
+    trainer.step()
+    trainer.advance()
+    rows, own = trainer.pending, trainer.pending.mask
+    ratio = (rows.logp_old - rows.column("logp_drawn")).exp()
+    assert_close(rows.column("weight")[own], ratio.clamp(max=2.0)[own], atol=1e-5, rtol=0)
+    moved = (trainer.policy.log_prob(rows).detach() - rows.column("logp_drawn")).abs()[own].max()
+    assert moved > 0.05, "the weights have not moved"
+    assert ((ratio[own] - 1).abs().max() > 0.05) == drawn
+
+
 def test_rows_are_gone_on_from(served):
     policy, llm = served
     rows = policy.sample(PROMPTS, 1, seed=2)
