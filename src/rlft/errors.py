@@ -19,6 +19,11 @@ class UserError(Exception):
     """Something the user gave cannot work: what was given, what was expected, what to do. The tool exits with 2."""
 
 
+class Unavailable(UserError):
+    """Something that a run needs and does not own, a server, gives no answer. A run stops there as on request, and goes
+    on from its last checkpoint when it is back: nothing is made up for what was not answered."""
+
+
 class Misbehaved(Exception):
     """Code of the user's did what none may do to a run, such as end its process. The tool exits with 1."""
 

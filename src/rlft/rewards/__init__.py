@@ -12,6 +12,7 @@ from rlft.rewards.contracts import dafny
 from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
+from rlft.rewards.judging.judge import judge
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
@@ -46,6 +47,7 @@ __all__ = [
     "format",
     "gleu",
     "incompressibility",
+    "judge",
     "label",
     "lammps",
     "length",

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 
 from rlft import report
-from rlft.errors import say
+from rlft.errors import Unavailable, say
 from rlft.models.fingerprint import fingerprint
 from rlft.offpolicy.learner import Learner
 from rlft.report.live import LiveBar
@@ -115,6 +115,12 @@ class _Drive:
         except (Stopped, KeyboardInterrupt):
             self._ended("stopped", going)
             raise
+        except Unavailable as error:
+            self._ended("stopped", going)
+            raise Stopped(
+                f"{error}. Stopped after step {self.trainer.steps_done}, and no score was made up; when it answers, go "
+                f"on from the last checkpoint with `rlft train --resume {self.folder}`"
+            ) from error
         except BaseException:
             self._ended("failed", going)
             raise

@@ -1,0 +1,1 @@
+"""Rewards that ask a served language model: what is sent, how often, what its replies mean. Serves and trains none."""
