@@ -1,4 +1,4 @@
-"""A judge behind `transformers serve`, which takes much that it does not do. Needs rlft's test extra and the server's."""
+"""A judge behind `transformers serve`, which takes much that it does not do."""
 
 import importlib.util
 import os
