@@ -13,6 +13,7 @@ from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
+from rlft.rewards.learned.scored import classifier, scorer
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
@@ -33,6 +34,7 @@ __all__ = [
     "by_column",
     "choice",
     "chrf",
+    "classifier",
     "colour",
     "combine",
     "command",
@@ -59,6 +61,7 @@ __all__ = [
     "repetition",
     "result",
     "rouge",
+    "scorer",
     "self_bleu",
     "set_f1",
     "similarity",

@@ -47,5 +47,5 @@ def test_a_file_or_the_text(tmp_path):
 def test_a_row_without_the_field():
     with pytest.raises(UserError, match="only prompt, completion, final, answer, level, extra_info"):
         Template("{completion} {anwser}").filled(ROW, "4")
-    with pytest.raises(UserError, match="asks for .answer"):
+    with pytest.raises(UserError, match="prompt asks for"):
         Template("{completion} {answer}").filled(Problem(0, "?"), "4")

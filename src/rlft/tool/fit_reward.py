@@ -1,0 +1,121 @@
+"""`rlft fit-reward`: a reward model or a classifier from a file of preferences or labels. Trains no policy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rlft.errors import UserError, shown
+from rlft.models.sequence import Reader
+from rlft.rewards.learned.fitting import Example, Fitted, Fitting, Labelled, Preference, fit
+from rlft.runs.folder import model_folder
+from rlft.tasks.files import Files
+
+
+def fit_reward(
+    model: str,
+    data: str,
+    out: Path,
+    fitting: Fitting = Fitting(),
+    dtype: str = "float32",
+    device: str | None = None,
+) -> int:
+    """Fit a reward model to preferences, or a classifier to labels, and save it as an ordinary model folder.
+
+    Rows with `prompt`, `chosen` and `rejected` make a scorer (Bradley and Terry), for --reward "scorer('OUT')"; rows
+    with `prompt`, `completion` and `label` a classifier, for --reward "classifier('OUT', label='NAME')". Texts or chat
+    messages; messages in `chosen` and `rejected` may begin with the prompt's. What it says is calibrated by a
+    temperature, which is divided into its head. Numbers are of prompts that were held out, and stand in
+    OUT/fit.json.
+
+    Args:
+        model: what is fitted, a language model or a scorer: a folder, a hub id, or a run folder.
+        data: a JSONL, JSON, CSV or Parquet file, a saved data set or a hub id.
+        out: a new folder.
+        dtype: of the weights: float32, bfloat16, float64.
+        device: cpu, cuda, cuda:1; a GPU where there is one.
+    """
+    if out.exists():
+        raise UserError(f"{out} exists already and will not be overwritten; choose another folder")
+    examples, names = examples_of(data)
+    reader = Reader.load(model_folder(model), labels=max(len(names), 1), dtype=dtype, device=device)
+    if names:
+        reader.model.config.id2label = dict(enumerate(names))
+        reader.model.config.label2id = {name: number for number, name in enumerate(names)}
+    found = fit(reader, examples, fitting)
+    beside = out.with_name(f".{out.name}.writing")
+    try:
+        reader.save(beside)
+        (beside / "fit.json").write_text(json.dumps({**asdict(found), "data": data, "model": model}, indent=1) + "\n")
+        beside.rename(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    print(_told(found))
+    return 0
+
+
+def _told(found: Fitted) -> str:
+    where = "held out" if found.temperature != 1.0 else "of those it was fitted to: nothing was held out"
+    return (
+        f"fitted to {found.examples} examples; on {found.measured} ({where}): accuracy {found.accuracy:.3f}, "
+        f"loss {found.loss:.3f}\n"
+        f"calibration error {found.ece_before:.3f}, and {found.ece:.3f} at temperature {found.temperature:.3g}"
+    )
+
+
+def examples_of(data: str) -> tuple[list[Example], list[str]]:
+    """The examples of a file, and the names of their labels in order; none of preferences."""
+    rows = _rows(data)
+    preferred = "chosen" in rows[0]
+    found: list[Example] = []
+    names = [] if preferred else sorted({_label(row, place) for place, row in enumerate(rows, 1)})
+    if not preferred and len(names) < 2:
+        raise UserError(f"{data}: all labels are {names[0]!r}, so there is nothing to tell apart")
+    for place, row in enumerate(rows, 1):
+        try:
+            if preferred:
+                prompt, chosen = _parted(row.get("prompt"), row["chosen"])
+                found.append(Preference(prompt, chosen, _parted(row.get("prompt"), row["rejected"])[1]))
+            else:
+                prompt, completion = _parted(row.get("prompt"), row["completion"])
+                found.append(Labelled(prompt, completion, names.index(_label(row, place))))
+        except KeyError as error:
+            raise UserError(f"{data}, row {place} has no {error.args[0]!r}, as the first row has") from None
+    return found, names
+
+
+def _rows(data: str) -> Sequence[Mapping[str, Any]]:
+    for column in ("chosen", "completion"):
+        try:
+            return Files(data, prompt=column).rows
+        except UserError as error:
+            if f"no column '{column}'" not in str(error):
+                raise
+    raise UserError(f"{data} has neither `chosen` and `rejected` nor `completion` and `label`")
+
+
+def _label(row: Mapping[str, Any], place: int) -> str:
+    label = row.get("label")
+    if not isinstance(label, str | int | bool):
+        raise UserError(f"row {place}: its label is {shown(label)}; expected a name, a whole number, or true or false")
+    return str(label)
+
+
+def _parted(prompt: Any, said: Any) -> tuple[Any, str]:
+    """Prompt and completion, where the completion may be messages, and have the prompt's before its own."""
+    if isinstance(said, str):
+        return "" if prompt is None else prompt, said
+    messages, asked = list(said), prompt if isinstance(prompt, list) else None
+    if prompt is None:
+        asked = prompt = messages[:-1]
+    if asked is not None and messages[: len(asked)] == asked:
+        messages = messages[len(asked) :]
+    if len(messages) != 1 or not isinstance(messages[0], Mapping) or "content" not in messages[0]:
+        raise UserError(f"a completion is a text or one message of the assistant's, not {shown(said)}")
+    return prompt, str(messages[0]["content"])

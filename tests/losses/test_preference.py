@@ -1,0 +1,24 @@
+"""Losses of a better and a worse answer, by hand. DPO's are in test_losses."""
+
+import math
+
+import pytest
+import torch
+
+from rlft.losses.preference import bradley_terry
+
+
+def test_bradley_terry():
+    """-log sigmoid of 0, of log 3 and of -log 3: log 2, log 4/3, log 4."""
+    better, worse = torch.tensor([1.5, math.log(3), 2.0]), torch.tensor([1.5, 0.0, 2 + math.log(3)])
+    found = bradley_terry(better, worse)
+    assert found.tolist() == pytest.approx([math.log(2), math.log(4 / 3), math.log(4)], rel=1e-6)
+    torch.testing.assert_close(bradley_terry(better + 7, worse + 7), found)
+
+
+def test_its_gradient_raises_the_better_and_lowers_the_worse():
+    """By the probability of the mistake, sigmoid(worse - better) = 1/4."""
+    better, worse = (torch.tensor(value, requires_grad=True) for value in (math.log(3), 0.0))
+    bradley_terry(better, worse).backward()
+    assert better.grad.item() == pytest.approx(-0.25, rel=1e-6)
+    assert worse.grad.item() == pytest.approx(0.25, rel=1e-6)

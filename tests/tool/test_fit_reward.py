@@ -1,0 +1,89 @@
+"""`rlft fit-reward`: from a file to a folder that `--reward` takes."""
+
+import json
+
+import pytest
+
+from rlft.errors import UserError
+from rlft.options.reward import load_reward
+from rlft.rewards.learned.fitting import Labelled, Preference
+from rlft.tool.fit_reward import examples_of
+from rlft.types import Problem
+from tests.models.small_readers import small_reader
+from tests.tool.test_main import tool
+
+
+def file(folder, *rows):
+    path = folder / "data.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def assistant(text):
+    return {"role": "assistant", "content": text}
+
+
+def test_preferences_in_the_forms_that_there_are(tmp_path):
+    data = file(
+        tmp_path,
+        {"prompt": "p", "chosen": "c", "rejected": "r"},
+        {"prompt": [user("p")], "chosen": [assistant("c")], "rejected": [assistant("r")]},
+        {"chosen": [user("p"), assistant("c")], "rejected": [user("p"), assistant("r")]},
+        {"prompt": [user("p")], "chosen": [user("p"), assistant("c")], "rejected": [user("p"), assistant("r")]},
+        {"chosen": "c", "rejected": "r"},
+    )
+    chat = Preference([user("p")], "c", "r")
+    assert examples_of(data) == ([Preference("p", "c", "r"), chat, chat, chat, Preference("", "c", "r")], [])
+
+
+def test_labels_are_named(tmp_path):
+    data = file(
+        tmp_path,
+        {"prompt": "p", "completion": "a", "label": "good"},
+        {"prompt": "p", "completion": "b", "label": "bad"},
+    )
+    assert examples_of(data) == ([Labelled("p", "a", 1), Labelled("p", "b", 0)], ["bad", "good"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"prompt": "p"}], "neither `chosen`"),
+        ([{"prompt": "p", "chosen": "c"}], "row 1 has no 'rejected'"),
+        ([{"completion": "c"}], "row 1: its label is NoneType"),
+        ([{"completion": "c", "label": 1}, {"completion": "d", "label": 1}], "nothing to tell apart"),
+        ([{"prompt": "p", "chosen": [user("a"), assistant("b")], "rejected": "r"}], "one message"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, rows, words):
+    with pytest.raises(UserError, match=words):
+        examples_of(file(tmp_path, *rows))
+
+
+def test_a_folder_is_made_that_scores(tmp_path, capsys):
+    small_reader(chat=True).save(tmp_path / "base")
+    rows = [{"prompt": f"{n}", "chosen": "ab", "rejected": "ba"} for n in range(40)]
+    words = ["--model", tmp_path / "base", "--data", file(tmp_path, *rows), "--lr", "0.03", "--epochs", "3"]
+    assert tool("fit-reward", *words, "--out", tmp_path / "fitted", "--device", "cpu") == 0
+    assert "accuracy 1.000" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "fitted" / "fit.json").read_text())
+    assert facts["accuracy"] == 1.0
+    assert facts["loss"] < 0.3
+    reward = load_reward(f"scorer({str(tmp_path / 'fitted')!r}, device='cpu')")
+    good, bad = reward([Problem(0, "7")] * 2, ["ab", "ba"])["score"]
+    assert good > bad + 1
+    assert tool("fit-reward", *words, "--out", tmp_path / "fitted") == 2
+
+
+def test_a_classifier_keeps_its_names(tmp_path):
+    small_reader().save(tmp_path / "base")
+    rows = [{"prompt": f"{n}", "completion": "ab" if n % 2 else "b", "label": bool(n % 2)} for n in range(60)]
+    words = ["--model", tmp_path / "base", "--data", file(tmp_path, *rows), "--lr", "0.03", "--epochs", "3"]
+    assert tool("fit-reward", *words, "--out", tmp_path / "fitted", "--device", "cpu") == 0
+    reward = load_reward(f"classifier({str(tmp_path / 'fitted')!r}, label='True', device='cpu')")
+    good, bad = reward([Problem(0, "77"), Problem(1, "88")], ["ab", "b"])["probability"]
+    assert good > 0.8 > 0.2 > bad
