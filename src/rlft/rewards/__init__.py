@@ -14,6 +14,7 @@ from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
 from rlft.rewards.learned.scored import classifier, scorer
+from rlft.rewards.learned.verifier import verifier
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
 from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
@@ -67,6 +68,7 @@ __all__ = [
     "similarity",
     "smt",
     "trl",
+    "verifier",
     "verilog",
     "verl",
 ]
