@@ -25,8 +25,8 @@ def test_the_final_answer_stands_behind_the_thoughts():
 
 
 def test_other_braces_stay():
-    text = Template(r'{final} Write \boxed{score} and {"a": 1} and \frac{x}{y}').filled(ROW, "4")
-    assert text == r'4 Write \boxed{score} and {"a": 1} and \frac{x}{y}'
+    text = Template(r'x{final}{answer} Write \boxed{score} and {"a": 1} and \frac{x}{y}').filled(ROW, "4")
+    assert text == r'x44 Write \boxed{score} and {"a": 1} and \frac{x}{y}'
 
 
 def test_a_conversation_is_shown_with_its_roles():

@@ -11,8 +11,8 @@ from rlft.errors import UserError
 from rlft.rewards.judging.verdicts import said
 from rlft.types import Problem, field_of
 
-# `\boxed{score}` is no field, and neither is the second pair of braces of a formula.
-_FIELD = re.compile(r"(?<![\w}\\])\{([A-Za-z_][\w.]*)\}")
+# `\boxed{score}` and `\frac{x}{y}` are no fields: the first half takes such commands, and names nothing.
+_FIELD = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})+|\{([A-Za-z_][\w.]*)\}")
 _JUDGED = ("completion", "final")
 
 
@@ -45,6 +45,8 @@ class Template:
 
         def value(found: re.Match[str]) -> str:
             name = found[1]
+            if name is None:
+                return found[0]
             if name in own:
                 return own[name]
             column = field_of(problem.columns, name)
@@ -58,7 +60,7 @@ class Template:
 
 def template(told: str) -> Template:
     """A prompt, or the file that holds it."""
-    if _FIELD.search(told):
+    if any(_FIELD.findall(told)):
         return Template(told)
     path = Path(told).expanduser()
     try:
