@@ -11,15 +11,13 @@ from rlft.types import Problem, Text
 
 
 def test_numbers_in_words():
-    assert [worded(n) for n in (0, 7, 13, 20, 21, 30, 38)] == [
-        *("zero", "seven", "thirteen", "twenty", "twenty-one", "thirty", "thirty-eight")
-    ]
-    assert len({worded(n) for n in range(39)}) == 39
+    assert [worded(n) for n in (0, 7, 12, 13, 18)] == ["zero", "seven", "twelve", "thirteen", "eighteen"]
+    assert len({worded(n) for n in range(19)}) == 19
 
 
 def test_what_is_asked():
     assert answers("count 7 5 =") == answers("length 5 7 =") == (12,)
-    assert answers("both 7 12 =") == (19, 5)
+    assert answers("both 7 9 =") == (16, 2)
 
 
 def test_the_ways_of_an_answer():
@@ -31,8 +29,8 @@ def test_the_ways_of_an_answer():
 
 def test_all_ways_mean_the_same_and_other_answers_do_not():
     """Every answer there is, in every way: as many meanings as answers, pairs without their order."""
-    singles = {(kind, (n,)) for kind in ("count", "length") for n in range(39)}
-    pairs = {("both", (a, b)) for a, b in itertools.combinations_with_replacement(range(39), 2)}
+    singles = {(kind, (n,)) for kind in ("count", "length") for n in range(19)}
+    pairs = {("both", (a, b)) for a, b in itertools.combinations_with_replacement(range(19), 2)}
     held = {}
     for kind, values in singles | pairs:
         (said,) = {meaning(text) for text in written(kind, values)}

@@ -65,6 +65,7 @@ CLAIM = Claim(
         "rule_pp": Arm("the rule, REINFORCE++", {"paid": "rule", "method": reinforce_pp()}),
         "soft_pp": Arm("soft, REINFORCE++", {"method": reinforce_pp()}),
         "oracle": Arm("the oracle, RLOO", {"paid": "oracle"}),
+        "narrow": Arm("soft, RLOO, a verifier that saw the teacher's answers alone", {"seen": "teacher"}),
     },
     statements=[
         above("in free form a verifier is better than a rule, by RLOO", "soft", "rule", least=0.03),

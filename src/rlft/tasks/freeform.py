@@ -11,7 +11,7 @@ from rlft.noise import hashed
 from rlft.rewards.adapt import each
 from rlft.types import Problem, Reward, Text, UserError
 
-LARGEST = 19  # of an operand; a sum is at most twice that
+LARGEST = 9  # of an operand; a sum is at most twice that
 KINDS = ("count", "length", "both")
 FREE = ("length", "both")
 Meaning = tuple[str, frozenset[int]]
@@ -19,17 +19,13 @@ Meaning = tuple[str, frozenset[int]]
 _SPLITS = ("train", "test")
 _ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _ONES += ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
-_TENS = ("twenty", "thirty")
 _UNITS = {" cm": 1, " centimetres": 1, " mm": 10}
 _AND = " and"
 
 
 def worded(number: int) -> str:
-    """A number below forty in words."""
-    tens, ones = divmod(number, 10)
-    if number < len(_ONES):
-        return _ONES[number]
-    return _TENS[tens - 2] + (f"-{_ONES[ones]}" if ones else "")
+    """A number below twenty in words."""
+    return _ONES[number]
 
 
 NUMBERS = {f" {spelt}": n for n in range(2 * LARGEST + 1) for spelt in (str(n), worded(n))}

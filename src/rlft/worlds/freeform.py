@@ -1,15 +1,17 @@
 """Answers in free form and who says that they are right: a rule, a small generative verifier, or an oracle.
 
-The base had a careless teacher, who writes in any of the ways there are and is off by a little as often as not. The
-verifier is another small model, which reads a reference and an answer and says yes or no: it was taught by a stronger
-judge, the oracle that errs one time in ten, three times asked, on answers of the base's teacher.
+The base had a teacher who writes in any of the ways there are, and in the end a careless one, who is off by a little as
+often as not. The verifier is another small model, which reads a reference and an answer and says yes or no: it was
+taught by a stronger judge, the oracle that errs one time in ten, three times asked, on answers of the careless teacher
+and on what a policy may come to write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import torch
 
@@ -22,12 +24,12 @@ from rlft.policies.language.policy import Language
 from rlft.rewards.judging.asked import Template
 from rlft.rewards.learned.verifier import Verifier
 from rlft.rewards.normalised import normalised
-from rlft.tasks.freeform import FREE, TOKENS, Freeform, meaning, means_the_same, same_text, written
+from rlft.tasks.freeform import FREE, LARGEST, TOKENS, Freeform, meaning, means_the_same, same_text, written
 from rlft.types import Measure, Problem, Reward, Task, Text
 from rlft.worlds import World
 
 # Raised when the base or the verifier would come out otherwise.
-VERSION = 1
+VERSION = 2
 _TOKENS = 4  # of an answer, with its end
 _SLIPS = (1, -1, 2, -2)
 # How often the judge who teaches the verifier errs, each time he is asked.
@@ -36,14 +38,16 @@ _YES, _NO = " yes", " no"
 _ASK = Template("{answer} is{completion} ?")
 
 Paid = Literal["rule", "binary", "soft", "oracle"]
+Seen = Literal["explored", "teacher"]
 
 
 def freeform(
     paid: Paid = "soft",
     scaled: Literal["", "batch"] = "",
+    seen: Seen = "explored",
     held_out: int = 240,
-    imitation: int = 1500,
-    judged: int = 1000,
+    imitation: int = 1000,
+    judged: int = 600,
     critic: bool = False,
 ) -> World:
     """Sums with answers in free form.
@@ -52,11 +56,13 @@ def freeform(
         paid: who says what an answer is worth: the reference word for word, the verifier's yes, its probability of yes,
             or the oracle.
         scaled: rewards as they are, or their z-scores over the batch.
+        seen: what the verifier has been taught on: the teacher's answers alone, or other texts too, as a policy that
+            explores may come to write.
         held_out: held-out problems, a third of each kind.
-        imitation: supervised steps of the base, 64 answers of a careless teacher each.
+        imitation: supervised steps of the base on right answers, 64 each; an eighth as many careless ones follow.
         judged: supervised steps of the verifier, 64 verdicts of a stronger judge each.
     """
-    verifier = verifying(judged)
+    verifier = verifying(judged, seen)
     rewards = {
         "rule": same_text(),
         "binary": Verifier(verifier, _ASK, "binary", mass=0.0, batch=256),
@@ -88,14 +94,14 @@ def against_the_oracle(binary: Reward) -> Measure:
     oracle, rule = means_the_same(), same_text()
 
     def measure(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
-        right = torch.as_tensor(oracle(problems, outputs))
+        truth = torch.as_tensor(oracle(problems, outputs))
         taken = dict(binary(problems, outputs))["verified"]
         free = torch.tensor([problem.columns["kind"] in FREE for problem in problems])
-        kinds = {"free": right[free], "count": right[~free]}
+        kinds = {"free": truth[free], "count": truth[~free]}
         return {
             **{name: float(values.mean()) for name, values in kinds.items() if len(values)},
-            "fooled": float((taken * (1 - right)).mean()),
-            "missed": float(((1 - taken) * right).mean()),
+            "fooled": float((taken * (1 - truth)).mean()),
+            "missed": float(((1 - taken) * truth).mean()),
             "kept": float(torch.as_tensor(rule(problems, outputs)).mean()),
         }
 
@@ -103,28 +109,34 @@ def against_the_oracle(binary: Reward) -> Measure:
 
 
 def base(imitation: int, critic: bool = False) -> Language:
-    """The cached model after `imitation` batches of a careless teacher's answers."""
-    return _taught(f"freeform-{VERSION}-{imitation}", imitation, careless, 96, _TOKENS, critic)
+    """The cached model after `imitation` batches of right answers, and an eighth as many of a careless teacher's."""
+    shown = [(right, imitation, 3e-3), (careless, max(imitation // 8, 1), 1e-3)]
+    return _taught(f"freeform-{VERSION}-{imitation}", shown, _TOKENS, critic)
 
 
-def verifying(steps: int) -> NextWord:
+def verifying(steps: int, seen: Seen = "explored") -> NextWord:
     """The cached verifier after `steps` batches of a stronger judge's verdicts."""
-    said = _taught(f"freeform-verifier-{VERSION}-{steps}", steps, verdict, 64, 2)
+    said = _taught(f"freeform-verifier-{VERSION}-{seen}-{steps}", [(partial(verdict, seen), steps, 3e-3)], 2)
     return NextWord(said.causal.eval().requires_grad_(False), said.tokenizer, (_YES, _NO))
 
 
-def _taught(name: str, steps: int, shown: Any, width: int, tokens: int, critic: bool = False) -> Language:
-    """A model of these words that has imitated what is `shown` of problems of both splits."""
-    size, tasks = min(64, max(steps // 8, 8)), (Freeform("train"), Freeform("test"))
+Shown = Callable[[Problem, int], Problem]
 
-    def batch(step: int) -> list[Problem]:
-        return [shown(_at(tasks, step * size + place), step * size + place) for place in range(size)]
+
+def _taught(name: str, lessons: Sequence[tuple[Shown, int, float]], tokens: int, critic: bool = False) -> Language:
+    """A model of these words that has imitated what is shown of problems of both splits, in turn."""
+    tasks = (Freeform("train"), Freeform("test"))
+    size = min(64, max(lessons[0][1] // 8, 8))
+
+    def batch(shown: Shown, step: int) -> list[Problem]:
+        return [shown(_at(tasks, place), place) for place in range(step * size, (step + 1) * size)]
 
     def build() -> Language:
         tokenizer = word_tokenizer([*TOKENS, _YES, _NO, " is", " ?"])
-        model = small_llama(len(tokenizer), width=width, layers=2, context=24)
+        model = small_llama(len(tokenizer), width=64, layers=2, context=24)
         policy = Language(model, tokenizer, max_new_tokens=tokens)
-        imitate(policy, batch, steps=steps)
+        for shown, steps, lr in lessons:
+            imitate(policy, partial(batch, shown), steps=steps, lr=lr)
         return policy
 
     return cached_language(name, build, max_new_tokens=tokens, critic=critic)
@@ -134,21 +146,39 @@ def _at(tasks: Sequence[Task], place: int) -> Problem:
     return tasks[place % len(tasks)].at(place // len(tasks))
 
 
+def right(problem: Problem, draw: int) -> Problem:
+    """The problem with the right answer in any way."""
+    ways = written(problem.columns["kind"], problem.columns["values"])
+    return replace(problem, answer=ways[hashed("right", problem.key, draw) % len(ways)])
+
+
 def careless(problem: Problem, draw: int) -> Problem:
     """The problem with an answer in any way, right or, as often, with one number off by one or two."""
     lot, values = hashed("careless", problem.key, draw), list(problem.columns["values"])
     if lot % 2:
         place = lot // 2 % len(values)
         values[place] = abs(values[place] + _SLIPS[lot // 4 % len(_SLIPS)])
-        values[place] = min(values[place], 38)
+        values[place] = min(values[place], 2 * LARGEST)
     ways = written(problem.columns["kind"], values)
     return replace(problem, answer=ways[lot // 16 % len(ways)])
 
 
-def verdict(problem: Problem, draw: int) -> Problem:
-    """What the stronger judge says of a careless answer: the oracle's word, wrong one time in ten, two of three."""
-    said = careless(problem, draw)
-    right = meaning(said.answer) == meaning(problem.answer)
+def explored(problem: Problem, draw: int) -> Problem:
+    """The problem with what a policy may come to write: a few words at random, or an answer to another question."""
+    lot = hashed("explored", problem.key, draw)
+    if lot % 2:
+        words = [TOKENS[hashed(lot, place) % len(TOKENS)] for place in range(1 + lot // 2 % _TOKENS)]
+        return replace(problem, answer="".join(words))
+    return replace(problem, answer=careless(Freeform().at(lot // 2 % 3000), lot).answer)
+
+
+def verdict(seen: Seen, problem: Problem, draw: int) -> Problem:
+    """What the stronger judge says of an answer: the oracle's word, wrong one time in ten, two of three.
+
+    Answers are the careless teacher's, and where they were `explored` in two of five cases other texts.
+    """
+    said = explored(problem, draw) if seen == "explored" and draw // 2 % 5 < 2 else careless(problem, draw)
+    truth = meaning(said.answer) is not None and meaning(said.answer) == meaning(problem.answer)
     errs = [hashed("errs", problem.key, draw, vote) / 2**63 < _ERRS for vote in range(3)]
-    yes = right != (sum(errs) >= 2)
+    yes = truth != (sum(errs) >= 2)
     return replace(problem, input=_ASK.filled(problem, said.answer), answer=_YES if yes else _NO)
