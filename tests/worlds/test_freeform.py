@@ -19,7 +19,7 @@ def test_the_teacher_is_right_as_often_as_not_and_writes_in_every_way():
 
 
 def test_the_stronger_judge_errs_as_two_of_three_do():
-    """3 · 0.1² · 0.9 + 0.1³ = 0.028, and three fifths of the answers are a teacher's."""
+    """3 · 0.1² · 0.9 + 0.1³ = 0.028, and four fifths of the answers are a teacher's."""
     task, errors, taken = Freeform(), [], 0
     for n in range(3000):
         problem = task.at(n)
@@ -28,7 +28,7 @@ def test_the_stronger_judge_errs_as_two_of_three_do():
         right = meaning(said) is not None and meaning(reference) == meaning(said)
         errors.append((shown.answer == " yes") != right)
         taken += right
-    assert taken / 3000 == pytest.approx(0.3, abs=0.03)
+    assert taken / 3000 == pytest.approx(0.4, abs=0.03)
     assert sum(errors) / 3000 == pytest.approx(0.028, abs=0.009)
 
 

@@ -29,7 +29,7 @@ from rlft.types import Measure, Problem, Reward, Task, Text
 from rlft.worlds import World
 
 # Raised when the base or the verifier would come out otherwise.
-VERSION = 2
+VERSION = 3
 _TOKENS = 4  # of an answer, with its end
 _SLIPS = (1, -1, 2, -2)
 # How often the judge who teaches the verifier errs, each time he is asked.
@@ -47,7 +47,7 @@ def freeform(
     seen: Seen = "explored",
     held_out: int = 240,
     imitation: int = 1000,
-    judged: int = 600,
+    judged: int = 1200,
     critic: bool = False,
 ) -> World:
     """Sums with answers in free form.
@@ -175,9 +175,9 @@ def explored(problem: Problem, draw: int) -> Problem:
 def verdict(seen: Seen, problem: Problem, draw: int) -> Problem:
     """What the stronger judge says of an answer: the oracle's word, wrong one time in ten, two of three.
 
-    Answers are the careless teacher's, and where they were `explored` in two of five cases other texts.
+    Answers are the careless teacher's, and where they were `explored` in one of five cases other texts.
     """
-    said = explored(problem, draw) if seen == "explored" and draw // 2 % 5 < 2 else careless(problem, draw)
+    said = explored(problem, draw) if seen == "explored" and draw // 2 % 5 == 0 else careless(problem, draw)
     truth = meaning(said.answer) is not None and meaning(said.answer) == meaning(problem.answer)
     errs = [hashed("errs", problem.key, draw, vote) / 2**63 < _ERRS for vote in range(3)]
     yes = truth != (sum(errs) >= 2)
