@@ -38,10 +38,10 @@ CLAIM = Claim(
     "judge, is a better reward than a rule, by any of three methods; soft scores are as good as binary ones; and where "
     "a rule can compare answers the two are alike.",
     source="Su et al. 2025, arXiv:2503.23829",
-    budget="40 updates on 24 problems with 8 answers each for every arm. Arms choose their learning rate from two.",
+    budget="40 updates on 24 problems with 8 answers each for every arm. Arms choose their learning rate from three.",
     scaled_down="a model of 0.3 million parameters for Qwen2.5-7B, a verifier of 0.1 million for one of 7 billion, and "
     "an oracle that errs one time in ten, the majority of three, for a judge of 72 billion; the verifier has seen "
-    "answers of the base's teacher and not of reinforcement learning on the way, and is shown the reference and the "
+    "answers of the base's teacher and texts at random, not those of reinforcement learning, and is shown the reference and the "
     "answer without the question; three kinds of sums for domains. Metrics are of 240 held-out problems, four answers "
     "each, drawn at temperature 1, judged by the oracle: free is their accuracy on the two kinds in free form, count "
     "that on plain counts, fooled the share of all that the verifier takes though they are wrong.",
@@ -50,7 +50,7 @@ CLAIM = Claim(
     "--max-new-tokens 2048 --lr 5e-7",
     metric="free",
     table=("reward", "count", "kept", "fooled", "missed", "fooled/early", "fooled/late", "fooled/grown"),
-    grid={"lr": (5e-4, 1e-3)},
+    grid={"lr": (3e-4, 5e-4, 1e-3)},
     seeds=8,
     smoke={"steps": 1, "imitation": 2, "judged": 2, "prompts": 4, "group": 4, "held_out": 6},
     more=on_the_way,
@@ -78,6 +78,7 @@ CLAIM = Claim(
             above("there is something to learn", "oracle", "base", least=0.1),
             below("the rule does learn the way that texts are compared", "base", "rule", most=0.0, of="kept"),
             below("the oracle's reward would be better still", "soft", "oracle", most=0.0),
+            above("one that saw no exploration is fooled more", "narrow", "soft", least=0.0, of="fooled"),
             above("the verifier is fooled more as training goes on", "soft", least=0.0, of="fooled/grown"),
         ),
     ],
