@@ -39,7 +39,7 @@ CLAIM = Claim(
     "a rule can compare answers the two are alike.",
     source="Su et al. 2025, arXiv:2503.23829",
     budget="40 updates on 24 problems with 8 answers each for every arm. Arms choose their learning rate from three.",
-    scaled_down="models of 0.1 million parameters for Qwen2.5-7B and for a verifier of 7 billion, and an oracle that errs "
+    scaled_down="models of 0.1 million parameters for Qwen2.5-7B and for one of 7 billion, and an oracle that errs "
     "one time in ten, the majority of three, for a judge of 72 billion; the verifier has seen answers of the base's "
     "teacher and texts at random, not those of reinforcement learning, and is shown the reference and the answer "
     "without the question; three kinds of sums for domains. Metrics are of 240 held-out problems, four answers "
