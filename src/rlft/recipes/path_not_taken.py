@@ -62,10 +62,11 @@ def other(imitation: int, steps: int) -> Weights:
 
     def build() -> dict[str, Tensor]:
         run = path_not_taken(imitation=imitation, steps=steps, seed=_OTHER)
-        start = {name: matrix.detach().clone() for name, matrix in matrices(run.trainer.policy).items()}
+        policy: Any = run.trainer.policy
+        start = {name: matrix.detach().clone() for name, matrix in matrices(policy).items()}
         for _ in range(steps):
             run.trainer.step()
-        now = matrices(run.trainer.policy)
+        now = matrices(policy)
         return {name: ~weights.unchanged(old, now[name].detach()) for name, old in start.items()}
 
     return cached(f"path_not_taken-{VERSION}-{imitation}-{steps}.safetensors", build, save_file, load_file)
