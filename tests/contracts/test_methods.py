@@ -21,6 +21,7 @@ from tests.fakes import Cards, Table, agreement, share
 REQUIRED = {
     "dapo_filtered": {"limit": 99},
     "dr_grpo": {"length": 3},
+    "int_grpo": {"taught": 0},
     "pa_rl": {"n": 4, "keep": 2, "climb": 2, "critics": 3},
     "poly_ppo": {"points": 1},
     "pre_grpo": {"phase": 2},

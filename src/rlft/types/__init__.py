@@ -14,6 +14,7 @@ of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
 
 from rlft.errors import UserError
 from rlft.types.capabilities import (
+    Checking,
     Exchanging,
     HasReference,
     HasTeacher,
@@ -37,6 +38,7 @@ from rlft.types.runtime import Remote, Revisited, Runtime, Source, Stateful, Sto
 
 __all__ = [
     "COLUMNS",
+    "Checking",
     "Collect",
     "Credit",
     "Exchanging",

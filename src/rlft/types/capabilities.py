@@ -55,6 +55,15 @@ class HasValue(Protocol):
 
 
 @runtime_checkable
+class Checking(Protocol):
+    """The policy can be asked in words, and says beforehand what it cannot read: a language policy."""
+
+    def check(self, problems: Iterable[Problem]) -> None:
+        """`UserError` for the first problem that could not be sampled."""
+        ...
+
+
+@runtime_checkable
 class Teachable(Protocol):
     """The policy learns from demonstrations; if it cannot, use a method that learns from rewards alone."""
 
