@@ -61,6 +61,10 @@ class Table(nn.Module):
     def value_parameters(self):
         return [self.critic]
 
+    def states(self, rollouts: Rollouts) -> Tensor:
+        states = self.logits[rollouts.trace["which"]][:, : rollouts.mask.shape[1]]
+        return torch.where(rollouts.mask[..., None], states, 0)
+
     def demonstrate(self, problems, seed):
         which = torch.tensor([p.input for p in problems])
         return self.rows(problems, 1, which, torch.tensor([p.answer for p in problems]))

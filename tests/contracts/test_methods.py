@@ -20,6 +20,7 @@ from tests.fakes import Cards, Table, agreement, share
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
 REQUIRED = {
     "dapo_filtered": {"limit": 99},
+    "carft": {"solved": 0.6, "formed": 0.2},
     "dr_grpo": {"length": 3},
     "int_grpo": {"taught": 0},
     "pa_rl": {"n": 4, "keep": 2, "climb": 2, "critics": 3},

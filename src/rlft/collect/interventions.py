@@ -92,7 +92,9 @@ Proposer = Callable[[Any, Sequence[Problem], Sequence[str], int], list[Correctio
 def proposed(wording: Wording) -> Proposer:
     """The model's own corrections; none where it cannot read what it is to be asked, an attempt that is too long."""
 
-    def propose(policy: Any, problems: Sequence[Problem], attempts: Sequence[str], seed: int) -> list[Correction | None]:
+    def propose(
+        policy: Any, problems: Sequence[Problem], attempts: Sequence[str], seed: int
+    ) -> list[Correction | None]:
         questions = [wording.question(one, attempt) for one, attempt in zip(problems, attempts, strict=True)]
         rows = [row for row, question in enumerate(questions) if _readable(policy, question)]
         found: list[Correction | None] = [None] * len(questions)

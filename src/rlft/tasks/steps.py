@@ -86,10 +86,8 @@ def operations(question: str) -> tuple[int, list[str]]:
 
 
 def result(start: int, operation: str) -> int:
-    """What an operation makes of a digit, as a last digit; `#4` takes it from 4, for models that think otherwise."""
+    """What an operation makes of a digit, as a last digit."""
     sign, by = operation[0], int(operation[1])
-    if sign == "#":
-        return (by - start) % 10
     return (start * by if sign == "*" else start + by if sign == "+" else start - by) % 10
 
 

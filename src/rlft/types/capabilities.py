@@ -55,6 +55,15 @@ class HasValue(Protocol):
 
 
 @runtime_checkable
+class HasStates(Protocol):
+    """The policy shows the states it decides from: a language policy of its own, not one that talks to others."""
+
+    def states(self, rollouts: Rollouts) -> Float[Tensor, "N D H"]:
+        """The state from which each decision was made, which knows those before it; differentiable, 0 off the mask."""
+        ...
+
+
+@runtime_checkable
 class Checking(Protocol):
     """The policy can be asked in words, and says beforehand what it cannot read: a language policy."""
 

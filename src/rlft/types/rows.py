@@ -67,6 +67,8 @@ COLUMNS = {
     "unfinished": "a policy with several turns",
     "parent": "a collect that branches",
     "demonstrated": "a collect that mixes demonstrations with what was drawn",
+    "pools": "a collect that compares chains with annotated ones",
+    "toward": "a collect that compares chains with annotated ones",
     "version": "a Trainer that draws ahead",
     "weight": "an advantage that weighs rows by who drew them, such as advantages.correction",
 }

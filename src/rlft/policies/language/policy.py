@@ -34,14 +34,8 @@ from rlft.policies.language.reference import Lent, untouched
 from rlft.policies.language.remembered import remember
 from rlft.policies.language.rows import Begun, demonstrated, firsts, gone_on, prompts_in, recorded
 from rlft.policies.language.served import Served, Server
-from rlft.policies.language.text import (
-    Codec,
-    Prompting,
-    check_known,
-    check_room,
-    fitting,
-    hint_of_chat,
-)
+from rlft.policies.language.text import Codec, Prompting, check_known, check_room, fitting, hint_of_chat
+from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.passes import Lengths, passes
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.policies.language.tokens.scoring import (
@@ -319,6 +313,12 @@ class Language(nn.Module):
             hidden, at = self.decisions(rollouts)
         values = head(hidden.to(head.weight.dtype))[:, 0]
         return values.new_zeros(rollouts.mask.shape).index_put(at, values)
+
+    def states(self, rollouts: Rollouts) -> Float[Tensor, "N D H"]:
+        """What the head sees before each decision, differentiable; 0 off the mask. See `types.HasStates`."""
+        hidden, at = self.decisions(rollouts)
+        hidden = widened(hidden)
+        return hidden.new_zeros(*rollouts.mask.shape, hidden.shape[1]).index_put(at, hidden)
 
     def value_parameters(self) -> Iterable[nn.Parameter]:
         """The value head's parameters; none without `critic=True`."""
