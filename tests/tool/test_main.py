@@ -147,6 +147,21 @@ def test_imitation_then_reinforcement(place, capsys):
     assert "nothing to learn from" not in capsys.readouterr().err or lines[2]["updates"] == 0
 
 
+def test_corrections_and_contrast_of_annotated_solutions(place):
+    """A user's own model and data with solutions in a column: a model as small as this corrects nothing of its own."""
+    rows = [{"prompt": f"say {c}", "answer": c, "solution": f"{c} {c}"} for c in "abcd"]
+    (place / "solved.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--data", place / "solved.jsonl", "--demonstration-field", "solution", "--reward", "exact", "--steps", 2]
+    words += ["--model", place / "model", "--prompts", 4, "--group", 2, "--max-new-tokens", 6, "--lr", 1e-3]
+    more = ["--method", "int_grpo", "--method.taught", 1, "--method.between", " ", "--method.asked", "{prompt} {steps}"]
+    assert tool("train", *words, *more, "--out", place / "int") == 0
+    first, second = map(json.loads, (place / "int" / "metrics.jsonl").read_text().splitlines())
+    assert first["interventions/failed"] + first["groups/flat"] > 0 and "interventions/failed" not in second
+    assert tool("train", *words, "--method", "carft", "--out", place / "carft") == 0
+    lines = [json.loads(line) for line in (place / "carft" / "metrics.jsonl").read_text().splitlines()]
+    assert all(line["contrast"] > 0 and -1 <= line["contrast/similar"] <= 1 for line in lines)
+
+
 def test_report(place, capsys):
     assert tool("report", place / "run") == 0
     assert capsys.readouterr().out.strip() == str(place / "run" / "report.html")

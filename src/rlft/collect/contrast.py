@@ -82,9 +82,9 @@ def contrasted(
         z_ik = sum_d pools_ikd states_id             k: whole, common, wrong
         toward_ik = n d comparison / d z_ik          n the decisions, or the rows, of the whole batch
 
-    So sum_ik toward_ik · z_ik over n has the comparison's gradient, where n is what the method's loss is divided by. A token's state is the one from which the next is
-    decided, so a chain's last token has none. The annotated chain is the problem's lesson, embedded without gradient by
-    the policy as it is; a row without one takes no part.
+    So sum_ik toward_ik · z_ik over n has the comparison's gradient, where n is what the method's loss is divided by. A
+    token's state is the one from which the next is decided, so a chain's last token has none. The annotated chain is
+    the problem's lesson, embedded without gradient by the policy as it is; a row without one takes no part.
 
     weighing  see `Weighing`
     dropped   share of the annotated chain's tokens that are left out at random, each time anew

@@ -27,8 +27,8 @@ class Fields:
         prompt_field: the data's column of prompts (text or chat messages), by default prompt. A field inside a column
             has a dotted name, extra_info.question, here and in the next two.
         answer_field: the data's column of answers, by default answer, or reward_model.ground_truth as verl has it.
-        demonstration_field: the data's column of what sft, sft_grpo, relift, luffy and dr_po imitate, by default
-            demonstration if there is one, else the answers.
+        demonstration_field: the data's column of what sft, sft_grpo, relift, luffy and dr_po imitate, and int_grpo and
+            carft compare with, by default demonstration if there is one, else the answers.
         media_folder: where paths of pictures and sounds in the data begin; by default at the data file.
     """
 

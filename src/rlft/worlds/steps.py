@@ -85,12 +85,14 @@ def long_winded(problem: Problem, again: int = 50) -> Problem:
     return replace(problem, demonstration=written(steps))
 
 
-def base(teacher: Callable[[Problem], Problem], imitation: int, tokens: int, extra: str = "") -> Language:
+def base(
+    teacher: Callable[[Problem], Problem], imitation: int, tokens: int, extra: str = "", critic: bool = False
+) -> Language:
     """The cached model after `imitation` batches of 64 thoughts of this teacher, at problems of all levels."""
     stream = Stream(Steps(LEVELS), seed=0)
     lessons = Lessons(lambda step: [teacher(problem) for problem in stream.take(64)], imitation)
     name = f"steps-{teacher.__name__}-{VERSION}-{imitation}"
-    return taught(name, ALPHABET + extra, lessons, tokens=tokens, **SHAPE)
+    return taught(name, ALPHABET + extra, lessons, tokens=tokens, critic=critic, **SHAPE)
 
 
 def by_level(reward: Reward) -> Callable[[Sequence[Problem], Sequence[Text]], dict[str, float]]:
