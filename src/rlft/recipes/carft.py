@@ -40,24 +40,46 @@ def over_steps(metrics: Lines, evaluations: Lines) -> Numbers:
     return told | ({"similar": alike[0], "nearer": alike[-1] - alike[0]} if alike else {})
 
 
-_FAST = 4e-3
+_PPO = ppo(beta=0.05, epochs=2)
+_FAST = {"lr": 4e-3}
 CLAIM = Claim(
-    sentence="x", source="x", budget="x", scaled_down="x", real="x", metric="reward",
+    sentence="A contrast of sampled with annotated chains of thought makes reinforced fine-tuning more accurate and "
+    "keeps it from collapsing; it is better than supervised fine-tuning on the annotated chains.",
+    source="Zhu et al. 2025, arXiv:2508.15868",
+    budget="40 steps of 16 questions with 8 answers each for every arm that draws, two passes over them; imitation "
+    "takes as many steps of 128 annotated chains. Every arm chooses its learning rate from two, but the last two.",
+    scaled_down="a character model of 0.1 million parameters for CodeLlama and Qwen2.5 of 7 billion; chains of "
+    "operations on digits for GSM8K and SVAMP; its own last hidden states, pooled evenly, for a trained layer of 64 "
+    "under the value head and pooling by value; 512 questions to learn from. Of "
+    "the contrast's weights 0.1 and 1. Held-out accuracy is that of 400 questions, four answers each, at temperature 1.",
+    real="rlft train --model SFT_MODEL --data gsm8k.jsonl --demonstration-field solution --chat --reward math "
+    "\"format(pattern='.*boxed.*')\" --reward-weights 0.9 0.1 --method carft --method.weight 0.1 --method.solved 0.95 "
+    "--method.weighing value --prompts 96 --group 1 --max-new-tokens 700 --steps 300 --lr 3e-7",
+    metric="reward",
+    table=("half", "fall", "collapsed", "tokens", "similar", "nearer", "level-3", "level-6"),
+    shared=("updates",),
+    grid={"lr": (5e-4, 1e-3)},
+    seeds=8,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 8},
     more=over_steps,
+    curve="reward",
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
-        "sft": Arm("SFT on annotated chains", {"method": sft(), "prompts": 128, "group": 1}),
-        "ppo": Arm("ReFT: PPO", {"method": ppo(beta=0.05, epochs=2)}),
-        "carft": Arm("CARFT"),
-        "strong": Arm("CARFT", {"method": contrasting(weight=1.0)}),
-        "partial": Arm("PPO with the partial reward alone", {"method": contrasting(weight=0.0)}),
+        "sft": Arm("SFT on annotated chains", {"method": sft(epochs=2), "prompts": 128, "group": 1}),
+        "ppo": Arm("ReFT: PPO", {"method": _PPO}),
+        "carft": Arm("CARFT", {"method": contrasting()}),
+        "strong": Arm("CARFT, ten times the contrast", {"method": contrasting(weight=1.0)}),
         "right": Arm("the contrast of right chains alone", {"method": contrasting(signal="right", partial=0.0)}),
         "wrong": Arm("the contrast of wrong chains alone", {"method": contrasting(signal="wrong", partial=0.0)}),
+        "partial": Arm("the partial reward alone", {"method": contrasting(weight=0.0)}),
         "grpo": Arm("GRPO", {"method": grpo(beta=0.05, epochs=2)}),
-        "grpo_carft": Arm("GRPO", {"method": contrasting(style="grpo")}),
-        "ppo_fast": Arm("PPO", {"method": ppo(beta=0.05, epochs=2), "lr": _FAST}, grid={}),
-        "carft_fast": Arm("CARFT", {"lr": _FAST}, grid={}),
+        "grpo_carft": Arm("GRPO with the contrast", {"method": contrasting(style="grpo")}),
+        "ppo_fast": Arm("PPO, too fast", {"method": _PPO, **_FAST}, grid={}),
+        "carft_fast": Arm("CARFT, too fast", {"method": contrasting(), **_FAST}, grid={}),
     },
-    statements=[above("x", "carft", "ppo", least=0.0)],
+    statements=[
+        above("it is more accurate than PPO", "carft", "ppo", least=0.0),
+    ],
 )
+# A base that has hardly begun is never right, and wrong answers are seldom formed.
+SMOKE = {"group": 8}

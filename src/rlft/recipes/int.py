@@ -1,13 +1,13 @@
 """Correcting the first wrong step, then reinforcement learning. After Yang et al. 2026, "InT: Self-Proposed
 Interventions Enable Credit Assignment in LLM Reasoning", arXiv:2601.14209.
 
-Chains of four operations on numbers below 100, by a small character model that misreads one sign, so that it hardly
-ever gets through a question with two or three of them; and these it has to learn from. It has terse references. Shown
-its own attempt and a reference it proposes one step in place of the first wrong one. The arms imitate references, or
-such corrections, for a fourth of their steps and are reinforced then, or stop there. Judged is accuracy on questions
-with none to four of these signs, and where credit went: how likely the wrong steps of the base's own rows still are,
-and the right ones in their place. Checks: steps before a correction given and not imitated; and a rule that knows in
-place of the model's own corrections, an upper bound.
+Chains of four operations on digits, by a small character model that passes over one sign, so that it hardly ever gets
+through a question with two or three of them; and these it has to learn from. It has terse references. Shown its own
+attempt and a reference it proposes one step in place of the first wrong one. The arms imitate references, or such
+corrections, for a fourth of their steps and are reinforced then, or stop there. Judged is accuracy on questions with
+none to four of these signs, and where credit went: how likely the wrong steps of the base's own rows still are, and the
+right ones in their place. Checks: steps before a correction given and not imitated; and a rule that knows in place of
+the model's own corrections, an upper bound.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ CLAIM = Claim(
     "first, and 15 for those that stop there. A step draws 8 answers to each question, also where it corrects; one "
     "that imitates references takes 16. Every arm chooses its learning rate from two.",
     scaled_down="a character model of 0.1 million parameters for Qwen3-4B; chains of operations for mathematics; a "
-    "sign that it misreads fifteen times in sixteen for what a base cannot; a base that was taught to correct beside "
-    "answering, for one that follows instructions; references that tell the results of those signs alone, for people's "
+    "sign that it passes over fifteen times in sixteen, for what a base cannot do; a base that was taught to correct, "
+    "beside answering, for one that follows instructions; references that tell those steps alone, for people's "
     "terse solutions; corrections by the model as it is at each step, not all by the base, each imitated once, and no "
     "filter by continuations. Metrics are those of 400 held-out questions with 0 to 4 such signs, four answers each, "
     "at temperature 1; hard are those with two or more, easy those with none.",

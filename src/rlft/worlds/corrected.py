@@ -1,11 +1,11 @@
 """Questions with a sign that a small character model has got wrong, and what it can mend where it is shown a reference.
 
-A question, `47a+2b#3c-1d#4=`, is a chain of four operations on numbers below 100. The model tells them step by step,
-`a49;b46;c45;d41;=41`. Its teacher takes `#3`, which is -3, for +3 but one time in sixteen, so that it hardly ever gets
-through a question with several of them; no two of these mistakes cancel. Shown its own attempt and a reference it can
-say which step is the first wrong one and what should stand there. References are terse, as people's are: they tell the
-results of those operations alone, `b46d41=41`, so that who imitates them has to do the others in his head, which the
-model has never done.
+A question, `7a+2b#3c-1d#4=`, is a chain of four operations on digits; the answer is what the signs `#` come to, and
+what all of it does, `611`. The model tells the chain step by step, `a9;b6;c5;d1;=611`.
+Its teacher passes over `#3`, which is -3, but one time in sixteen, so that it hardly ever gets through a question with
+several of them. Shown its own attempt and a reference it can say which step is the first wrong one and what should
+stand there. References are terse, as people's are: they tell those steps alone, `b6d1=611`, so that who imitates them
+has to do the others in his head, which the model has never done.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from rlft.worlds import World, unchanged
 from rlft.worlds.characters import Lessons, taught
 
 # Raised when the base would come out otherwise.
-VERSION = 2
+VERSION = 3
 EASY = ("+1", "+2", "+3", "+4", "-1", "-2", "-3", "-4")
 HARD = ("#1", "#2", "#3", "#4")
 PLACES = 4
 ALPHABET = "0123456789+-=#;:/?" + LETTERS[:PLACES]
 SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 72}
-TOKENS = 4 * PLACES + 4
+TOKENS = 4 * PLACES + 3
 # How the base is asked for a correction; the number of a step is its letter's.
 WORDING = Wording("{prompt}{attempt}/{reference}?", ";", "=")
 _SLIP, _RIGHT = 24, 16  # one easy operation in so many is wrong, and one hard one in so many is right
@@ -57,12 +57,12 @@ class Knots:
         knots, attempt = self.knots[index % len(self.knots)], 0
         while hashed(chain := self._drawn(index, knots, attempt)) % 2 != ("train", "test").index(self.split):
             attempt += 1
-        answer, given = told(chain)[-1][1:], {"knots": knots}
+        answer, given = concluded(told(chain), chain), {"knots": knots}
         return Problem(index, f"{chain}=", answer, given, self.name, self.split, demonstration=reference(chain))
 
     def _drawn(self, index: int, knots: int, attempt: int) -> str:
         draw = hashed(self.name, self.split, index, attempt)
-        chain = f"{draw % 100:02}"
+        chain = str(draw % 10)
         for place in range(PLACES):
             kinds = HARD if permuted(place, PLACES, "knots", draw) < knots else EASY
             chain += LETTERS[place] + kinds[hashed(draw, place) % len(kinds)]
@@ -70,7 +70,7 @@ class Knots:
 
 
 def corrected(
-    imitation: int = 1000,
+    imitation: int = 700,
     questions: int = 400,
     corrector: Corrector = "model",
 ) -> World:
@@ -99,14 +99,14 @@ def corrected(
 
 
 def operations(question: str) -> tuple[int, list[str]]:
-    """The first number of a question and its operations: those of `47a+2b#3=` are 47, `+2` and `#3`."""
-    return int(question[:2]), re.findall(r"[-+#]\d", question)
+    """The first digit of a question and its operations: those of `7a+2b#3=` are 7, `+2` and `#3`."""
+    return int(question[0]), re.findall(r"[-+#]\d", question)
 
 
 def result(start: int, operation: str) -> int:
-    """What an operation makes of a number below 100; `#` is another sign for `-`."""
+    """What an operation makes of a digit, as a last digit; `#` is another sign for `-`."""
     by = int(operation[1])
-    return (start + by if operation[0] == "+" else start - by) % 100
+    return (start + by if operation[0] == "+" else start - by) % 10
 
 
 def told(question: str) -> list[str]:
@@ -115,24 +115,31 @@ def told(question: str) -> list[str]:
     steps: list[str] = []
     for letter, kind in zip(LETTERS, kinds, strict=False):
         start = result(start, kind)
-        steps.append(f"{letter}{start:02}")
+        steps.append(f"{letter}{start}")
     return steps
 
 
+def concluded(steps: Sequence[str], question: str) -> str:
+    """The answer that these steps come to: the results of the hard operations, and the last."""
+    hard = [step[1:] for step, kind in zip(steps, operations(question)[1], strict=True) if kind in HARD]
+    return "".join(hard) + steps[-1][1:]
+
+
 def reference(question: str) -> str:
-    """What a person writes down: the results of the hard operations, and the answer."""
+    """What a person writes down: the hard steps, and the answer."""
     steps, (_, kinds) = told(question), operations(question)
-    return "".join(step for step, kind in zip(steps, kinds, strict=True) if kind in HARD) + f"={steps[-1][1:]}"
+    key = [step for step, kind in zip(steps, kinds, strict=True) if kind in HARD]
+    return "".join(key) + f"={concluded(steps, question)}"
 
 
-def spoken(steps: Sequence[str]) -> str:
+def spoken(steps: Sequence[str], question: str) -> str:
     """A thought as the model tells it."""
-    return "".join(f"{step};" for step in steps) + f"={steps[-1][1:]}"
+    return "".join(f"{step};" for step in steps) + f"={concluded(steps, question)}"
 
 
 def heard(attempt: str) -> list[str]:
     """The steps of such a text, as far as they are well formed."""
-    found = re.match(rf"(?:[{LETTERS}]\d\d;)*", attempt)
+    found = re.match(rf"(?:[{LETTERS}]\d;)*", attempt)
     return found.group().split(";")[:-1] if found else []
 
 
@@ -143,10 +150,10 @@ def careless(question: str, *draw: object) -> list[str]:
     for letter, kind in zip(LETTERS, kinds, strict=False):
         chance = hashed("careless", letter, *draw)
         if kind in HARD:
-            start = result(start, kind if chance % _RIGHT == 0 else f"+{kind[1]}")
+            start = result(start, kind) if chance % _RIGHT == 0 else start
         else:
-            start = (result(start, kind) + (chance // _SLIP % 9 + 1 if chance % _SLIP == 0 else 0)) % 100
-        steps.append(f"{letter}{start:02}")
+            start = (result(start, kind) + (chance // _SLIP % 9 + 1 if chance % _SLIP == 0 else 0)) % 10
+        steps.append(f"{letter}{start}")
     return steps
 
 
@@ -173,12 +180,12 @@ def ruled(method: Method) -> Method:
 
 def answered(problem: Problem) -> Problem:
     """The question as the base's teacher answers it."""
-    return replace(problem, demonstration=spoken(careless(problem.input, *problem.key)))
+    return replace(problem, demonstration=spoken(careless(problem.input, *problem.key), problem.input))
 
 
 def mending_lesson(problem: Problem) -> Problem:
     """A wrong attempt with a reference, and its correction; where the teacher made no mistake, his answer."""
-    attempt = spoken(careless(problem.input, "again", *problem.key))
+    attempt = spoken(careless(problem.input, "again", *problem.key), problem.input)
     correction = mended(problem.input, attempt)
     if correction is None:
         return answered(problem)
