@@ -123,5 +123,5 @@ def test_a_rule_in_place_of_the_model():
     assert interventions.__name__ in other.collect.__qualname__
     world = corrected(imitation=2, questions=10, corrector="rule")
     assert world.adapted is ruled and corrected(imitation=2, questions=10).adapted(method) is method
-    assert world.test.size == 10 and {world.train.at(i).columns["knots"] for i in range(4)} == {2, 3}
+    assert world.test.size == 10 and {world.train.at(i).columns["knots"] for i in range(4)} == {3, 4}
     assert replace(world.test.at(0), index=1) != world.test.at(1)

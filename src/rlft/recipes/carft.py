@@ -51,7 +51,7 @@ CLAIM = Claim(
     scaled_down="a character model of 0.1 million parameters for CodeLlama and Qwen2.5 of 7 billion; chains of "
     "operations on digits for GSM8K and SVAMP; its own last hidden states, pooled evenly, for a trained layer of 64 "
     "under the value head and pooling by value; 512 questions to learn from. Of "
-    "the contrast's weights 0.1 and 1. Held-out accuracy is that of 400 questions, four answers each, at temperature 1.",
+    "the contrast's weights 0.1 and 1. Held-out accuracy is that of 400 questions, four answers each, temperature 1.",
     real="rlft train --model SFT_MODEL --data gsm8k.jsonl --demonstration-field solution --chat --reward math "
     "\"format(pattern='.*boxed.*')\" --reward-weights 0.9 0.1 --method carft --method.weight 0.1 --method.solved 0.95 "
     "--method.weighing value --prompts 96 --group 1 --max-new-tokens 700 --steps 300 --lr 3e-7",

@@ -2,7 +2,7 @@
 Interventions Enable Credit Assignment in LLM Reasoning", arXiv:2601.14209.
 
 Chains of four operations on digits, by a small character model that passes over one sign, so that it hardly ever gets
-through a question with two or three of them; and these it has to learn from. It has terse references. Shown its own
+through a question with three or four of them; and these it has to learn from. It has terse references. Shown its own
 attempt and a reference it proposes one step in place of the first wrong one. The arms imitate references, or such
 corrections, for a fourth of their steps and are reinforced then, or stop there. Judged is accuracy on questions with
 none to four of these signs, and where credit went: how likely the wrong steps of the base's own rows still are, and the
@@ -24,7 +24,7 @@ from rlft.types import Method
 from rlft.worlds.corrected import WORDING, corrected
 
 STEPS, TAUGHT = 60, 15
-FAST = 2.0  # the rate of imitation, in units of reinforcement's
+FAST = 0.5  # the rate of imitation, in units of reinforcement's
 
 
 def corrects(prefix: Prefix = "learned") -> Method:
@@ -47,7 +47,7 @@ def over_stages(metrics: Lines, evaluations: Lines) -> Numbers:
     return {name: mean(values) for name, values in found.items() if values}
 
 
-int = recipe(corrected, corrects(), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=0)
+int = recipe(corrected, corrects(), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=4e-4, rows=None, every=0)
 
 _REFERENCES = sft_grpo(taught=TAUGHT, demonstration_lr=FAST)
 
@@ -71,7 +71,7 @@ CLAIM = Claim(
     metric="reward",
     table=("hard", "easy", "wrong_step", "right_step", "nll", "flat", "read", "mends", "spoken", "pass@4"),
     shared=(),
-    grid={"lr": (5e-4, 1e-3)},
+    grid={"lr": (2e-4, 4e-4)},
     seeds=8,
     smoke={"steps": 2, "imitation": 2, "prompts": 4, "group": 4, "questions": 10},
     more=over_stages,

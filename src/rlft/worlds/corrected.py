@@ -70,7 +70,7 @@ class Knots:
 
 
 def corrected(
-    imitation: int = 700,
+    imitation: int = 900,
     questions: int = 400,
     corrector: Corrector = "model",
 ) -> World:
@@ -83,7 +83,7 @@ def corrected(
             knows.
     """
     policy = base(imitation)
-    task, test = Knots((2, 3)), Knots((0, 1, 2, 3, 4), questions, "test")
+    task, test = Knots((3, 4)), Knots((0, 1, 2, 3, 4), questions, "test")
     hard = [problem for problem in map(test.at, range(questions)) if problem.columns["knots"] > 1]
     failed = errors(policy, hard[:96])
     return World(
