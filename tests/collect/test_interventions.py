@@ -27,6 +27,8 @@ def test_what_is_asked():
     chat = replace(problem, input=[{"role": "system", "content": "s"}, {"role": "user", "content": "q"}])
     told = WORDING.question(chat, "2").input
     assert told == [{"role": "system", "content": "s"}, {"role": "user", "content": "q2/{steps}?"}]
+    with pytest.raises(UserError, match="in words alone"):
+        WORDING.question(replace(chat, input=[{"role": "user", "content": [{"type": "image"}]}]), "2")
     assert all(name in ASKED for name in ("{prompt}", "{reference}", "{steps}"))
 
 

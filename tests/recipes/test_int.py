@@ -1,12 +1,16 @@
 """What is read off a run, by hand; that every arm spends alike; and the command at full size."""
 
+import builtins
 import shlex
 
 import pytest
 
+from rlft.methods.grpo import grpo
 from rlft.options.arguments import parse
+from rlft.recipes import recipe
 from rlft.recipes.int import CLAIM, STEPS, TAUGHT, over_stages
 from rlft.recipes.train import train
+from rlft.worlds.corrected import corrected
 
 
 def test_over_stages():
@@ -35,3 +39,8 @@ def test_the_command_at_full_size():
     given = parse(train, words[2:], "rlft train")
     assert given["method"].name == "int_grpo" and given["method"].settings["tried"] == 32
     assert given["fields"].demonstration_field == "solution" and given["rewards"].reward
+
+
+def test_a_number_is_a_number_beside_a_recipe_of_that_name():
+    """Whatever recipe is made after it: its seed is a whole number."""
+    assert recipe(corrected, grpo(), steps=1).__annotations__["seed"] is builtins.int

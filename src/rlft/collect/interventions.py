@@ -56,9 +56,13 @@ class Wording:
         """The problem that asks for a correction of this attempt, with noise of its own."""
         chat = not isinstance(problem.input, str)
         said = problem.input[-1]["content"] if chat else problem.input
+        if not isinstance(said, str):
+            raise UserError(
+                f"problem {problem.index} of {problem.task} is not asked in words alone, and corrections are; try relift"
+            )
         steps = [step for step in attempt.split(self.between) if step]
         told = {
-            "prompt": str(said),
+            "prompt": said,
             "reference": str(problem.lesson),
             "attempt": attempt,
             "steps": "\n".join(f"Step {number}: {step}" for number, step in enumerate(steps, 1)),

@@ -7,6 +7,7 @@ the function; one without may have `SMOKE`, the arguments that make it small, as
 
 from __future__ import annotations
 
+import builtins  # `int` is a recipe too, and once it has been imported this package's name for it
 import importlib
 import importlib.util
 import inspect
@@ -95,7 +96,7 @@ def measured(trainer: Trainer | Staged, made: World, numbers: Mapping[str, Any])
 
 
 def learner(
-    ground: Ground, phases: Sequence[Phase], chosen: Mapping[str, Any], interval: int, capacity: int
+    ground: Ground, phases: Sequence[Phase], chosen: Mapping[str, Any], interval: builtins.int, capacity: builtins.int
 ) -> Learner:
     """What learns in these phases there: of the chosen numbers `width` (of two hidden layers), `batch` and `lr`."""
     from rlft.offpolicy.learner import Learner
@@ -158,7 +159,7 @@ def _kinds(method: Any, functions: Any, numbers: Mapping[str, Any]) -> dict[str,
         own = inspect.signature(function).parameters
         kinds |= {name: (hints[name], p.default) for name, p in own.items() if name not in _HIDDEN}
     kinds |= {name: (NUMBERS[name][0], value) for name, value in numbers.items()}
-    return {**kinds, "seed": (int, 0), "runtime": (Runtime | None, None)}
+    return {**kinds, "seed": (builtins.int, 0), "runtime": (Runtime | None, None)}
 
 
 def _documented(functions: Any, numbers: Mapping[str, Any]) -> str:
