@@ -58,7 +58,7 @@ class Wording:
         said = problem.input[-1]["content"] if chat else problem.input
         if not isinstance(said, str):
             raise UserError(
-                f"problem {problem.index} of {problem.task} is not asked in words alone, and corrections are; try relift"
+                f"problem {problem.index} of {problem.task} is not asked in words alone, as corrections are; try relift"
             )
         steps = [step for step in attempt.split(self.between) if step]
         told = {

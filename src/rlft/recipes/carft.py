@@ -21,7 +21,7 @@ from rlft.worlds.annotated import annotated
 
 STEPS = 40
 
-carft = recipe(annotated, contrasting(), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=5)
+carft = recipe(annotated, contrasting(), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=10)
 
 
 def over_steps(metrics: Lines, evaluations: Lines) -> Numbers:
@@ -51,7 +51,7 @@ CLAIM = Claim(
     scaled_down="a character model of 0.1 million parameters for CodeLlama and Qwen2.5 of 7 billion; chains of "
     "operations on digits for GSM8K and SVAMP; its own last hidden states, pooled evenly, for a trained layer of 64 "
     "under the value head and pooling by value; 512 questions to learn from. Of "
-    "the contrast's weights 0.1 and 1. Held-out accuracy is that of 400 questions, four answers each, temperature 1.",
+    "the contrast's weights 0.1 alone. Held-out accuracy is that of 320 questions, four answers each, temperature 1.",
     real="rlft train --model SFT_MODEL --data gsm8k.jsonl --demonstration-field solution --chat --reward math "
     "\"format(pattern='.*boxed.*')\" --reward-weights 0.9 0.1 --method carft --method.weight 0.1 --method.solved 0.95 "
     "--method.weighing value --prompts 96 --group 1 --max-new-tokens 700 --steps 300 --lr 3e-7",
@@ -59,26 +59,24 @@ CLAIM = Claim(
     table=("half", "fall", "collapsed", "tokens", "similar", "nearer", "level-3", "level-6"),
     shared=(),
     grid={"lr": (5e-4, 1e-3)},
-    seeds=8,
+    seeds=5,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 8},
     more=over_steps,
     curve="reward",
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "sft": Arm("SFT on annotated chains", {"method": sft(epochs=2), "prompts": 128, "group": 1}),
-        "ppo": Arm("ReFT: PPO", {"method": _PPO}),
-        "carft": Arm("CARFT", {"method": contrasting()}),
-        "strong": Arm("CARFT, ten times the contrast", {"method": contrasting(weight=1.0)}),
+        "ppo": Arm("ReFT: PPO", {"method": _PPO}, seeds=14),
+        "carft": Arm("CARFT", {"method": contrasting()}, seeds=14),
         "right": Arm("the contrast of right chains alone", {"method": contrasting(signal="right", partial=0.0)}),
         "wrong": Arm("the contrast of wrong chains alone", {"method": contrasting(signal="wrong", partial=0.0)}),
-        "partial": Arm("the partial reward alone", {"method": contrasting(weight=0.0)}),
         "grpo": Arm("GRPO", {"method": grpo(beta=0.05, epochs=2)}),
         "grpo_carft": Arm("GRPO with the contrast", {"method": contrasting(style="grpo")}),
-        "ppo_fast": Arm("PPO, too fast", {"method": _PPO, **_FAST}, grid={}),
-        "carft_fast": Arm("CARFT, too fast", {"method": contrasting(), **_FAST}, grid={}),
+        "ppo_fast": Arm("PPO, too fast", {"method": _PPO, **_FAST}, grid={}, seeds=8),
+        "carft_fast": Arm("CARFT, too fast", {"method": contrasting(), **_FAST}, grid={}, seeds=8),
     },
     statements=[
-        above("it is more accurate than PPO", "carft", "ppo", least=0.0),
+        above("it is more accurate than PPO", "carft", "ppo", least=0.03),
         above("and than SFT on the annotated chains", "carft", "sft", least=0.0),
         above("added to GRPO it makes that more accurate", "grpo_carft", "grpo", least=0.0),
         below("accuracy falls less on the way than with PPO", "carft", "ppo", most=0.0, of="fall"),
@@ -88,9 +86,9 @@ CLAIM = Claim(
             between("the base is in the middle", "base", least=0.4, most=0.7),
             above("sampled and annotated chains are nearer in the end", "carft", least=0.0, of="nearer"),
             above("a collapse would be seen: too fast, PPO has some", "ppo_fast", least=0.2, of="collapsed"),
-            above("the contrast of right chains alone is as good as PPO", "right", "ppo", least=-0.03),
-            above("that of wrong chains alone too", "wrong", "ppo", least=-0.03),
-            above("the partial reward alone too", "partial", "ppo", least=-0.03),
+            above("the contrast of right chains alone does better", "right", "carft", least=0.0),
+            below("that of wrong chains alone is worse than PPO", "wrong", "ppo", most=-0.03),
+            above("SFT on right chains is enough here", "sft", "ppo", least=0.0),
         ),
     ],
 )

@@ -17,7 +17,7 @@ LEVELS = (3, 4, 5, 6)
 TOKENS = 24
 
 
-def annotated(imitation: int = 600, questions: int = 400, size: int = 512, critic: bool = False) -> World:
+def annotated(imitation: int = 600, questions: int = 320, size: int = 512, critic: bool = False) -> World:
     """Problems answered step by step, with annotated chains.
 
     Args:
