@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 from rlft.advantages.group import everyone
 from rlft.collect.sources import one_batch
 from rlft.noise import hashed, row_keys, uniform
-from rlft.types import Collect, Problem, Rollouts, Source, Text, UserError
+from rlft.types import Collect, Problem, Rollouts, Source, UserError
 
 Weighing = Literal["mean", "value"]
 """What the tokens of a chain weigh in its pooled state: all the same, or the softmax of what the critic expects."""
@@ -122,7 +122,9 @@ def _toward(
     known, apart = some[:, 0] & some[:, 3], some[:, 1] & some[:, 2] & some[:, 4]
     own = everything[:, :3].clone().requires_grad_()
     with torch.enable_grad():
-        total = comparison(Chains(*own.unbind(1), everything[:, 3], everything[:, 4], right, known, apart))
+        whole, mine, others = own.unbind(1)
+        annotated, missing = everything[:, 3], everything[:, 4]
+        total = comparison(Chains(whole, mine, others, annotated, missing, right, known, apart))
         gradient = torch.autograd.grad(total, own)[0] if total.requires_grad else torch.zeros_like(own)
     cosine = (normalize(everything[:, 0], dim=1) * normalize(everything[:, 3], dim=1)).sum(1)
     source.notes["contrast"] = float(total.detach())
@@ -203,8 +205,8 @@ def _kept(problem: Problem, length: int, source: Source, dropped: float) -> set[
 
 
 def decided(output: Any) -> list[int]:
-    """The tokens of a row."""
-    return list(output.tokens if isinstance(output, Text) else output)
+    """What was decided in a row, as numbers: those that its output remembers, else the output itself."""
+    return list(getattr(output, "tokens", output))
 
 
 def common(one: Sequence[int], two: Sequence[int]) -> tuple[list[int], list[int]]:

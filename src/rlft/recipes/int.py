@@ -29,8 +29,7 @@ FAST = 0.5  # the rate of imitation, in units of reinforcement's
 
 def corrects(prefix: Prefix = "learned") -> Method:
     """InT as this world's base is asked, and then GRPO."""
-    told = {"asked": WORDING.asked, "between": WORDING.between, "concluding": WORDING.concluding}
-    return int_grpo(TAUGHT, **told, prefix=prefix, demonstration_lr=FAST)
+    return int_grpo(TAUGHT, WORDING.asked, WORDING.between, WORDING.concluding, prefix, demonstration_lr=FAST)
 
 
 def over_stages(metrics: Lines, evaluations: Lines) -> Numbers:
