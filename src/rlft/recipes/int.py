@@ -102,5 +102,5 @@ CLAIM = Claim(
         ),
     ],
 )
-# A base that has hardly begun is never right, and corrects nothing.
-SMOKE = {"method": _REFERENCES}
+# A base that has hardly begun corrects nothing, and no reward is learned from in the first stage.
+SMOKE = {"method": grpo(beta=0.0)}
