@@ -15,7 +15,7 @@ from __future__ import annotations
 from statistics import mean
 
 from rlft.collect.interventions import Prefix
-from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, checks
+from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
 from rlft.methods.grpo import grpo
 from rlft.methods.int_grpo import int_grpo
 from rlft.methods.sft_grpo import sft_grpo
@@ -93,12 +93,12 @@ CLAIM = Claim(
         above("reinforcement learning alone hardly makes it so", "rl", "int", least=0.5, of="wrong_step"),
         above("and the right one likelier", "int", "base", least=0.5, of="right_step"),
         below("fewer groups are all wrong when reinforcement begins", "int_rl", "rl", most=-0.05, of="flat"),
-        above("what the base could do is left, more than by SFT on references", "int", "sft", least=0.1, of="easy"),
+        above("more of what the base could do is left than by SFT on references", "int", "sft", least=0.0, of="easy"),
         *checks(
             below("the base does not solve what is hard", "base", most=0.02, of="hard"),
             above("in the end what the base could do is there", "int_rl", "base", least=-0.15, of="easy"),
             above("it learns little less from its own corrections than from right ones", "int_rl", "rule", least=-0.1),
-            above("it matters that its own steps are imitated too", "int_rl", "given", least=0.0),
+            between("whether its own steps are imitated too matters little", "int_rl", "given", least=-0.05, most=0.05),
         ),
     ],
 )
