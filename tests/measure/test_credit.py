@@ -1,5 +1,7 @@
 """How likely a wrong step is, and the right one, by hand."""
 
+import math
+
 import pytest
 import torch
 
@@ -28,4 +30,4 @@ def test_by_hand():
     right = (log_p("q1a1;", "b33;") + log_p("q23", "a1;")) / 2
     assert found == pytest.approx({"wrong_step": wrong, "right_step": right, "right_odds": right - wrong}, abs=1e-9)
     assert abs(wrong - right) > 1e-3
-    assert at_errors([])(policy) == {}
+    assert all(map(math.isnan, at_errors([])(policy).values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,14 +29,14 @@ def at_errors(errors: Sequence[Error]) -> Callable[[Any], Mapping[str, float]]:
     right_odds   the second less the first
 
     An outcome reward gives all tokens of a failed row the same credit; a method that knows where the row went wrong
-    lowers `wrong_step` and raises `right_step`. Without an error there is no number.
+    lowers `wrong_step` and raises `right_step`. NaN without an error.
     """
 
     def probe(policy: Any) -> Mapping[str, float]:
-        if not errors:
-            return {}
-        wrong = _log_prob(policy, errors, [error.wrong for error in errors])
-        right = _log_prob(policy, errors, [error.right for error in errors])
+        wrong, right = (
+            _log_prob(policy, errors, steps) if errors else math.nan
+            for steps in ([error.wrong for error in errors], [error.right for error in errors])
+        )
         return {"wrong_step": wrong, "right_step": right, "right_odds": right - wrong}
 
     return probe

@@ -12,6 +12,7 @@ the model's own corrections, an upper bound.
 
 from __future__ import annotations
 
+import math
 from statistics import mean
 
 from rlft.collect.interventions import Prefix
@@ -38,12 +39,14 @@ def over_stages(metrics: Lines, evaluations: Lines) -> Numbers:
     nll   -log p a token of what is imitated, in the first step that imitates: how far it is from what the base says
     flat  share of the groups of the first ten reinforced steps whose rows all earned the same
     read  corrections a step
+
+    NaN where there is no such step.
     """
     taught = [line["loss/demonstrations"] for line in metrics if line.get("loss/demonstrations") is not None]
     reinforced = [line["groups/flat"] for line in metrics if "groups/flat" in line and "interventions/read" not in line]
     read = [line["interventions/kept"] for line in metrics if "interventions/kept" in line]
     found = {"nll": taught[:1], "flat": reinforced[:10], "read": read}
-    return {name: mean(values) for name, values in found.items() if values}
+    return {name: mean(values) if values else math.nan for name, values in found.items()}
 
 
 int = recipe(corrected, corrects(), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=4e-4, rows=None, every=0)
@@ -72,7 +75,7 @@ CLAIM = Claim(
     shared=(),
     grid={"lr": (2e-4, 4e-4)},
     seeds=8,
-    smoke={"steps": 2, "imitation": 2, "prompts": 4, "group": 4, "questions": 10},
+    smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 10},
     more=over_stages,
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
