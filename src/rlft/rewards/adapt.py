@@ -192,6 +192,21 @@ def explained(reward: Reward, problem: Problem, output: Any) -> str:
     return reward.explain(problem, output) if isinstance(reward, Explains) else "this reward gives no reasons"
 
 
+class Remembering:
+    """What is around a `reward` remembers what that one remembers, which may be nothing."""
+
+    reward: Reward
+
+    def state_dict(self) -> dict[str, Any]:
+        """The reward's."""
+        return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The reward's."""
+        if isinstance(self.reward, Stateful):
+            self.reward.load_state_dict(state)
+
+
 def combine(rewards: Mapping[str, Reward], weights: Mapping[str, float] | None = None) -> Reward:
     """R = Σ w_k R_k, as named parts w_k R_k; a weight that is not given is 1.
 

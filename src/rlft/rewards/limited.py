@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rlft.rewards.adapt import explained
-from rlft.types import Problem, Reward, Stateful, UserError
+from rlft.rewards.adapt import Remembering, explained
+from rlft.types import Problem, Reward, UserError
 
 
 class _Late(BaseException):
     """Raised inside the reward; no Exception, which a reward may catch."""
 
 
-class Limited:
+class Limited(Remembering):
     """`reward`, which is interrupted after `seconds` for a batch; `UserError` then, and where that cannot be done.
 
     It is interrupted by a signal, so in Python code of the main thread: a library's own code is left to return first.
@@ -39,13 +39,6 @@ class Limited:
 
     def explain(self, problem: Problem, output: Any) -> str:
         return explained(self.reward, problem, output)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if isinstance(self.reward, Stateful):
-            self.reward.load_state_dict(state)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.rewards.adapt import column, explained
-from rlft.types import Parts, Problem, Reward, Stateful, UserError
+from rlft.rewards.adapt import Remembering, column, explained
+from rlft.types import Parts, Problem, Reward, UserError
 
 _ALIKE = 1e-6
 
@@ -50,7 +50,7 @@ def normalised(reward: Reward, over: str = "batch") -> Reward:
 
 
 @final
-class _Normalised:
+class _Normalised(Remembering):
     def __init__(self, reward: Reward, over: str):
         self.reward, self.over = reward, over
 
@@ -66,10 +66,3 @@ class _Normalised:
 
     def explain(self, problem: Problem, output: Any) -> str:
         return explained(self.reward, problem, output)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if isinstance(self.reward, Stateful):
-            self.reward.load_state_dict(state)

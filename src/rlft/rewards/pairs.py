@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.rewards.adapt import under
-from rlft.types import Parts, Problem, Reward, Stateful, Turns, UserError
+from rlft.rewards.adapt import Remembering, under
+from rlft.types import Parts, Problem, Reward, Turns, UserError
 
 ROLES = ("pioneer", "observer")
 
 
-class _OfEach:
+class _OfEach(Remembering):
     """A reward of both outputs, one after the other. Remembers what its reward remembers."""
 
     def __init__(self, reward: Reward, paid: Callable[[Tensor, int, Sequence[Any]], Tensor]):
@@ -38,13 +38,6 @@ class _OfEach:
             for name, values in one.items()
         }
         return Parts(parts, watch)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if isinstance(self.reward, Stateful):
-            self.reward.load_state_dict(state)
 
 
 def both(reward: Reward) -> Reward:

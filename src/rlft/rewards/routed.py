@@ -9,8 +9,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from rlft.rewards.adapt import adapted, column, combine, explained
-from rlft.types import Parts, Problem, Reward, Stateful, UserError, field_of
+from rlft.rewards.adapt import Remembering, adapted, column, combine, explained
+from rlft.types import Parts, Problem, Reward, UserError, field_of
 
 
 def by_column(
@@ -42,7 +42,7 @@ def by_column(
 
 
 @final
-class _Rows:
+class _Rows(Remembering):
     """A reward of the rows for which it is `asked`, by its name; from others it abstains."""
 
     def __init__(self, asked: Callable[[Problem], str], name: str, reward: Reward):
@@ -61,13 +61,6 @@ class _Rows:
 
     def explain(self, problem: Problem, output: Any) -> str:
         return explained(self.reward, problem, output) if self.asked(problem) == self.name else "not asked"
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.reward.state_dict() if isinstance(self.reward, Stateful) else {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if isinstance(self.reward, Stateful):
-            self.reward.load_state_dict(state)
 
     def _spread(self, values: Any, own: list[int], count: int) -> Tensor:
         scores = values if isinstance(values, Tensor) else column(values)

@@ -140,19 +140,24 @@ class Counted:
         return Problem(index, "abc"[index % 3], task=self.name)
 
 
-def test_the_tool_trains_so(tmp_path, monkeypatch):
-    """`--vllm 0.3`: drawn there, weighed, and the mismatch in the log."""
+def told_to_train(tmp_path, monkeypatch, **learning):
+    """A run as `rlft train --vllm 0.3` makes it."""
     build(spread=5.0).float().save(tmp_path / "model")
     (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
     monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec, *more: letters)
-    run = train(
+    return train(
         str(tmp_path / "model"),
         str(tmp_path / "data.jsonl"),
         Rewards(("letters",)),
-        learning=Learning(steps=1, prompts=2, group=4, lr=1e-3),
+        learning=Learning(prompts=2, group=4, **learning),
         sampling=Sampling(max_new_tokens=5),
         machines=Machines(vllm=0.3),
     )
+
+
+def test_the_tool_trains_so(tmp_path, monkeypatch):
+    """`--vllm 0.3`: drawn there, weighed, and the mismatch in the log."""
+    run = told_to_train(tmp_path, monkeypatch, steps=1, lr=1e-3)
     assert run.trainer.policy.server.server.llm.told["gpu_memory_utilization"] == 0.3
     assert run.trainer.method.name == "grpo" and isinstance(run.trainer.method.advantage, Around)
     assert 0 <= run.trainer.step()["mismatch"] < 1e-6
@@ -161,18 +166,7 @@ def test_the_tool_trains_so(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("correction", "drawn"), [("token", True), ("none", False)])
 def test_age_and_engine_are_weighed_once(tmp_path, monkeypatch, correction, drawn):
     """Drawn there a step before: one weight for both, or for the engine alone."""
-    build(spread=5.0).float().save(tmp_path / "model")
-    (tmp_path / "data.jsonl").write_text('{"prompt": "ab"}\n{"prompt": "ba"}\n')
-    monkeypatch.setattr("rlft.options.reward.load_reward", lambda spec, *more: letters)
-    run = train(
-        str(tmp_path / "model"),
-        str(tmp_path / "data.jsonl"),
-        Rewards(("letters",)),
-        learning=Learning(steps=2, prompts=2, group=4, lr=0.05, ahead=1, staleness_correction=correction),
-        sampling=Sampling(max_new_tokens=5),
-        machines=Machines(vllm=0.3),
-    )
-    trainer = run.trainer
+    trainer = told_to_train(tmp_path, monkeypatch, steps=2, lr=0.05, ahead=1, staleness_correction=correction).trainer
     trainer.step()
     trainer.advance()
     rows, own = trainer.pending, trainer.pending.mask
