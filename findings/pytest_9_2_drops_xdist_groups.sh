@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pytest 9.2.0 with pytest-xdist 3.8.0: `--dist loadgroup` no longer keeps tests of one `xdist_group` in one process. xdist
 # writes the group behind a test's `_nodeid`, which pytest 9.2 no longer reads. Nothing fails and nothing is said: fixtures
-# of a module are built once in each process, and a suite that rested on it takes a third longer. pytest 9.1.1 is as before.
+# of a module are built once in each process instead of once. pytest 9.1.1 is as before.
 set -euo pipefail
 place=$(mktemp -d) && trap 'rm -rf "$place"' EXIT
 cat > "$place/test_group.py" <<'PYTHON'
