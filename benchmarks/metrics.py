@@ -3,7 +3,6 @@
     pip install -c constraints.txt nltk sacrebleu torchmetrics numba
     pip install --no-deps --target /tmp/rxlm rxlm          # its own folder: its other dependencies are not needed
     python benchmarks/metrics.py --rxlm /tmp/rxlm
-    python benchmarks/metrics.py --recipe --out benchmarks/results/metrics_recipe.json
 
 Every size is one process in which all implementations take turns on the same batch, one thread, so that a ratio is of
 neighbours in time; medians of ratios are given, of processor time (other programs on the machine do not count) and of
@@ -25,7 +24,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -244,34 +242,6 @@ def measure(rxlm: Path | None) -> dict:
     return results
 
 
-def recipe(steps: int = 60, seeds: int = 3) -> dict:
-    """The recipe `tensorbleu` with each credit: BLEU on sentences it has not seen, and what the reward costs."""
-    from rlft.recipes.tensorbleu import tensorbleu
-    from rlft.training.evaluate import evaluate
-
-    torch.set_num_threads(1)
-    results = {}
-    for seed in range(seeds):
-        for credit in ("sentence", "prefix", "nltk"):
-            run = tensorbleu(credit=credit, steps=steps, seed=seed)
-            assert run.held_out is not None and run.reward is not None
-            judged = partial(evaluate, run.trainer.policy, run.held_out, run.reward, problems=256, samples=1, seed=seed)
-            before, start = judged().mean, time.process_time()
-            logged = [run.trainer.step() for _ in range(steps)][1:]
-            cpu = time.process_time() - start
-            found = judged()
-            results[f"{credit}-{seed}"] = {
-                "before": before,
-                "held_out": found.mean,
-                "interval": found.interval,
-                "reward_ms": 1e3 * statistics.median(step["seconds/reward"] for step in logged),
-                "share": statistics.median(step["seconds/reward"] / step["seconds/step"] for step in logged),
-                "cpu": cpu,
-            }
-            print(credit, seed, results[f"{credit}-{seed}"], flush=True)
-    return results
-
-
 def versions() -> dict[str, str]:
     """Of everything that is compared."""
     from importlib.metadata import PackageNotFoundError, version
@@ -290,7 +260,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rxlm", type=Path, help="folder that rxlm was installed into")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "metrics.json")
-    parser.add_argument("--recipe", action="store_true", help="train the recipe with each credit instead")
     parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task:
@@ -298,7 +267,7 @@ def main() -> None:
         return
     if given.rxlm:
         sys.path.append(str(given.rxlm))
-    results = recipe() if given.recipe else measure(given.rxlm)
+    results = measure(given.rxlm)
     results["versions"] = versions()
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(results, indent=1) + "\n")

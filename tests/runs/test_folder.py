@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from rlft.runs.folder import circumstances, revision, revision_of
+from rlft.errors import UserError
+from rlft.runs.folder import circumstances, refuse_taken, revision, revision_of, written_whole
 
 
 def git(place, *words):
@@ -45,3 +46,22 @@ def test_outside_any_repository_and_without_code_of_ones_own(tmp_path):
     (tmp_path / "recipe.py").write_text("x = 1\n")
     assert revision_of([tmp_path / "recipe.py"]) is None
     assert circumstances()["revision"] == revision() and "library" not in circumstances()
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path):
+    with written_whole(tmp_path / "out") as beside:
+        beside.mkdir()
+        (beside / "a").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"] and (tmp_path / "out" / "a").read_text() == "1"
+
+    def full():
+        with written_whole(tmp_path / "other") as beside:
+            beside.mkdir()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match=r"cannot write .*other: No space left"):
+        full()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(UserError, match="out exists already and will not be overwritten"):
+        refuse_taken(tmp_path / "out")

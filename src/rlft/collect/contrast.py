@@ -104,9 +104,8 @@ def contrasted(
             pools, states = _embedded(source, drawn, weighing, dropped)
         right = drawn.rewards >= solved
         count = drawn.mask.sum() if counted == "decisions" else drawn.mask.any(1).sum()
-        toward = _toward(source, drawn, states, right, comparison) * source.runtime.gather(count[None]).sum()
-        similar = (normalize(states[:, 0], dim=1) * normalize(states[:, 3], dim=1)).sum(1)
-        drawn = drawn.fill(pools=pools, toward=toward)
+        toward, similar = _toward(source, drawn, states, right, comparison)
+        drawn = drawn.fill(pools=pools, toward=toward * source.runtime.gather(count[None]).sum())
         return drawn if partial is None else _paid(drawn, similar, states[:, 3].any(1) & ~right, partial)
 
     return together
@@ -114,8 +113,8 @@ def contrasted(
 
 def _toward(
     source: Source, drawn: Rollouts, states: Float[Tensor, "N 5 H"], right: Tensor, comparison: Comparison
-) -> Float[Tensor, "N 3 H"]:
-    """This process's share of the comparison's gradient."""
+) -> tuple[Float[Tensor, "N 3 H"], Float[Tensor, "N"]]:
+    """This process's share of the comparison's gradient, and the cosine of each row's chain with the annotated one."""
     everything, place = everyone(states, drawn, source.runtime)
     right, _ = everyone(right, drawn, source.runtime)
     some = everything.any(2)
@@ -132,7 +131,7 @@ def _toward(
         source.notes["contrast/similar"] = float(cosine[known].mean())
     if (known & right).any():
         source.notes["contrast/right"] = float(cosine[known & right].mean())
-    return gradient[place]
+    return gradient[place], cosine[place]
 
 
 def _paid(drawn: Rollouts, similar: Tensor, wrong: Tensor, partial: Partial) -> Rollouts:

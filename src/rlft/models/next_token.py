@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.errors import UserError
+from rlft.models.texts import in_batches, longest, placed, templated
 
 
 @final
@@ -23,16 +24,14 @@ class NextWord:
     def __init__(self, model: Any, tokenizer: Any, words: Sequence[str]):
         self.model, self.tokenizer = model, tokenizer
         self.words = [_spellings(tokenizer, word) for word in words]
-        self.longest = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0)) or 1 << 30
+        self.longest = longest(model)
 
     @staticmethod
     def load(source: str, words: Sequence[str], dtype: str = "float32", device: str | None = None) -> NextWord:
         """The model of a folder or a hub id, without gradient; `UserError` for what is none."""
         import transformers
 
-        kind, place = getattr(torch, dtype, None), device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
-            raise UserError(f"dtype={dtype!r} is not one of float32, bfloat16, float16, float64")
+        kind, place = placed(dtype, device)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(source)
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=kind, use_safetensors=True)
@@ -45,12 +44,8 @@ class NextWord:
         """The tokens of a text: with a chat template a user's message that waits for an answer."""
         if not getattr(self.tokenizer, "chat_template", None):
             return list(self.tokenizer(text)["input_ids"])
-        try:
-            messages = [{"role": "user", "content": text}]
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        except Exception as error:  # a template may raise what it likes
-            raise UserError(f"the verifier's chat template does not take a message: {error}") from error
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        refused = "the verifier's chat template does not take a message"
+        return templated(self.tokenizer, [{"role": "user", "content": text}], refused, add_generation_prompt=True)
 
     @torch.no_grad()
     def likely(self, rows: Sequence[Sequence[int]], batch: int = 16) -> Float[Tensor, "N W"]:
@@ -60,11 +55,7 @@ class NextWord:
         rounding.
         """
         out = torch.empty(len(rows), len(self.words), dtype=torch.float64)
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            out[torch.tensor(some)] = self._pass([rows[row] for row in some]).cpu()
-        return out.float()
+        return in_batches(rows, batch, self._pass, out).float()
 
     def _pass(self, rows: Sequence[Sequence[int]]) -> Float[Tensor, "M W"]:
         device, width = next(self.model.parameters()).device, max(map(len, rows))

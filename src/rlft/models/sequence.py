@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.errors import UserError
+from rlft.models.texts import in_batches, longest, placed, templated
 
 
 @final
@@ -27,7 +28,7 @@ class Reader:
     def __init__(self, model: Any, tokenizer: Any):
         self.model, self.tokenizer = model, tokenizer
         self.labels = int(model.config.num_labels)
-        self.longest = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0)) or 1 << 30
+        self.longest = longest(model)
 
     @staticmethod
     def load(
@@ -40,9 +41,7 @@ class Reader:
         """
         import transformers
 
-        kind, place = getattr(torch, dtype, None), device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
-            raise UserError(f"dtype={dtype!r} is not one of float32, bfloat16, float16, float64")
+        kind, place = placed(dtype, device)
         more = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(source)
@@ -72,11 +71,7 @@ class Reader:
             return list(self.tokenizer(prompt + completion)["input_ids"])
         asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
         messages = [*asked, {"role": "assistant", "content": completion}]
-        try:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False)
-        except Exception as error:  # a template may raise what it likes
-            raise UserError(f"the reward model's chat template does not take the conversation: {error}") from error
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return templated(self.tokenizer, messages, "the reward model's chat template does not take the conversation")
 
     def fits(self, row: Sequence[int]) -> bool:
         """Whether it can read these tokens."""
@@ -94,12 +89,7 @@ class Reader:
     @torch.no_grad()
     def read(self, rows: Sequence[Sequence[int]], batch: int = 16) -> Float[Tensor, "N L"]:
         """The same without gradient, `batch` at a time, those of like length together; on the CPU."""
-        out = torch.full((len(rows), self.labels), torch.nan)
-        order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            out[torch.tensor(some)] = self.logits([rows[row] for row in some]).cpu()
-        return out
+        return in_batches(rows, batch, self.logits, torch.full((len(rows), self.labels), torch.nan))
 
     def named(self, label: str) -> int:
         """The number of a label, by its name or as a number."""

@@ -7,7 +7,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,28 @@ def refuse_existing(folder: Path) -> None:
             f"{folder} exists already and nothing in it will be overwritten; choose another --out, or go on with "
             f"`rlft train --resume {folder}`"
         )
+
+
+def refuse_taken(out: Path) -> None:
+    """A folder that is to be made is none that is there."""
+    if out.exists():
+        raise UserError(f"{out} exists already and will not be overwritten; choose another folder")
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write to, which becomes `out` in one step; nothing is left of it where that fails.
+
+    `UserError` where it cannot be written.
+    """
+    beside = out.with_name(f".{out.name}.writing")
+    try:
+        yield beside
+        beside.rename(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def begin(folder: Path, facts: Mapping[str, Any]) -> None:

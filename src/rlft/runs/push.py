@@ -16,6 +16,7 @@ from typing import Any
 
 from rlft.errors import UserError, say
 from rlft.runs.card import base_of, write_cards
+from rlft.runs.folder import refuse_taken
 from rlft.runs.log import facts_of
 
 _ADAPTER, _REMEMBERED = "adapter_config.json", "rlft.json"
@@ -33,8 +34,7 @@ def staged(run: Path, folder: Path) -> None:
     if not model.is_dir() or not any(model.iterdir()):
         finish = f": finish it with rlft train --resume {run}" if told else "; give a run folder, or a model's"
         raise UserError(f"{run} holds no trained model{finish}")
-    if folder.exists():
-        raise UserError(f"{folder} exists already and will not be overwritten; choose another folder")
+    refuse_taken(folder)
     try:
         shutil.copytree(model, folder, ignore=shutil.ignore_patterns(".*"))
         if told:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from rlft.errors import UserError, shown
 from rlft.models.sequence import Reader
 from rlft.rewards.learned.fitting import Example, Fitted, Fitting, Labelled, Preference, fit
-from rlft.runs.folder import model_folder
+from rlft.runs.folder import model_folder, refuse_taken, written_whole
 from rlft.tasks.files import Files
 
 
@@ -39,23 +38,16 @@ def fit_reward(
         dtype: of the weights: float32, bfloat16, float64.
         device: cpu, cuda, cuda:1; a GPU where there is one.
     """
-    if out.exists():
-        raise UserError(f"{out} exists already and will not be overwritten; choose another folder")
+    refuse_taken(out)
     examples, names = examples_of(data)
     reader = Reader.load(model_folder(model), labels=max(len(names), 1), dtype=dtype, device=device)
     if names:
         reader.model.config.id2label = dict(enumerate(names))
         reader.model.config.label2id = {name: number for number, name in enumerate(names)}
     found = fit(reader, examples, fitting)
-    beside = out.with_name(f".{out.name}.writing")
-    try:
+    with written_whole(out) as beside:
         reader.save(beside)
         (beside / "fit.json").write_text(json.dumps({**asdict(found), "data": data, "model": model}, indent=1) + "\n")
-        beside.rename(out)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     print(_told(found))
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ import tyro
 from rlft.policies.language.folder import Loading, has_adapter
 from rlft.policies.language.policy import Language
 from rlft.runs.card import write_cards
-from rlft.runs.folder import model_folder
+from rlft.runs.folder import model_folder, refuse_taken, written_whole
 from rlft.types import Problem, UserError
 
 # Nats of a token's log-probability; sums in another order differ by less.
@@ -30,22 +29,15 @@ def merge(
         out: a new folder.
         prompt: what the rows that are compared continue; by default the tokenizer's first token.
     """
-    if out.exists():
-        raise UserError(f"{out} exists already and will not be overwritten; choose another folder")
+    refuse_taken(out)
     policy = Language.load(model_folder(run), loading=loading, max_new_tokens=16)
     if not has_adapter(policy.model):
         raise UserError(f"{run} holds no adapter: it is a whole model already")
-    beside = out.with_name(f".{out.name}.writing")
-    try:
+    with written_whole(out) as beside:
         policy.save(beside, merge=True)
         apart = _apart(policy, Language.load(beside, loading=loading, max_new_tokens=16), prompt)
         if (Path(run) / "run.json").is_file():
             write_cards(beside, Path(run))
-        beside.rename(out)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     print(f"{out}: log-probabilities of tokens differ from the adapter's by {apart:.2g} nats at most")
     if apart > _ROUNDING.get(loading.dtype, 1e-3):
         print(f"that is more than rounding in {loading.dtype}: the merged model is another one; try --dtype float32")

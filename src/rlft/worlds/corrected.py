@@ -78,7 +78,8 @@ def corrected(
 
     Args:
         imitation: supervised steps of the base model, 64 answers or corrections each.
-        questions: held-out ones, a fiveth with each number of hard operations from 0 to 5; learned from is at 3 to 5.
+        questions: held-out ones, a fifth with each number of hard operations from 0 to 4; those that are learned
+            from have 3 or 4.
         corrector: who corrects failed rows in the first stage, the model itself or, as an upper bound, a rule that
             knows.
     """

@@ -112,13 +112,14 @@ class Judge:
         self._alike, self._apart, self._told = 0, False, set[str]()
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
-        rows = [self._requests(problem, outputs[row]) for row, problem in enumerate(problems)]
-        asked = self._ask({key: request for row in rows for key, request in row.items()})
-        scores = [self._score(list(row)) for row in rows]
-        watch = self._counted([list(row) for row in rows], asked)
+        requests = [self._requests(problem, outputs[row]) for row, problem in enumerate(problems)]
+        asked = self._ask({key: request for row in requests for key, request in row.items()})
+        rows = [list(row) for row in requests]
+        scores = [self._score(row) for row in rows]
+        watch = self._counted(rows, asked)
         for name, values in watch.items():
             self.totals[name] += float(values.sum())
-        self._notice([list(row) for row in rows], asked)
+        self._notice(rows, asked)
         return Parts({"judge": column(scores)}, watch)
 
     def explain(self, problem: Problem, output: Any) -> str:
