@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,17 +68,24 @@ def test_streams_and_moments():
 def test_the_extremes_stay_inside(monkeypatch):
     """All bits one, all bits zero: with 53 bits the largest would round to 1."""
     for word, expected in ((0xFFFFFFFF, 1 - 2.0**-53), (0, 2.0**-53)):
-        monkeypatch.setattr("rlft.noise.philox", lambda counter, key, w=word: [c * 0 + w for c in counter])
+        monkeypatch.setattr(noise, "philox", lambda counter, key, w=word: [c * 0 + w for c in counter])
+        monkeypatch.setattr(noise, "_philox_words", lambda counter, *key, w=word: [np.full((1, 1), w, np.uint64)] * 4)
         assert float(uniform(torch.tensor([1]), 1)) == expected
-    monkeypatch.setattr("rlft.noise.philox", lambda counter, key: [c * 0 for c in counter])
+        assert float(noise._by_torch(torch.tensor([1]), torch.tensor([0]), 1, 0)) == expected
     assert normal(torch.tensor([1]), 1, (2,)).isfinite().all()
 
 
-def test_wide_events_have_the_bits_of_narrow_ones(monkeypatch):
-    """Made by NumPy a row at a time, from wherever on."""
-    keys, places = torch.tensor([3, 2**62 + 12345]), torch.tensor([0, 7])
-    wide = normal(keys, places, (4099,), 2)
-    monkeypatch.setattr(noise, "_WIDE", 10**9)
-    assert torch.equal(normal(keys, places, (4099,), 2), wide)
-    monkeypatch.setattr(noise, "_WIDE", 1)
-    assert torch.equal(normal(keys, places, (4099,), 2), wide)
+@pytest.mark.parametrize("width", [1, 2, 5, 4099])
+def test_numpy_makes_the_bits_of_torch(width, monkeypatch):
+    """At whatever number of rows at a time; keys and decisions may be negative or above 32 bits."""
+    keys, places = torch.tensor([3, 2**62 + 12345, -7]), torch.tensor([0, 7, -1, 2**40 + 1])
+    torchs = noise._by_torch(keys, places, width, 2)
+    assert torchs.shape == (3, 4, width)
+    for cached in (4096, 3, 1):
+        monkeypatch.setattr(noise, "_CACHED", cached)
+        assert torch.equal(noise._doubles(keys, places, width, 2), torchs)
+
+
+@pytest.mark.parametrize(("rows", "decisions", "width"), [(0, 3, 2), (3, 0, 2), (3, 2, 0)])
+def test_nothing_is_asked_for(rows, decisions, width):
+    assert normal(torch.arange(rows), decisions, (width,)).shape == (rows, decisions, width)

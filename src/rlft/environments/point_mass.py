@@ -71,9 +71,11 @@ class PointMass:
         stopped = (there.abs() == 1) | torch.stack([blocked, torch.zeros_like(blocked)], dim=1)
         new = torch.cat([there, velocity.masked_fill(stopped, 0)], dim=1)
         reached = self.distance(new) <= self.tolerance
-        progress = self.to_go(here) - self.to_go(there)
+        reward = reached.to(state)
+        if self.shaping:
+            reward = reward + self.shaping * (self.to_go(here) - self.to_go(there))
         out_of_time = torch.full_like(reached, t + 1 >= self.horizon) & ~reached
-        return Step(new, reached.to(state) + self.shaping * progress, reached, out_of_time)
+        return Step(new, reward, reached, out_of_time)
 
     def _blocked(self, here: Float[Tensor, "N 2"], there: Float[Tensor, "N 2"]) -> Bool[Tensor, "N"]:
         """Whether the straight move meets the wall outside every gap."""
