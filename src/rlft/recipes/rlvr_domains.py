@@ -73,7 +73,7 @@ CLAIM = Claim(
         above("by REINFORCE++", "soft_pp", "rule_pp", least=0.03),
         above("also one that says yes or no", "binary", "rule", least=0.03),
         between("soft scores are as good as binary ones", "soft", "binary", least=-0.05, most=0.05),
-        between("where a rule can compare the two are alike", "soft", "rule", least=-0.06, most=0.06, of="count"),
+        between("where a rule can compare the two are alike", "soft", "rule", least=-0.03, most=0.03, of="count"),
         *checks(
             above("there is something to learn", "oracle", "base", least=0.1),
             below("the rule does learn the way that texts are compared", "base", "rule", most=0.0, of="kept"),
