@@ -15,8 +15,9 @@ pytestmark = pytest.mark.slow
 
 # The families' tasks have no demonstrations, and they no teachers.
 ON_POLICY = [name for name in NAMES if not {Teachable, HasTeacher} & {*build(name).needs}]
-# A model that hears is asked as one that is shown pictures: it differs in front of the trunk, where no method reaches.
-EVERYWHERE = [(name, family) for family in FAMILIES for name in (["ppo"] if family == "hearing" else ON_POLICY)]
+# Models that see or hear differ from those of texts in front of the trunk, where methods do not reach.
+ENOUGH = {"hearing": ["ppo"], "seeing": ["ppo", "gspo", "kl_control", "int_grpo"]}
+EVERYWHERE = [(name, family) for family in FAMILIES for name in ENOUGH.get(family, ON_POLICY)]
 
 
 def weights(trainer):

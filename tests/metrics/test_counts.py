@@ -54,11 +54,11 @@ def test_counts_equal_the_definition(backend, vocabulary):
 
 
 @pytest.mark.slow
-def test_counts_equal_nltk_on_twenty_thousand_candidates():
+def test_counts_equal_nltk_on_five_thousand_candidates():
     """Sixteen rows of lengths of their own in a batch: a call costs the same for two, and rows must be kept apart."""
     precision = pytest.importorskip("nltk.translate.bleu_score").modified_precision
     rng, backends = np.random.default_rng(1), (TORCH, NUMPY, NUMBA) if COMPILER else (TORCH, NUMPY)
-    for _ in range(1250):
+    for _ in range(320):
         orders, references = int(rng.integers(1, 7)), int(rng.integers(1, 9))
         drawn = sample(rng, 16, references, 16, int(rng.choice([1, 2, 5, 30, 10**6])))
         exact = [

@@ -43,8 +43,9 @@ def sampled(problems, engine, group=5, **told):
     return policy, policy.sample(problems, group, seed=3)
 
 
-@pytest.mark.parametrize("told", [{}, CUT], ids=["plain", "cut"])
-@pytest.mark.parametrize("problems", [PROMPTS, EVEN], ids=["uneven", "even"])
+@pytest.mark.parametrize(
+    ("problems", "told"), [(PROMPTS, {}), (PROMPTS, CUT), (EVEN, CUT)], ids=["uneven", "uneven-cut", "even-cut"]
+)
 @pytest.mark.parametrize("played", [True, False])
 def test_the_same_tokens(shared, played, problems, told, monkeypatch):
     monkeypatch.setattr(_captured, "_FIRST", 4)  # several stages
