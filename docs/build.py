@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from rlft.reproduce import catalogue_page, results
+from rlft.reproduce import catalogue_page, methods_compared, results
 from rlft.reproduce import page as system_page
 from rlft.tool.claims import figure_of
 
@@ -33,8 +33,9 @@ def main() -> None:
 
 
 def write_evidence() -> None:
-    """The front page, and a page and a picture for each committed result: kept, so that they read without a build."""
+    """The front page, that of methods, and a page and a picture for each result: kept, to be read without a build."""
     (DOCS / "index.md").write_text(catalogue_page.markdown())
+    (DOCS / "which_method.md").write_text(methods_compared.markdown())
     folder = DOCS / "evidence"
     folder.mkdir(exist_ok=True)
     for path in sorted(results.FOLDER.glob("*.json")):

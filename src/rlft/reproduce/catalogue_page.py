@@ -3,6 +3,7 @@ systems' own pages, which `page` writes; nothing here is measured."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from rlft.reproduce.catalogue import VOCABULARY, State, System, count_line, coverage, others, state, systems
@@ -29,12 +30,22 @@ def markdown() -> str:
 
 
 def _systems(states: Mapping[str, State]) -> list[str]:
-    rows = ["| # | key | system | what it adds | evidence |", "|---|---|---|---|---|"]
+    rows = [kinds(), "", "| # | key | system | what it adds | evidence | tags |", "|---|---|---|---|---|---|"]
     rows += [
-        f"| {one.number} | {_key(one.key, states)} | {_named(one)} | {one.adds} | {states[one.key]} |"
+        f"| {one.number} | {_key(one.key, states)} | {_named(one)} | {one.adds} | {states[one.key]} | {_tagged(one)} |"
         for one in systems()
     ]
     return rows
+
+
+def kinds() -> str:
+    """What the filters of a page are: each kind's words, as the page's script reads them."""
+    words = {kind: list(words) for kind, words in VOCABULARY.items()}
+    return f'<script type="application/json" id="tag-kinds">{json.dumps(words)}</script>'
+
+
+def _tagged(one: System) -> str:
+    return " ".join(f"`{word}`" for words in one.tags().values() for word in words)
 
 
 def _others() -> list[str]:
