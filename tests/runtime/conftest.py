@@ -21,3 +21,13 @@ def two(tmp_path_factory):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.fixture(scope="session")
+def ray():
+    """A cluster of this machine with two samplers: its start takes as long as all tests of it."""
+    from rlft.runtime.ray import Ray
+
+    runtime = Ray(samplers=2, minutes=3.0)
+    yield runtime
+    runtime.close()

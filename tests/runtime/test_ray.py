@@ -51,13 +51,6 @@ class Troubled(Table):
         return super().sample(problems, group, seed)
 
 
-@pytest.fixture(scope="module")
-def ray():
-    runtime = Ray(samplers=2, minutes=3.0)
-    yield runtime
-    runtime.close()
-
-
 def trained(policy, runtime=None, ahead=0, reward=agreement):
     method = decoupled(grpo(beta=0.1)) if ahead else grpo(beta=0.1)
     t = Trainer(policy, method, Cards(), reward, prompts=5, group=4, lr=0.1, runtime=runtime, ahead=ahead)

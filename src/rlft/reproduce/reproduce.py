@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +23,7 @@ from rlft.evidence.claim import Claim, as_plain
 from rlft.evidence.verdict import INCONCLUSIVE, Runs, judged, spread, uneven, verdict
 from rlft.reproduce import arms
 from rlft.reproduce.cells import Cell
-from rlft.reproduce.runner import run_cells
+from rlft.reproduce.runner import processes, run_cells
 from rlft.runs.folder import circumstances
 from rlft.runs.log import facts_of, finite
 
@@ -36,11 +38,14 @@ def reproduce(
     seeds: int | None = None,
     first_seed: int = 0,
     workers: int = 2,
+    pool: Callable[[int], Executor] = processes,
     smoke: bool = False,
     data: Data = MappingProxyType({}),
     said: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Run what of a recipe's claim has not been run yet, in the folder `root`, and return the result.
+
+    `workers` runs at a time, in a `pool` of so many; 0 runs them here.
 
     `data` has, for the names that arms want data by (`Arm.data`), options of the recipe's command line.
 
@@ -55,9 +60,10 @@ def reproduce(
     most = max(counts.values())
     if both := sorted(set(range(first_seed, first_seed + most)) & set(claim.tuning_seeds)):
         raise UserError(f"seed {both[0]} is for tuning and cannot be reported: choose others with --first-seed")
+    run = partial(run_cells, workers=workers, pool=pool)
     chosen, tuning = ({arm: _first(claim, arm) for arm in words}, {})
     if not smoke:
-        chosen, tuning = tuned(name, claim, words, root, workers, said)
+        chosen, tuning = tuned(name, claim, words, root, run, said)
     cells = [
         Cell(name, arm, seed, {**chosen[arm], **(claim.smoke if smoke else {})}, words[arm])
         for seed in range(first_seed, first_seed + most)
@@ -65,7 +71,7 @@ def reproduce(
         if seed - first_seed < counts[arm]
     ]
     said(f"{len(words)} arms, {most} seed{'s' * (most > 1)}")
-    numbers = run_cells(cells, root / "runs", workers)
+    numbers = run(cells, root / "runs")
     found: dict[str, dict[int, dict[str, float]]] = {arm: {} for arm in words}
     for cell, measured in zip(cells, numbers, strict=True):
         found[str(cell.arm)][cell.seed] = {k: math.nan if v is None else v for k, v in measured.items()}
@@ -114,10 +120,10 @@ def tuned(
     claim: Claim,
     words: Mapping[str, tuple[str, ...]],
     root: Path,
-    workers: int,
+    run: Callable[[Sequence[Cell], Path], list[dict[str, float]]],
     said: Callable[[str], None],
 ) -> tuple[dict[str, Settings], dict[str, list[dict[str, Any]]]]:
-    """Each arm's best settings of its grid, and what every one of them gave."""
+    """Each arm's best settings of its grid, and what every one of them gave; `run` runs cells in a folder."""
     tried = [
         Cell(name, arm, seed, settings, words[arm])
         for arm in words
@@ -128,7 +134,7 @@ def tuned(
     if tried:
         said(f"tuning {len({cell.arm for cell in tried})} arms on other seeds: {len(tried)} runs")
     table: dict[str, list[dict[str, Any]]] = {}
-    for cell, numbers in zip(tried, run_cells(tried, root / "tuning", workers), strict=True):
+    for cell, numbers in zip(tried, run(tried, root / "tuning"), strict=True):
         rows = table.setdefault(str(cell.arm), [])
         row = next((row for row in rows if row["settings"] == cell.settings), None)
         if row is None:

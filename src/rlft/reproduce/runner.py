@@ -1,4 +1,4 @@
-"""Cells side by side in processes of one torch thread each, with a bar and the time that is left. Judges nothing.
+"""Cells side by side, in processes of one torch thread each, with a bar and the time that is left. Judges nothing.
 
 A cell that is done is never run again, and one that was stopped or killed goes on from its newest checkpoint: the
 same command does both.
@@ -10,8 +10,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -27,28 +27,36 @@ from rlft.runs.folder import Stopped
 _POLL = 0.5  # seconds
 
 
+def processes(workers: int) -> Executor:
+    """Processes of this machine, of one torch thread each."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before a child imports torch: threads that share cores wait for each other
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_the_parent)
+
+
 def run_cells(
-    cells: Sequence[Cell], root: Path, workers: int = 2, console: Console | None = None
+    cells: Sequence[Cell],
+    root: Path,
+    workers: int = 2,
+    console: Console | None = None,
+    pool: Callable[[int], Executor] = processes,
 ) -> list[dict[str, float]]:
     """The numbers of all cells, in their order.
 
-    `workers` processes; 0 runs them here, one after the other. Raises `Stopped` on Ctrl-C, with everything saved,
-    and `UserError`, once all others are done, if a cell failed.
+    `workers` at a time in a `pool` of so many; 0 runs them here, one after the other. Raises `Stopped` on Ctrl-C, with
+    everything saved, and `UserError`, once all others are done, if a cell failed.
     """
     todo = [cell for cell in cells if measured(cell.folder(root)) is None]
     if workers == 0:
         for cell in todo:
             run_cell(cell, root)
     elif todo:
-        _in_processes(todo, root, workers, console or Console(stderr=True, highlight=False))
+        _side_by_side(todo, root, pool(workers), console or Console(stderr=True, highlight=False))
     return [measured(cell.folder(root)) or {} for cell in cells]
 
 
-def _in_processes(cells: Sequence[Cell], root: Path, workers: int, console: Console) -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"  # before a child imports torch: threads that share cores wait for each other
-    spawn = multiprocessing.get_context("spawn")
+def _side_by_side(cells: Sequence[Cell], root: Path, pool: Executor, console: Console) -> None:
     failed: dict[Path, str] = {}
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_the_parent)
     try:
         futures = {pool.submit(run_cell, cell, root): cell.folder(root) for cell in cells}
         _watch(futures, console)

@@ -44,10 +44,10 @@ class Sampling:
     def draw(self, made: list[Any], weights: list[Any], version: Any, problems: Any, group: int, seed: int) -> Rollouts:
         """Rows of these problems. `made` and `weights` hold references, and the version is of weights and policy."""
         if self.held is None or self.held[0] != made[0]:
-            self.held, self.version = (made[0], _library().get(made[0])), None
+            self.held, self.version = (made[0], library().get(made[0])), None
         policy = self.held[1]
         if self.version != version:
-            sent = {name: unpacked(value) for name, value in _library().get(weights[0]).items()}
+            sent = {name: unpacked(value) for name, value in library().get(weights[0]).items()}
             cast(torch.nn.Module, policy).load_state_dict(sent, strict=False)  # those that are not trained stay
             self.version = version
         with torch.no_grad():
@@ -67,7 +67,7 @@ class Samplers:
         threads = torch.get_num_threads()
         environment = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}  # Ray would choose by num_cpus, and sums with it
         options = {"max_restarts": 0, "max_task_retries": 0, "runtime_env": environment, **self.resources}
-        return _library().remote(**options)(Sampling).remote(threads)
+        return library().remote(**options)(Sampling).remote(threads)
 
     def submit(self, worker: int, piece: Any) -> Any:
         with self.lock:
@@ -77,7 +77,7 @@ class Samplers:
         return handle
 
     def finished(self, pieces: Sequence[Any]) -> Sequence[Any]:
-        return _library().wait(pieces, num_returns=1, timeout=self.seconds)[0]
+        return library().wait(pieces, num_returns=1, timeout=self.seconds)[0]
 
     def result(self, piece: Any) -> Any:
         found = _got(piece, self.seconds)
@@ -93,7 +93,7 @@ class Samplers:
     def close(self) -> None:
         """End them."""
         for actor in self.actors:
-            _library().kill(actor)
+            library().kill(actor)
 
 
 class Ray:
@@ -119,12 +119,12 @@ class Ray:
         if samplers < 1:
             raise UserError(f"--samplers is the number of processes that draw, at least 1; got {samplers}")
         self.local, self.seconds = Local(), 60 * minutes
-        self.started = _begin(address, samplers)
+        self.started = begin(address, samplers)
         self.samplers = Samplers(samplers, self.seconds, resources)
         self.made: tuple[Any, Any] | None = None
         self.sent: tuple[Any, Any] | None = None
         self.rewards: dict[int, tuple[Reward, Any]] = {}
-        self.task = _library().remote(num_cpus=1, max_retries=3)(_scored)
+        self.task = library().remote(num_cpus=1, max_retries=3)(_scored)
         self.sum_, self.gather, self.norm = self.local.sum_, self.local.gather, self.local.norm
         self.gathered, self.whole, self.spread = self.local.gathered, self.local.whole, self.local.spread
 
@@ -173,7 +173,7 @@ class Ray:
         """End the samplers, and the cluster if it was started here."""
         self.samplers.close()
         if self.started:
-            _library().shutdown()
+            library().shutdown()
 
     def _policy(self, policy: Policy) -> Any:
         """A reference to the policy as it was when it was first seen."""
@@ -187,7 +187,7 @@ class Ray:
         state = {name: value for name, value in policy.state_dict().items() if name not in fixed}
         now = tuple((v.data_ptr(), v._version) if isinstance(v, Tensor) else repr(v) for v in state.values())
         if self.sent is None or self.sent[0] != now:
-            self.sent = now, _library().put({name: packed(value) for name, value in state.items()})
+            self.sent = now, library().put({name: packed(value) for name, value in state.items()})
         return self.sent[1].hex(), self.sent[1]
 
 
@@ -223,9 +223,9 @@ def _scored(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Any:
 
 def _got(reference: Any, seconds: float) -> Any:
     """What a call has returned; what it raised is raised as it was there, and `Lost` where its process is gone."""
-    errors = _library().exceptions
+    errors = library().exceptions
     try:
-        return _library().get(reference, timeout=seconds)
+        return library().get(reference, timeout=seconds)
     except errors.RayTaskError as error:
         raise cast(BaseException, error.cause) from None
     except errors.GetTimeoutError as error:
@@ -237,9 +237,9 @@ def _got(reference: Any, seconds: float) -> Any:
 def _put(value: Any, what: str) -> Any:
     """A reference to a value; modules that no other process can import go with it."""
     for module in _own():
-        _library().cloudpickle.register_pickle_by_value(module)
+        library().cloudpickle.register_pickle_by_value(module)
     try:
-        return _library().put(value)
+        return library().put(value)
     except Exception as error:
         raise UserError(
             f"{what} cannot be sent to other processes ({type(error).__name__}: {str(error)[:200]}); leave out --ray"
@@ -253,7 +253,7 @@ def _own() -> list[ModuleType]:
     return [module for name, module in files if PathFinder.find_spec(name) is None]
 
 
-def _begin(address: str | None, samplers: int) -> bool:
+def begin(address: str | None, samplers: int) -> bool:
     """Join a cluster, or start one; whether one was started."""
     if address is None:
         # Before the library is imported: no token in the home folder for what only listens here, and no statistics.
@@ -261,17 +261,17 @@ def _begin(address: str | None, samplers: int) -> bool:
         # Samplers are the run itself; with Ray's own niceness of 15 they starve beside anything else on the machine.
         os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    library = _library()
-    if library.is_initialized():
+    ray = library()
+    if ray.is_initialized():
         return False
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is not None:
-            library.init(address=address, **quiet)
+            ray.init(address=address, **quiet)
             return False
         # Room for each sampler and a reward, whatever the machine has: an actor without room would wait without a word.
         room = max(os.cpu_count() or 1, samplers + 1)
-        library.init(num_cpus=room, include_dashboard=False, **quiet)
+        ray.init(num_cpus=room, include_dashboard=False, **quiet)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"no Ray cluster at {address or 'this machine'}: {' '.join(str(error).split())[:200]}"
@@ -279,7 +279,7 @@ def _begin(address: str | None, samplers: int) -> bool:
     return True
 
 
-def _library() -> Any:
+def library() -> Any:
     """Ray."""
     try:
         import ray

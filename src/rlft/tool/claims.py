@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json as as_json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ def reproduce(
     check: bool = False,
     publish: bool = False,
     workers: int = 2,
+    ray: tuple[str, ...] | None = None,
     out: Path | None = None,
     set: tuple[str, ...] = (),
     json: bool = False,
@@ -39,6 +42,7 @@ def reproduce(
             seeds what was concluded; exit code 1 if it is contradicted.
         publish: make the result the committed one (of this checkout).
         workers: processes of one torch thread each; 0 runs everything in this one.
+        ray: run them as tasks of the Ray cluster at this address, or of one that is started here, --workers at a time.
         out: folder of the runs, runs/reproduce/RECIPE by default.
         set: data of your own for the arms that want some, NAME.ARGUMENT=VALUE; without it they are left out.
         json: print the result as JSON.
@@ -52,31 +56,44 @@ def reproduce(
         raise UserError("rlft reproduce needs a recipe: rlft reproduce loop; rlft papers lists them")
     if publish and (smoke or seeds is not None or first_seed):
         raise UserError("only a whole run is published: leave out --smoke, --seeds and --first-seed")
-    data = _data(set)
-    contradicted = False
-    for name in names:
-        root = _root(name, out if len(names) == 1 else None, smoke)
-        try:
-            result = evidence.reproduce(
-                name,
-                root,
-                seeds=seeds,
-                first_seed=first_seed,
-                workers=0 if smoke else workers,
-                smoke=smoke,
-                data=data,
-                said=_say(f"{Path(name).stem}: "),
-            )
-        except Stopped as stopped:
-            say(str(stopped))
-            return 3
-        if publish and (left := result["claim"]["arms"].keys() - result["arms"].keys()):
-            raise UserError(f"only a whole run is published: give the data of {', '.join(sorted(left))} with --set")
-        _keep(result, root, publish)
-        print(as_json.dumps(result)) if json else _show(result, root)
-        if check:
-            contradicted |= _contradicts(result)
+    if ray is not None and (len(ray) > 1 or smoke or workers < 1):
+        raise UserError("--ray takes one address or none, --workers of at least 1, and is not for --smoke")
+    told = {"seeds": seeds, "first_seed": first_seed, "workers": 0 if smoke else workers, "smoke": smoke}
+    data, contradicted = _data(set), False
+    with _pool(ray, workers) as pool:
+        for name in names:
+            root = _root(name, out if len(names) == 1 else None, smoke)
+            said = _say(f"{Path(name).stem}: ")
+            try:
+                result = evidence.reproduce(name, root, data=data, pool=pool, said=said, **told)
+            except Stopped as stopped:
+                say(str(stopped))
+                return 3
+            if publish and (left := result["claim"]["arms"].keys() - result["arms"].keys()):
+                raise UserError(f"only a whole run is published: give the data of {', '.join(sorted(left))} with --set")
+            _keep(result, root, publish)
+            print(as_json.dumps(result)) if json else _show(result, root)
+            if check:
+                contradicted |= _contradicts(result)
     return int(contradicted)
+
+
+@contextmanager
+def _pool(ray: tuple[str, ...] | None, count: int) -> Iterator[Callable[[int], Executor]]:
+    """What cells run in: processes here, or tasks of a cluster for as long as the command."""
+    from rlft.reproduce.elsewhere import Elsewhere
+    from rlft.reproduce.runner import processes
+
+    if ray is None:
+        yield processes
+        return
+    from rlft.runtime.ray_tasks import RayTasks
+
+    tasks = RayTasks(count, *ray)
+    try:
+        yield lambda workers: Elsewhere(workers, tasks)
+    finally:
+        tasks.close()
 
 
 def compare(
