@@ -1,6 +1,7 @@
 """`rlft fit-reward`: from a file to a folder that `--reward` takes."""
 
 import json
+import re
 
 import pytest
 
@@ -69,7 +70,9 @@ def test_a_folder_is_made_that_scores(tmp_path, capsys):
     rows = [{"prompt": f"{n}", "chosen": "ab", "rejected": "ba"} for n in range(40)]
     words = ["--model", tmp_path / "base", "--data", file(tmp_path, *rows), "--lr", "0.03", "--epochs", "3"]
     assert tool("fit-reward", *words, "--out", tmp_path / "fitted", "--device", "cpu") == 0
-    assert "accuracy 1.000" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "accuracy 1.000" in said
+    assert re.search(r"on \d+ \(held out\).*\(found on \d+\)", said, re.DOTALL)
     facts = json.loads((tmp_path / "fitted" / "fit.json").read_text())
     assert facts["accuracy"] == 1.0
     assert facts["loss"] < 0.3

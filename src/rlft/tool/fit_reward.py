@@ -53,11 +53,12 @@ def fit_reward(
 
 
 def _told(found: Fitted) -> str:
-    where = "held out" if found.temperature != 1.0 else "of those it was fitted to: nothing was held out"
+    where = "held out" if found.held_out else "of those it was fitted to: nothing was left to measure on"
+    by = f"found on {found.calibrated}" if found.calibrated else "with nothing left to calibrate on"
     return (
         f"fitted to {found.examples} examples; on {found.measured} ({where}): accuracy {found.accuracy:.3f}, "
         f"loss {found.loss:.3f}\n"
-        f"calibration error {found.ece_before:.3f}, and {found.ece:.3f} at temperature {found.temperature:.3g}"
+        f"calibration error {found.ece_before:.3f}, and {found.ece:.3f} at temperature {found.temperature:.3g} ({by})"
     )
 
 

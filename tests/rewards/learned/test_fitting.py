@@ -39,7 +39,8 @@ def test_a_step_raises_the_chosen_and_lowers_the_rejected():
     examples = [Preference("1", "ab", "ba")]
     rows = [reader.shown("1", text) for text in ("ab", "ba")]
     before = reader.read(rows)[:, 0]
-    fit(reader, examples, Fitting(lr=1e-3, held_out=0.0))
+    found = fit(reader, examples, Fitting(lr=1e-3, held_out=0.0))
+    assert (found.examples, found.calibrated, found.measured, found.held_out) == (1, 0, 1, False)
     after = reader.read(rows)[:, 0]
     assert (after[0] - after[1]) > (before[0] - before[1])
 
@@ -57,6 +58,8 @@ def test_a_preference_is_learned_and_what_it_says_is_calibrated():
     told = Fitting(epochs=4, lr=3e-2, batch=16, held_out=0.5)
     found = fit(reader, letters(240, noise=4), told)
     assert 100 < found.examples < 140
+    assert found.examples + found.calibrated + found.measured == 240
+    assert found.held_out
     assert 0.6 < found.accuracy < 0.9
     short, long = (reader.read([reader.shown("5", text)])[0, 0] for text in ("a", "abcdef"))
     assert long > short

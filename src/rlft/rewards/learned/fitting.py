@@ -62,8 +62,11 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What came of it, on prompts that it was neither fitted nor calibrated on.
+    """What came of it.
 
+    examples      it was fitted to, `calibrated` those its temperature was found on, and `measured` those that the
+                  numbers are of
+    held_out      whether it was neither fitted nor calibrated on these; else they are those it was fitted to
     loss          -log p of the label in nats, or of the preference
     accuracy      share of the examples whose label, or preference, is the likelier one
     temperature   by which its numbers were divided
@@ -71,7 +74,9 @@ class Fitted:
     """
 
     examples: int
+    calibrated: int
     measured: int
+    held_out: bool
     loss: float
     accuracy: float
     temperature: float
@@ -107,7 +112,9 @@ def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) 
     after = logits / scale
     return Fitted(
         examples=len(learned),
+        calibrated=len(calibrated),
         measured=len(labels),
+        held_out=bool(measured),
         loss=float(cross_entropy(after.double(), labels)),
         accuracy=float((after.argmax(-1) == labels).double().mean()),
         temperature=scale,
