@@ -132,9 +132,9 @@ class Episodic:
 
         R <- R + exploit · scaled(-|| a - mean B(right) ||) + explore · scaled(1 - max cos(a, B(wrong)))
 
-    a is the row's response, `scaled` that of a `Window` for each of the two. Of an empty memory exploit is 0 and explore
-    1, before they are scaled. A row that was not scored stays so and is not remembered. The same question is the same
-    `input`. Every process remembers the same.
+    a is the row's response, `scaled` that of a `Window` for each of the two. Of an empty memory exploit is 0 and
+    explore 1, before they are scaled. A row that was not scored stays so and is not remembered. The same question is
+    the same `input`. Every process remembers the same.
 
     Notes `memory/exploit` and `memory/explore`, means of the two as they are paid but for their weights;
     `memory/apart`, how much more of both right rows earn than wrong ones; `memory/right` and `memory/wrong`, questions

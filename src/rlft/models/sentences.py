@@ -1,4 +1,4 @@
-"""Models that embed texts: encoders of `transformers`, and the sentence models that are made of them. Trains nothing."""
+"""Models that embed texts: encoders of `transformers`, and sentence models that are made of them. Trains nothing."""
 
 from __future__ import annotations
 

@@ -227,8 +227,8 @@ def table(result: dict[str, Any]) -> list[str]:
     lines += ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     if result["by_chance"] is not None:
         lines.append(
-            f"If every chance of success were as likely as any other, the base would solve {result['by_chance']:.3f} of "
-            "them the next time."
+            "If every chance of success were as likely as any other, the base would solve "
+            f"{result['by_chance']:.3f} of them the next time."
         )
     return lines
 
