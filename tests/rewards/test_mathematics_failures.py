@@ -45,6 +45,12 @@ CASES = {
         # Which letter stands for which text only the question says.
         ("(B) 42", r"\boxed{(B) 42}", 1),
         ("B", r"\boxed{\textbf{(C) } 42}", 0),
+        ("B", r"\boxed{\textbf{(B) } 42}", 1),
+        ("B", r"\boxed{\text{(B)}\ x^2+1}", 1),
+        ("(B) 42", r"\boxed{B}", 1),
+        ("(B) 42", r"\boxed{C}", 0),
+        ("(B) 42", r"\boxed{(B) 43}", 0),
+        ("(A)(B)", r"\boxed{A}", 0),
     ],
 }
 
