@@ -24,6 +24,7 @@ def test_arms_differ_in_what_they_pay():
     methods = {name: arm.arguments["method"].settings for name, arm in CLAIM.arms.items() if name != "base"}
     both = methods["both"]
     assert (both["solved"], both["order"], both["given"], both["explore"]) == (2.0, "read_first", "own", 1.0)
+    assert methods["both_fast"] == both and methods["grpo_fast"] == methods["grpo"]
     changed = {"right": {"explore": 0.0}, "published": {"order": "write_first"}, "chance": {"given": "chance"}}
     for name, told in changed.items():
         assert methods[name] == {**both, **told}

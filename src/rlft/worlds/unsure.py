@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,25 +24,21 @@ from rlft.worlds.steps import base, by_level
 
 LEVELS = (3, 4, 5, 6)
 TOKENS = 24
-Paid = Literal["answer", "steps"]
 _SLIPS, _OF = 3, 8  # so many steps in so many are wrong
 
 
-def unsure(size: int | None = None, paid: Paid = "answer", imitation: int = 500, questions: int = 320) -> World:
+def unsure(size: int | None = None, imitation: int = 500, questions: int = 320) -> World:
     """Problems answered step by step, whose answers are right if all of their steps are.
 
     Args:
         size: problems to learn from, over and over; none is no end of them.
-        paid: for a right answer and for its form, 1 each; or for the share of right steps before the first wrong one
-            besides, a reward that knows what a memory can only guess.
         imitation: supervised steps of the base model, 64 thoughts of an unsure teacher each.
         questions: held-out ones, a fourth of each level.
     """
     task, test = Steps(LEVELS, size=size), Steps(LEVELS, size=questions, split="test")
     right = derived(task.reward)
     seen = [text_measures, by_level(right)]
-    parts: dict[str, Reward] = {"right": right, "format": each(well_formed)}
-    reward = combine(parts | ({"steps": each(right_steps)} if paid == "steps" else {}))
+    reward = combine({"right": right, "format": each(well_formed)})
     policy = base(slipping, imitation, TOKENS)
     return World(policy, task, test, reward, judged=right, measures=seen, watched=seen[:1], samples=4)
 
@@ -63,14 +59,6 @@ def slipping(problem: Problem) -> Problem:
         steps.append(Step(letter, start, (result(start, kind) + wrong) % 10))
         start = steps[-1].result
     return replace(problem, demonstration=written(steps))
-
-
-def right_steps(problem: Problem, output: Text) -> float:
-    """The share of a question's steps that a row tells before its first wrong one."""
-    steps = read(str(output))
-    error = first_error(problem.input, steps)
-    told = {step.letter for step in (steps if error is None else steps[:error])}
-    return len(told) / problem.columns["level"]
 
 
 def derived(right: Reward) -> Reward:
