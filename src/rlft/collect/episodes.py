@@ -102,7 +102,7 @@ class Remembered:
     given             who earns what
     nearest           questions whose responses are looked at
     questions         that are remembered, of right rows and of wrong ones
-    responses         to each
+    responses         to each; all of it is in the process and in every checkpoint, four bytes a number
     window            raw values that the scale is made of
     warmup            steps before exploration begins to be paid
     solved            the reward from which a row is right
@@ -113,7 +113,7 @@ class Remembered:
     order: Order = "read_first"
     given: Given = "own"
     nearest: int = 1
-    questions: int = 10_000
+    questions: int = 2000
     responses: int = 100
     window: int = 100
     warmup: int = 50

@@ -30,7 +30,7 @@ def memory_r(
     embedding: Literal["states", "ngrams"] = "states",
     embed: Embed | None = None,
     nearest: int = 1,
-    questions: int = 10_000,
+    questions: int = 2000,
     responses: int = 100,
     window: int = 100,
     warmup: int = 50,
@@ -50,7 +50,7 @@ def memory_r(
         embedding: of questions and answers: the policy's own states, or counts of characters that no model makes.
         embed: `(policy, rollouts) -> ([N H], [N H])` instead; --sentences gives that of a sentence model.
         nearest: questions whose answers are looked at.
-        questions: that are remembered, of right and of wrong rows; the authors remember as many as there are.
+        questions: that are remembered, of right and of wrong rows; the authors remember all.
         responses: remembered of each question.
         window: raw values that make the scale.
         warmup: steps before exploring is paid.

@@ -59,7 +59,7 @@ CLAIM = Claim(
         "kind/%%",
     ),
     shared=(),
-    grid={"lr": (3e-4, 6e-4)},
+    grid={"lr": (4e-4, 1e-3)},
     seeds=6,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 8, "pool": 7, "screened": 4, "draws": 4},
     more=over_run,
