@@ -38,10 +38,10 @@ CLAIM = Claim(
     budget="40 steps of 16 questions with 8 answers each for every arm that draws; imitation takes as many steps of "
     "128 answers. Every arm chooses its learning rate from two.",
     scaled_down="a character model of 0.1 million parameters for models of 1.5 to 8 billion, a chain of four "
-    "operations for a problem of mathematics, 210 questions to screen for 53,682; 512 draws to screen and 64 to count, for 1024 "
-    "and 1024. Right answers of a rule that knows for those of a stronger model. How much of the benchmark is out of "
-    "reach altogether is as it was built, 60 of 104 questions, so it is counted apart (never) from what the base does "
-    "now and then (seldom). All counts are of new draws with the run's seed, the same for every arm.",
+    "operations for a problem of mathematics, 210 questions to screen for 53,682; 512 draws to screen and 64 to count, "
+    "for 1024 and 1024. Right answers of a rule that knows for those of a stronger model. How much of the benchmark is "
+    "out of reach altogether is as it was built, 60 of 104 questions, so it is counted apart (never) from what the "
+    "base does now and then (seldom). All counts are of new draws with the run's seed, the same for every arm.",
     real="rlft study beyond deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B RUN_GRPO RUN_DISTILLED --data POOL.jsonl --chat "
     "--reward math --screened 1024 --samples 1024 --verify LARGE_MODEL --without math500.jsonl --out studies/beyond",
     metric="expanded",

@@ -203,7 +203,8 @@ def said(found: Chosen, drawn: dict[str, Drawn], base: str, samples: int, screen
             numbers |= {"lost": sets.shrinkage, "kept": sets.preservation, "surer": sets.consolidation}
         models[model] = {name: asdict(one) if isinstance(one, Estimate) else one for name, one in numbers.items()}
     told = {"problems": len(found.beyond), "others": len(found.others), "samples": samples}
-    expected = by_chance(screening.screened, samples) if screening.screened else None
+    alone = screening.screened and not screening.bases  # of several bases this one may solve some
+    expected = by_chance(screening.screened, samples) if alone else None
     return {"base": base, **told, "screened": screening.screened, "by_chance": expected, "models": models}
 
 
