@@ -31,8 +31,9 @@ def vectors(letters):
 
 
 def embed(policy, rollouts):
-    """Questions and outputs are letters; embedded thrice as long as they are to be."""
-    return 3 * vectors(p.input for p in rollouts.problems), 3 * vectors(rollouts.outputs)
+    """Questions and outputs are letters; embedded longer than they are to be, each otherwise."""
+    longer = 2 + torch.arange(len(rollouts))[:, None]
+    return 3 * vectors(p.input for p in rollouts.problems), longer * vectors(rollouts.outputs)
 
 
 class Written(Script):
@@ -97,6 +98,18 @@ def test_compared_first_by_hand():
     assert again.notes["memory/explore"] == pytest.approx(2.2 / 4)
     paid = [2 * a + 10 * b for a, b in zip(exploit, explore, strict=True)]
     assert again.notes["memory/apart"] == pytest.approx(paid[2] - (paid[0] + paid[1] + paid[3]) / 3)
+
+
+def test_of_several_right_ones_the_mean_and_of_wrong_ones_the_nearest():
+    kept = memory()
+    kept(Written(([1.0, 1.0, 0.0, 0.0, nan, nan], "eee", "enwnww")))
+    assert [len(scale.last) for scale in kept.scales.values()] == [4, 4]
+    source = Written(([0.0, nan], "e", "tw"))
+    kept(source)
+    # To the mean of e and n, (.5, .5), from t; t is .8 like n and -.6 like w.
+    assert kept.scales["exploit"].last[-1] == pytest.approx(-sqrt(0.1**2 + 0.3**2))
+    assert kept.scales["explore"].last[-1] == pytest.approx(0.2)
+    assert [len(scale.last) for scale in kept.scales.values()] == [5, 5]
 
 
 def test_written_first_a_wrong_row_finds_itself():
