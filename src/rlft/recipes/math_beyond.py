@@ -60,7 +60,7 @@ CLAIM = Claim(
     ),
     shared=(),
     grid={"lr": (4e-4, 1e-3)},
-    seeds=6,
+    seeds=8,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 8, "pool": 7, "screened": 4, "draws": 4},
     more=over_run,
     arms={
