@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from rlft.tasks.subset import Subset
 from rlft.tool.self_test import FAMILIES
-from rlft.types import HasTeacher, Teachable
+from rlft.types import HasStates, HasTeacher, Teachable
 from tests.contracts.test_methods import NAMES, build
 
 pytestmark = pytest.mark.slow
@@ -17,6 +17,9 @@ pytestmark = pytest.mark.slow
 ON_POLICY = [name for name in NAMES if not {Teachable, HasTeacher} & {*build(name).needs}]
 # Models that see or hear differ from those of texts in front of the trunk, where methods do not reach.
 ENOUGH = {"hearing": ["ppo"], "seeing": ["ppo", "gspo", "kl_control", "int_grpo"]}
+# Those of no language show no states that they decide from.
+SHOWN = [name for name in ON_POLICY if HasStates not in build(name).needs]
+ENOUGH |= dict.fromkeys(("control", "diffusion", "masked"), SHOWN)
 EVERYWHERE = [(name, family) for family in FAMILIES for name in ENOUGH.get(family, ON_POLICY)]
 
 

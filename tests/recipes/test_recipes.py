@@ -8,6 +8,7 @@ import pytest
 from rlft.errors import UserError
 from rlft.evidence.claim import defaults_of
 from rlft.methods.cory import cory
+from rlft.methods.ddpo import ddpo
 from rlft.methods.grpo import grpo
 from rlft.methods.ppo import ppo
 from rlft.options.arguments import parse
@@ -101,6 +102,17 @@ def test_everything_reaches_the_trainer_and_the_run():
     assert run.probes[0](None) == {"size": 7.0, "seed": 3.0, "pair": 0.0}
     assert recipe(cards, grpo(beta=0.0), watch_kl=False, steps=1)().trainer.reference is None
     assert recipe(cards, grpo(), steps=1, problems=4, samples=1)(problems=2).problems == 2
+
+
+def test_runs_of_one_method_share_no_memory():
+    """An arm's method is one value: its second seed begins with nothing remembered, and its first goes on with its."""
+    method = ddpo(buffer=2, at_least=1)
+    one = DEALT(method=method, steps=1)
+    first = one.trainer.step()
+    two = DEALT(method=method, steps=1)
+    assert one.trainer.method.advantage.history and not two.trainer.method.advantage.history
+    assert not method.advantage.history
+    assert two.trainer.step()["loss"] == first["loss"]
 
 
 def test_a_world_is_told_what_the_method_needs():

@@ -133,9 +133,14 @@ def optioned(method: Method | OffPolicy, *functions: Callable[..., Any], **numbe
 
     def wrapped(make: Callable[[Mapping[str, Any]], Run]) -> Callable[..., Run]:
         def run(**given: Any) -> Run:
+            from rlft.types import Method, unused
+
             told = inspect.signature(run).bind(**given)
             told.apply_defaults()
             known = told.arguments["method"]
+            if isinstance(known, Method):
+                # An arm's method is one value for all its seeds, and so is a recipe's own.
+                known = told.arguments["method"] = unused(known)
             return make({"critic": getattr(known, "critic", None), "needs": known.needs, **told.arguments})
 
         kinds = _kinds(method, functions, numbers)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from rlft import methods
 from rlft.advantages.correction import importance_corrected
+from rlft.collect.episodes import by_texts
 from rlft.errors import say
 from rlft.measure.text import text_measures, turn_measures
 from rlft.methods.grpo import grpo
+from rlft.models.sentences import Sentences
 from rlft.options.fitting import fitting, to_check
 from rlft.options.learning import Adapting, HeldOut, Learning, run_of, trainer_of
 from rlft.options.reward import Rewards, reward_of
@@ -70,11 +73,13 @@ class Second:
         teacher: of on_policy_distillation, given as `model` is; of the same tokenizer.
         observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
         observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
+        sentences: an encoder of texts, a folder or hub id: the sentence model of a method with a memory (memory_r).
     """
 
     teacher: str | None = None
     observer: str | None = None
     observer_asked: str = "{prompt}"
+    sentences: str | None = None
 
 
 def train(
@@ -109,6 +114,7 @@ def train(
             reasoning_gym:NAME.
         seed: of everything random.
     """
+    method = _remembering(method, second.sentences)
     task = load_task(data, fields)
     held_out = _held_out(task, data, evaluated.eval_data, fields)
     chosen = _paid(rewards, task, method)
@@ -233,6 +239,15 @@ def _corrected(method: Method, learning: Learning) -> Method:
     if learning.ahead and learning.staleness_correction != "none":
         return method
     return replace(method, advantage=importance_corrected(method.advantage))
+
+
+def _remembering(method: Method, sentences: str | None) -> Method:
+    """The method that remembers questions and answers by what this model makes of them."""
+    if sentences is None:
+        return method
+    if "embed" not in method.settings:
+        raise UserError(f"method {method.name} has no use for --sentences; memory_r is the one that embeds answers")
+    return methods.named(method.name)(**{**method.settings, "embed": by_texts(Sentences.load(sentences))})
 
 
 def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rlft.rewards.adapt import column
 from rlft.rewards.answers import answer, anything, marked_answer, mathematical
-from rlft.rewards.notation import LONGEST, words
+from rlft.rewards.notation import LONGEST, lettered, words
 from rlft.rewards.plain_numbers import Number, equal, same_colons
 from rlft.rewards.reading import SAME, Reading, read, read_gold
 from rlft.sandbox import SCRIPTS
@@ -129,6 +129,16 @@ def no_answer(gold: Reading, given: Reading) -> Decision | None:
     return None if given.span.strip() else (0.0, "no answer")
 
 
+def choices(gold: Reading, given: Reading) -> Decision | None:
+    """A letter of a choice counts whether or not its text stands behind it: `(B) 42` is B, and no product."""
+    wanted, found = lettered(gold.span), lettered(given.span)
+    if wanted is None or found is None or not (wanted[1] or found[1]):
+        return None
+    same = wanted[0] == found[0]
+    # Two texts behind one letter have to be compared.
+    return None if same and wanted[1] and found[1] else (float(same), "choices")
+
+
 def too_long(gold: Reading, given: Reading) -> Decision | None:
     """No answer has thousands of characters; to parse one would take its row's whole time."""
     return (0.0, "too long for an answer") if len(given.span) > LONGEST else None
@@ -202,6 +212,7 @@ def worded(gold: Reading, given: Reading) -> Decision | None:
 RULES: tuple[Callable[[Reading, Reading], Decision | None], ...] = (
     no_answer,
     same_text,
+    choices,
     too_long,
     plain_numbers,
     times_and_ratios,

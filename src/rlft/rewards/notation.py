@@ -144,3 +144,14 @@ def words(text: str) -> list[str]:
     """Words of three letters and more that are no names of functions."""
     bare = re.sub(r"\\(?:begin|end)\{\w+\*?\}|\\[a-zA-Z]+", " ", text)
     return [word for word in re.findall(r"[^\W\d_]{3,}|\b[Nn]o\b", bare) if word.lower() not in FUNCTIONS]
+
+
+def lettered(span: str) -> tuple[str, str] | None:
+    """The letter of a choice and the text behind it: of `B`, `(B)` and `\\text{(B)} 42`; None where there is none.
+
+    Behind a letter without brackets nothing else may stand.
+    """
+    bare = re.sub(_FONT + r"\s*\{([^{}]*)\}", r"\1", span).strip(" $~.")
+    if found := re.fullmatch(r"\(([A-J])\)(?:[\s~:.,\\]+(.*))?", bare, re.DOTALL):
+        return found[1], (found[2] or "").strip()
+    return (bare, "") if re.fullmatch("[A-J]", bare) else None

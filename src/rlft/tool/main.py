@@ -32,6 +32,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
   rlft study weights BEFORE AFTER       how much of the weights moved, which part, whether their directions turned
+  rlft study beyond BASE TUNED … --data FILE --reward math     whether it solves what its base does not
   rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
   rlft doctor                           what this machine has, and a ten-second self-test
 
@@ -47,6 +48,7 @@ COMMANDS = {
     "compare": "rlft.tool.claims:compare",
     "merge": "rlft.tool.merge:merge",
     "study weights": "rlft.tool.study:weights",
+    "study beyond": "rlft.tool.beyond:beyond",
     "push": "rlft.tool.push:push",
     "fit-reward": "rlft.tool.fit_reward:fit_reward",
 }

@@ -32,7 +32,7 @@ from rlft.types.capabilities import (
     critic_parameters,
     untrained,
 )
-from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published
+from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published, unused
 from rlft.types.outputs import Message, Text, Transcript, Turns
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
 from rlft.types.runtime import Remote, Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
@@ -81,5 +81,6 @@ __all__ = [
     "field_of",
     "published",
     "untrained",
+    "unused",
     "visited",
 ]

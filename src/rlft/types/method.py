@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from rlft.types.capabilities import actor_parameters
 from rlft.types.rows import Problem, Rollouts
-from rlft.types.runtime import Runtime, Source
+from rlft.types.runtime import Runtime, Source, Stateful
 
 
 class Total(NamedTuple):
@@ -97,6 +98,12 @@ class Method:
     needs: tuple[type, ...] = ()
     name: str = "a method of your own"
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unused(method: Method) -> Method:
+    """The method with copies of its parts that remember: runs that are made of one value share no memory."""
+    parts = {name: part for name in ("advantage", "collect") if isinstance(part := getattr(method, name), Stateful)}
+    return replace(method, **{name: copy.deepcopy(part) for name, part in parts.items()})
 
 
 Make = TypeVar("Make", bound=Callable[..., Any])
