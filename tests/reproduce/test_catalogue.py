@@ -343,7 +343,8 @@ def test_the_page_says_what_the_states_say(mixed):
     for row, one in zip(rows, systems(), strict=True):
         its = state(one.key)
         assert row[1] == (f"[{one.key}](evidence/{one.key}.md)" if its.stage == "evidence" else f"`{one.key}`")
-        assert row[3:] == [one.adds, f"{its} |"]
+        told = " ".join(f"`{word}`" for words in one.tags().values() for word in words)
+        assert row[3:] == [one.adds, str(its), f"{told} |"]
         assert f"](https://arxiv.org/abs/{one.arxiv})" in row[2]
     assert page.count("](evidence/") == 4
     assert "| LOOP, 2025, [arXiv:2503.00897](https://arxiv.org/abs/2503.00897) |" in page
