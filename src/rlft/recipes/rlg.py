@@ -74,6 +74,7 @@ CLAIM = Claim(
     metric="reward",
     table=("kl", "regret", "off", "calls/network 0", "calls/network 1"),
     shared=(),
+    seeds=12,
     smoke={"imitation": 2, "tuning": 1, "problems": 1, "denoising_steps": 4},
     arms={
         "base": Arm("w = 0", {"weight": 0.0}),
