@@ -9,6 +9,7 @@ from rlft.rewards.boxes import box_ap, box_iou, box_recall, od_length, set_f1
 from rlft.rewards.coding import programs
 from rlft.rewards.commanded import command
 from rlft.rewards.contracts import dafny
+from rlft.rewards.critiques.critique import critique, served_critique
 from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
@@ -44,6 +45,7 @@ __all__ = [
     "coq",
     "cosine",
     "cosine_open_rs",
+    "critique",
     "dafny",
     "each",
     "exact",
@@ -64,6 +66,7 @@ __all__ = [
     "rouge",
     "scorer",
     "self_bleu",
+    "served_critique",
     "set_f1",
     "similarity",
     "smt",

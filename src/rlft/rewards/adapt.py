@@ -20,8 +20,9 @@ from torch import Tensor
 
 from rlft.errors import shown
 from rlft.rewards.pictures import of_images
-from rlft.types import Parts, Problem, Reward, Stateful, Text, UserError, field_of
+from rlft.types import Blame, Parts, Problem, Reward, Stateful, Text, UserError, field_of
 
+Blames = Sequence[Sequence[Blame]]
 _KINDS = """\
     f(problems, outputs) -> N numbers                          the whole batch, rlft's own
     f(prompts, completions, **columns) -> list of numbers      the whole batch, as for TRL
@@ -153,7 +154,7 @@ class _Combined:
         self.rewards, self.weights = dict(rewards), dict(weights)
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
-        parts, watch = {}, {}
+        parts, watch, blame = {}, {}, None
         asked = {name: r.ask(problems, outputs) for name, r in self.rewards.items() if isinstance(r, Deferred)}
         results = iter(awaited([one for said in asked.values() for one in said]))
         for name, reward in self.rewards.items():
@@ -163,8 +164,9 @@ class _Combined:
                 result = reward(problems, outputs)
             weight, (named, watched) = self.weights.get(name, 1.0), under(name, result)
             watch |= watched
+            blame = _blamed(blame, result)
             parts |= {key: weight * (v if isinstance(v, Tensor) else column(v)) for key, v in named.items()}
-        return Parts(parts, watch)
+        return Parts(parts, watch, blame)
 
     def explain(self, problem: Problem, output: Any) -> str:
         return "; ".join(f"{name}: {explained(reward, problem, output)}" for name, reward in self.rewards.items())
@@ -176,6 +178,14 @@ class _Combined:
         for name, reward in self.rewards.items():
             if isinstance(reward, Stateful):
                 reward.load_state_dict(state[name])
+
+
+def _blamed(before: Blames | None, result: Any) -> Blames | None:
+    """What one reward finds wrong, beside what others found; two that look for it would count a step twice."""
+    found = result.blame if isinstance(result, Parts) else None
+    if before is not None and found is not None:
+        raise UserError("two of the rewards are critiques; give one, with more votes if one critique is too few")
+    return found if before is None else before
 
 
 @runtime_checkable

@@ -62,7 +62,8 @@ class _Normalised(Remembering):
         stacked = torch.stack(parts)
         raw = torch.where(stacked.isnan().all(0), torch.nan, stacked.nansum(0))
         watch = found.watch if isinstance(found, Parts) else {}
-        return Parts({"normalised": z_scores(raw, problems, self.over)}, {**watch, "raw": raw})
+        blame = found.blame if isinstance(found, Parts) else None
+        return Parts({"normalised": z_scores(raw, problems, self.over)}, {**watch, "raw": raw}, blame)
 
     def explain(self, problem: Problem, output: Any) -> str:
         return explained(self.reward, problem, output)

@@ -57,7 +57,9 @@ class _Rows(Remembering):
             return self._spread(result, own, len(problems))
         parts = {name: self._spread(values, own, len(problems)) for name, values in result.items()}
         watch = result.watch if isinstance(result, Parts) else {}
-        return Parts(parts, {name: self._spread(values, own, len(problems)) for name, values in watch.items()})
+        told = {name: self._spread(values, own, len(problems)) for name, values in watch.items()}
+        found = dict(zip(own, result.blame or (), strict=False)) if isinstance(result, Parts) else {}
+        return Parts(parts, told, [found.get(row, []) for row in range(len(problems))] if found else None)
 
     def explain(self, problem: Problem, output: Any) -> str:
         return explained(self.reward, problem, output) if self.asked(problem) == self.name else "not asked"

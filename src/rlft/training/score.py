@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.errors import Misbehaved, shown
-from rlft.types import Parts, Problem, Reward, UserError
+from rlft.types import Blame, Parts, Problem, Reward, UserError
 
 # Of a reward: batches of squares stay within float32, which ends at 3.4e38.
 _LARGEST = 1e16
@@ -22,12 +22,13 @@ _LARGEST = 1e16
 
 @dataclass(frozen=True)
 class Scores:
-    """What a reward said: `total` [N], the rewards of each decision where it gave them, and by name its parts and what
-    it wants watched, [N] each."""
+    """What a reward said: `total` [N], the rewards of each decision where it gave them, by name its parts and what it
+    wants watched, [N] each, and of each row what it finds wrong in it, where it looks for that."""
 
     total: Float[Tensor, "N"]
     at: Float[Tensor, "N D"] | None
     parts: Mapping[str, Float[Tensor, "N"]]
+    blame: Sequence[Sequence[Blame]] | None = None
 
 
 def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: int = 1) -> Scores:
@@ -43,14 +44,21 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
         total, at = _column(result, len(problems), decisions, "the reward")
         return Scores(total, at, {})
     if not result:
-        raise UserError("the reward returned an empty dict: give it at least one named part")
+        critic = isinstance(result, Parts) and result.blame is not None
+        raise UserError(
+            "a critique blames steps and pays nothing: give a reward beside it, --reward math 'critique(…)'"
+            if critic
+            else "the reward returned an empty dict: give it at least one named part"
+        )
     columns = {
         name: _column(part, len(problems), decisions, f"the reward's part {name!r}") for name, part in result.items()
     }
     total = _sum([part for part, _ in columns.values()])
     _check_size(total, "the sum of the reward's parts")
     parts = {name: part for name, (part, _) in columns.items()}
-    return Scores(total, _sum_at(columns, decisions), {**parts, **(result.watch if isinstance(result, Parts) else {})})
+    if not isinstance(result, Parts):
+        return Scores(total, _sum_at(columns, decisions), parts)
+    return Scores(total, _sum_at(columns, decisions), {**parts, **result.watch}, result.blame)
 
 
 def _asked(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Any:

@@ -27,6 +27,7 @@ from rlft.training.checks import check as _check
 from rlft.training.ledger import Ledger, Metrics
 from rlft.training.loop import Loop
 from rlft.training.optimizing import Masters, Optimizing
+from rlft.training.paid import columns
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import Scores, score
 from rlft.training.still import frozen
@@ -205,10 +206,7 @@ class Trainer(Loop):
     @torch.no_grad()
     def paid(self, rollouts: Rollouts, scores: Scores, ledger: Ledger, step: int) -> Rollouts:
         """The rows with these rewards, measured and logged as rows of this step."""
-        device = rollouts.mask.device
-        rollouts = rollouts.fill(rewards=scores.total.to(device))
-        if scores.at is not None:
-            rollouts = rollouts.fill(reward_at=scores.at.to(device))
+        rollouts = rollouts.fill(**columns(scores, self.policy, rollouts))
         ledger.rewards(rollouts, scores.parts)
         for measure in self.measures:
             ledger.measured(measure(rollouts.problems, rollouts.outputs), len(rollouts))

@@ -28,17 +28,32 @@ from rlft.types.capabilities import (
     Savable,
     Showable,
     Teachable,
+    Writing,
     actor_parameters,
     critic_parameters,
     untrained,
 )
-from rlft.types.method import Collect, Credit, Loss, Measure, Method, Parts, Reward, Total, Update, published, unused
+from rlft.types.method import (
+    Blame,
+    Collect,
+    Credit,
+    Loss,
+    Measure,
+    Method,
+    Parts,
+    Reward,
+    Total,
+    Update,
+    published,
+    unused,
+)
 from rlft.types.outputs import Message, Text, Transcript, Turns
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
 from rlft.types.runtime import Remote, Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
 
 __all__ = [
     "COLUMNS",
+    "Blame",
     "Checking",
     "Collect",
     "Credit",
@@ -76,6 +91,7 @@ __all__ = [
     "Turns",
     "Update",
     "UserError",
+    "Writing",
     "actor_parameters",
     "critic_parameters",
     "field_of",

@@ -128,6 +128,19 @@ class Exchanging(Protocol):
 
 
 @runtime_checkable
+class Writing(Protocol):
+    """The policy can say which of its decisions wrote what: a language policy, whose outputs are texts."""
+
+    def placed(self, output: Any, characters: Sequence[int]) -> list[int]:
+        """How many of a row's decisions were made before each of these characters of its output.
+
+        A decision that wrote characters on both sides counts to what follows. What is not shown, such as the end of a
+        row, belongs to what stands before it; no decision was made before character 0.
+        """
+        ...
+
+
+@runtime_checkable
 class Packing(Protocol):
     """The policy knows how long its rows are; if it does not, give `rows` to a forward pass, and no `budget`."""
 

@@ -29,12 +29,29 @@ class Total(NamedTuple):
     peaks: Mapping[str, Tensor] = {}
 
 
-class Parts(dict[str, Tensor]):
-    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not."""
+class Blame(NamedTuple):
+    """A passage of an output, its characters from `begin` to before `end`, and how wrong a critic finds it, 0 to 1."""
 
-    def __init__(self, parts: Mapping[str, Tensor], watch: Mapping[str, Tensor]):
+    begin: int
+    end: int
+    share: float
+
+
+class Parts(dict[str, Tensor]):
+    """Named parts of a reward, which add up, and in `watch` numbers of each row that are recorded and do not.
+
+    `blame` has of each row what a critic finds wrong in it, for a method that gives credit by that; it pays nothing.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Tensor],
+        watch: Mapping[str, Tensor],
+        blame: Sequence[Sequence[Blame]] | None = None,
+    ):
         super().__init__(parts)
         self.watch = dict(watch)
+        self.blame = None if blame is None else [list(row) for row in blame]
 
 
 Reward = Callable[[Sequence[Problem], Any], Any]

@@ -55,6 +55,7 @@ COLUMNS = {
     "position": "the Trainer, when it draws rollouts",
     "rewards": "the Trainer's reward stage",
     "reward_at": "a reward that returns [N, D]",
+    "blame": "a reward that says which passages are wrong, such as rewards.critique",
     "logp_drawn": "a policy whose rows another engine drew, or the Trainer for those of older weights",
     "logp_ref": "the Trainer, for a method with reference=True or a run that watches the KL",
     "values": "the Trainer, for a method with critic=True",

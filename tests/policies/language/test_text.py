@@ -281,3 +281,11 @@ def test_a_stop_string_may_be_a_special_token():
 
 def test_padding_is_at_the_end():
     assert padded([[5], [6, 7, 8], []], "cpu").tolist() == [[5, 0, 0], [6, 7, 8], [0, 0, 0]]
+
+
+def test_which_tokens_were_drawn_before_a_character():
+    codec = Codec(characters())
+    text = codec.text([*codec.tokens(Problem(0, "ab:c"), "ab:c", False), 2], False)
+    assert str(text) == "ab:c" and len(text.tokens) == 5
+    assert codec.placed(text, [0, 1, 3, 4]) == [0, 1, 3, 5]  # the end is not shown, and belongs to what is before it
+    assert codec.placed(codec.text([2], False), [0]) == [0]

@@ -21,14 +21,7 @@ from torch import Tensor, nn
 from rlft.noise import branch_keys, row_keys
 from rlft.policies.language.adapters import has_adapter, readable
 from rlft.policies.language.engines.engine import Engine
-from rlft.policies.language.folder import (
-    VALUE_HEAD,
-    Loading,
-    load_processor,
-    located,
-    save_model,
-    with_lora,
-)
+from rlft.policies.language.folder import VALUE_HEAD, Loading, load_processor, located, save_model, with_lora
 from rlft.policies.language.load import load_model
 from rlft.policies.language.reference import Lent, untouched
 from rlft.policies.language.remembered import remember
@@ -176,6 +169,10 @@ class Language(nn.Module):
     def show(self, output: Text) -> dict[str, Any]:
         """The completion with its length."""
         return {"kind": "text", "text": str(output), "truncated": output.truncated, "tokens": len(output.tokens)}
+
+    def placed(self, output: Text, characters: Sequence[int]) -> list[int]:
+        """See `types.Writing`."""
+        return self.codec.placed(output, characters)
 
     def illustrate(self, problem: Problem) -> dict[str, Any]:
         """See `types.Illustrating`."""

@@ -147,6 +147,16 @@ class Codec:
             raw = self._cut(raw)
         return Text(self._cut(shown), tokens, truncated, raw, opened)
 
+    def placed(self, text: Text, characters: Sequence[int]) -> list[int]:
+        """How many tokens of a completion were drawn before each of these characters of it; see `types.Writing`."""
+
+        def shown(count: int) -> int:
+            return len(self.decoded(text.tokens[:count], True))
+
+        every = range(len(text.tokens) + 1)
+        # the last number of tokens that shows no more than what stands before the character
+        return [max(bisect.bisect_right(every, place, key=shown) - 1, 0) if place else 0 for place in characters]
+
     def opened(self, prompt: Sequence[int]) -> str:
         """The tags that a prompt ends with as the model reads it; one that begins a text is none."""
         last = list(prompt[-_TAGS:])

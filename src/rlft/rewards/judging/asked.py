@@ -13,7 +13,7 @@ from rlft.types import Problem, field_of
 
 # `\boxed{score}` and `\frac{x}{y}` are no fields: the first half takes such commands, and names nothing.
 _FIELD = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})+|\{([A-Za-z_][\w.]*)\}")
-_JUDGED = ("completion", "final")
+_JUDGED = ("completion", "final", "steps")
 
 
 class Template:
@@ -24,6 +24,7 @@ class Template:
         {final}       what follows its last </think>, nothing where a thought is not ended
         {answer}      the problem's answer
         {NAME}        a column of the row, {extra_info.index} one inside a column
+        {steps}       of a critique, its steps, numbered
 
     Filled in at once, so that a completion that has fields in it shows them as they are. `UserError` for a row without
     such a column or answer.

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
 
@@ -61,18 +61,55 @@ def judge(
     is watched, and logged as `reward/NAME` on average over rows: requests, cached, retries, tokens, cost, unread and
     refused.
     """
-    if votes < 1 or concurrency < 1 or max_tokens < 0:
-        raise UserError(f"votes={votes} and concurrency={concurrency} are 1 or more, max_tokens={max_tokens} 0 or more")
+    if max_tokens < 0:
+        raise UserError(f"max_tokens={max_tokens} must be 0 or more")
     if votes > 1 and not temperature > 0:
         raise UserError(f"{votes} votes at temperature 0 are {votes} times the same reply: give temperature=0.7, say")
     if votes > 1 and reads == SOFT:
         raise UserError("p(yes) is read off the first token's distribution and is the same at each vote: votes=1")
-    if len(price) != 2 or any(not one >= 0 for one in price):
-        raise UserError(f"price={price!r}: give two numbers, for a million tokens read and for a million written")
     body: dict[str, Any] = {"model": model, "temperature": temperature, **dict(extra or {})}
     body |= {"max_tokens": max_tokens} if max_tokens else {}
     body |= {"logprobs": True, "top_logprobs": 20} if reads == SOFT else {}
     reading = Reading(reads, least, most)
+    return judging(url, key, timeout, patience, body, prompt, reading, cache, votes, concurrency, price)
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """What decides whether a reply can be read: `verdicts.Reading`, or what behaves as it does."""
+
+    @property
+    def form(self) -> str: ...
+
+    @property
+    def least(self) -> float: ...
+
+    @property
+    def most(self) -> float: ...
+
+    def of(self, reply: str) -> float | None:
+        """The verdict of a whole reply; None where none can be read."""
+        ...
+
+
+def judging(
+    url: str,
+    key: str,
+    timeout: float,
+    patience: float,
+    body: Mapping[str, Any],
+    prompt: str,
+    reading: Reads,
+    cache: str,
+    votes: int,
+    concurrency: int,
+    price: Sequence[float],
+) -> Judge:
+    """A `Judge` of what is told, see `judge`; `body` is what is asked beside the messages."""
+    if votes < 1 or concurrency < 1:
+        raise UserError(f"votes={votes} and concurrency={concurrency} are 1 or more")
+    if len(price) != 2 or any(not one >= 0 for one in price):
+        raise UserError(f"price={price!r}: give two numbers, for a million tokens read and for a million written")
     server = Server(url, key, timeout, patience)
     return Judge(server, body, template(prompt), reading, Replies(cache), votes, concurrency, (price[0], price[1]))
 
@@ -99,7 +136,7 @@ class Judge:
         server: Server,
         body: Mapping[str, Any],
         template: Template,
-        reading: Reading,
+        reading: Reads,
         replies: Replies,
         votes: int = 1,
         concurrency: int = 16,
@@ -112,15 +149,27 @@ class Judge:
         self._alike, self._apart, self._told = 0, False, set[str]()
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
+        rows, watch = self._rows(problems, outputs)
+        return Parts({"judge": column([self._score(row) for row in rows])}, watch)
+
+    def replied(
+        self, problems: Sequence[Problem], outputs: Any
+    ) -> tuple[list[list[str | None]], dict[str, torch.Tensor]]:
+        """The replies themselves, one for each vote, None for one that was refused or cut off, and what is watched."""
+        rows, watch = self._rows(problems, outputs)
+        kept = [[self.replies.kept.get(key) for key in row] for row in rows]
+        return [[None if r is None or r.ended == "length" else r.text for r in row] for row in kept], watch
+
+    def _rows(self, problems: Sequence[Problem], outputs: Any) -> tuple[list[list[str]], dict[str, torch.Tensor]]:
+        """The keys of each row's requests, which have been answered, and the counters."""
         requests = [self._requests(problem, outputs[row]) for row, problem in enumerate(problems)]
         asked = self._ask({key: request for row in requests for key, request in row.items()})
         rows = [list(row) for row in requests]
-        scores = [self._score(row) for row in rows]
         watch = self._counted(rows, asked)
         for name, values in watch.items():
             self.totals[name] += float(values.sum())
         self._notice(rows, asked)
-        return Parts({"judge": column(scores)}, watch)
+        return rows, watch
 
     def explain(self, problem: Problem, output: Any) -> str:
         """The verdict, and the end of what the judge said."""
