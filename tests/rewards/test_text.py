@@ -124,3 +124,10 @@ def test_levenshtein_is_that_of_the_table():
         assert levenshtein(a, b) == table(a, b)
         seen.add(table(a, b))
     assert len(seen) > 30
+
+
+def test_a_choice_may_be_paid_and_punished():
+    """A letter that is missing is a wrong one; without a gold letter nothing is said."""
+    rows = [Problem(0, "", "B"), Problem(1, "", "B"), Problem(2, "", "B"), Problem(3, "", None)]
+    found = choice(right=0.1, wrong=-1.0)(rows, ["so, B", "so, C", "I do not know.", "B"])
+    torch.testing.assert_close(found, torch.tensor([0.1, -1.0, -1.0, torch.nan]), equal_nan=True)

@@ -18,6 +18,7 @@ from rlft.rewards.learned.scored import classifier, scorer
 from rlft.rewards.learned.verifier import verifier
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
 from rlft.rewards.mathematics import math
+from rlft.rewards.paths import path
 from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
@@ -59,6 +60,7 @@ __all__ = [
     "math",
     "od_length",
     "overlong",
+    "path",
     "programs",
     "regex",
     "repetition",

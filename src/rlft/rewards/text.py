@@ -65,8 +65,8 @@ def concluded(*, bare: float = 0.5) -> Reward:
     return paid
 
 
-def choice(letters: str = "ABCD") -> Reward:
-    """1 where the completion chooses the letter of the answer, else 0; NaN if the answer is none of the letters.
+def choice(letters: str = "ABCD", *, right: float = 1.0, wrong: float = 0.0) -> Reward:
+    """`right` where the completion chooses the letter of the answer, else `wrong`; NaN if the answer is no such letter.
 
     The choice is, in this order: the letter behind the last `\\boxed{`, `####` or `<answer>`; behind the last "answer
     is" that has one; the letter a completion opens with ("B", "(b)", "B. Paris"); the last one that is said to be
@@ -76,13 +76,14 @@ def choice(letters: str = "ABCD") -> Reward:
     """
     if not letters.isalpha() or len(set(letters.upper())) != len(letters):
         raise UserError(f"choice needs different letters, such as choice('ABCDE'); got {letters!r}")
-    return _Choice(letters.upper())
+    return _Choice(letters.upper(), right, wrong)
 
 
 class _Choice:
     """The reward; `explain` says what was chosen."""
 
-    def __init__(self, letters: str):
+    def __init__(self, letters: str, right: float, wrong: float):
+        self.right, self.wrong = right, wrong
         one, end = f"([{letters}])", r"(?![A-Za-z0-9_'])"  # a letter and what shows that it is no word's first
         over, foreign = r"[*_]*[)\]}]*[*_]*", r"(?=[^\x00-\x7f])"
         after = rf"(?:\s*$|[).:,*\]]+(?:\s|$|{foreign})|{foreign})"
@@ -107,7 +108,7 @@ class _Choice:
 
     def _score(self, problem: Problem, output: str) -> float:
         wanted = None if problem.answer is None else self.chosen(str(problem.answer))
-        return _NAN if wanted is None else float(self.chosen(output) == wanted)
+        return _NAN if wanted is None else self.right if self.chosen(output) == wanted else self.wrong
 
     def chosen(self, text: str) -> str | None:
         """The letter that a text chooses, as a capital."""

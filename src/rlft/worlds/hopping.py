@@ -1,0 +1,173 @@
+"""A small model that knows a graph by heart, answers questions of several hops with options, and often only guesses.
+
+It has learned every fact, and to walk up to five hops where it is only asked for the walk. How questions are answered
+it has seen of one and two hops alone, from a careless teacher: three times in eight he walks and then chooses what he
+came to; else he names where the walk begins and guesses. What pays is a letter, the path's words in the thought, or
+both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from rlft.measure.groups import means
+from rlft.measure.text import text_measures
+from rlft.models.small_language import small_llama, word_tokenizer
+from rlft.noise import hashed
+from rlft.policies.language.imitate import cached_language, imitate
+from rlft.policies.language.policy import Language
+from rlft.rewards.adapt import column, combine
+from rlft.rewards.paths import path, thought
+from rlft.rewards.text import choice
+from rlft.tasks.graph import LETTERS, RELATIONS, THINK, Graph, Hops, Reordered, told, told_of, vocabulary
+from rlft.types import Measure, Problem, Reward, Task, Text
+from rlft.worlds import World
+
+# Raised when the base would come out otherwise.
+VERSION = 1
+ENTITIES = 24
+NEAR, FAR = (1, 2, 3), (4, 5)
+TOKENS = 16
+_WALKS, _SLIP = 3, 16  # answers in eight that walk, and one hop in so many that leads elsewhere
+_ALONE = 10**5  # a seed of its own for questions in another order
+
+Paid = Literal["right", "outcome", "path", "both", "gated"]
+
+
+def hopping(
+    paid: Paid = "both",
+    taught: tuple[int, ...] = NEAR,
+    imitation: int = 800,
+    questions: int = 400,
+) -> World:
+    """Questions of one to three hops to learn from, and of one to five to be tested on.
+
+    Args:
+        paid: for the letter, 1 and 0 (right) or 0.1 and -1 (outcome); for the path's words in the thought; for outcome
+            and path; or for the path only where the letter is right (gated).
+        taught: hops of the questions to learn from.
+        imitation: supervised steps of the base model, 32 walks and 32 answers of a careless teacher each.
+        questions: held-out ones, a fifth with each number of hops.
+    """
+    graph = Graph(ENTITIES)
+    task, test = Hops(graph, taught), Hops(graph, (*NEAR, *FAR), questions, "test")
+    return World(
+        base(imitation),
+        task,
+        test,
+        rewarded(paid),
+        judged=task.reward,
+        measures=[text_measures, by_hops(graph)],
+        watched=[by_hops(graph)],
+        probes=[in_another_order(Reordered(test), min(questions, 200))],
+        samples=4,
+    )
+
+
+def rewarded(paid: Paid) -> Reward:
+    """What pays."""
+    outcome, covered = choice(LETTERS, right=0.1, wrong=-1.0), path()
+    if paid == "gated":
+        right = choice(LETTERS)
+
+        def gated(problems: Sequence[Problem], outputs: Any) -> Tensor:
+            return column(outcome(problems, outputs)) + right(problems, outputs) * covered(problems, outputs)["path"]
+
+        return gated
+    known = {"right": {"right": choice(LETTERS)}, "outcome": {"outcome": outcome}, "path": {"path": covered}}
+    return combine(known.get(paid, {"outcome": outcome, "path": covered}))
+
+
+def base(imitation: int) -> Language:
+    """The cached model after so many batches."""
+
+    def build() -> Language:
+        tokenizer = word_tokenizer(vocabulary(ENTITIES))
+        model = small_llama(len(tokenizer), width=64, layers=2, context=56)
+        policy = Language(model, tokenizer, max_new_tokens=TOKENS)
+        imitate(policy, _lessons, steps=imitation)
+        return policy
+
+    return cached_language(f"hopping-{VERSION}-{imitation}", build, max_new_tokens=TOKENS)
+
+
+def _lessons(step: int) -> list[Problem]:
+    graph = Graph(ENTITIES)
+    walks, asked = Hops(graph, (*NEAR, *FAR)), Hops(graph, (1, 2))
+    places = range(32 * step, 32 * step + 32)
+    return [lesson for at in places for lesson in (walking(walks.at(at)), careless(graph, asked.at(at)))]
+
+
+def walking(problem: Problem) -> Problem:
+    """The same walk, asked for alone."""
+    columns = problem.columns
+    asked = f" {columns['start']}{told_of(columns['relations'])} ="
+    return replace(problem, input=asked, demonstration=columns["path"])
+
+
+def careless(graph: Graph, problem: Problem) -> Problem:
+    """The question as the teacher answers it: he walks, with slips, and chooses what he came to; or he guesses."""
+    lot, columns = hashed("careless", *problem.key), problem.columns
+    guess = LETTERS[hashed(lot, "guess") % len(LETTERS)]
+    if lot % 8 >= _WALKS:
+        return replace(problem, demonstration=f" {columns['start']}{THINK} {guess}")
+    walk = [columns["start"]]
+    for number, relation in enumerate(columns["relations"]):
+        slip = hashed(lot, "slip", number)
+        others = [other for other in RELATIONS if other != relation]
+        walk.append(graph.after(walk[-1], relation if slip % _SLIP else others[slip // _SLIP % len(others)]))
+    options = problem.input.split("?")[1].split()
+    letter = options[options.index(walk[-1]) - 1] if walk[-1] in options else guess
+    return replace(problem, demonstration=f"{told(walk, columns['relations'])}{THINK} {letter}")
+
+
+def by_hops(graph: Graph) -> Measure:
+    """What becomes of questions, and how they are thought about.
+
+    hops-1 …   share of right letters at each number of hops
+    near, far  the same up to three hops, and of four and five
+    covered    share of the path's words in the thought
+    connected  share of rows whose thought tells the path as such, each hop behind the one before
+    spelled    share of rows that name all of the path's words and do not tell it
+    hops       true hops of the graph that a thought tells, for each hop of the question
+    words      words of a thought for each of the path's
+    """
+    right, covering = choice(LETTERS), path()
+
+    def measure(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
+        scores, found = right(problems, outputs).tolist(), covering(problems, outputs).watch
+        hops = [problem.columns["hops"] for problem in problems]
+        paths = [str(problem.columns["path"]) for problem in problems]
+        thoughts = [thought(str(output)) for output in outputs]
+        whole = [f"{one} ".find(f"{p} ") >= 0 for one, p in zip((f"{t}" for t in thoughts), paths, strict=True)]
+        named = [share > 0.999 for share in found["covered"].tolist()]
+        true = [graph.connected(t.split()) / count for t, count in zip(thoughts, hops, strict=True)]
+        count = len(problems)
+        kinds = means(scores, ["near" if one <= max(NEAR) else "far" for one in hops])
+        return {
+            **{f"hops-{one}": share for one, share in means(scores, hops).items()},
+            **kinds,
+            "covered": float(found["covered"].mean()),
+            "connected": sum(whole) / count,
+            "spelled": sum(one and not other for one, other in zip(named, whole, strict=True)) / count,
+            "hops": sum(true) / count,
+            "words": float(found["named"].mean()),
+        }
+
+    return measure
+
+
+def in_another_order(task: Task, questions: int) -> Callable[[Any], Mapping[str, float]]:
+    """A probe of how right a policy is where options are in another order: `reordered`, one answer to each question."""
+    problems = [task.at(index) for index in range(questions)]
+
+    def probe(policy: Any) -> Mapping[str, float]:
+        rows = policy.sample(problems, 1, _ALONE)
+        return {"reordered": float(torch.as_tensor(choice(LETTERS)(rows.problems, rows.outputs)).mean())}
+
+    return probe

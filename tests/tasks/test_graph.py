@@ -1,0 +1,86 @@
+"""A graph and its questions: walks by hand, options, splits, another order."""
+
+from collections import Counter
+
+import pytest
+
+from rlft.errors import UserError
+from rlft.rewards.text import choice
+from rlft.tasks.graph import LETTERS, RELATIONS, Graph, Hops, Reordered, entities, told, vocabulary
+
+GRAPH = Graph(24)
+TEST = Hops(GRAPH, (1, 2, 3, 4, 5), size=400, split="test")
+
+
+def options(problem):
+    words = problem.input.split("?")[1].split()[:-1]
+    assert tuple(words[::2]) == tuple(LETTERS)
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_the_graph():
+    assert len(set(GRAPH.names)) == 24
+    for name in GRAPH.names:
+        neighbours = [GRAPH.after(name, relation) for relation in RELATIONS]
+        assert len(set(neighbours)) == 4 and name not in neighbours
+    assert any(GRAPH.after(n, r) != Graph(24, seed=1).after(n, r) for n in GRAPH.names for r in RELATIONS)
+    one = GRAPH.after(GRAPH.names[3], "causes")
+    two = GRAPH.after(one, "blocks")
+    assert GRAPH.walk(GRAPH.names[3], ("causes", "blocks")) == [GRAPH.names[3], one, two]
+    said = [GRAPH.names[3], "causes", one, "blocks", two]
+    assert GRAPH.connected(said) == 2 and GRAPH.connected(said[::-1]) == 0 and GRAPH.connected(said[1:]) == 1
+    with pytest.raises(UserError, match="6 to 90 entities"):
+        entities(4)
+
+
+def test_questions():
+    for index in range(200):
+        problem = TEST.at(index)
+        start, *relations = problem.input.split("?")[0].split()
+        walk = GRAPH.walk(start, relations)
+        assert len(relations) == problem.columns["hops"] == index % 5 + 1
+        shown = options(problem)
+        assert shown[problem.answer] == walk[-1] and start not in shown.values() and len(set(shown.values())) == 4
+        near = {GRAPH.after(walk[-2], other) for other in RELATIONS if other != relations[-1]}
+        assert near & set(shown.values()) or start in near
+        assert problem.columns["path"] == told(walk, relations)
+        assert problem.demonstration == f"{problem.columns['path']}</think> {problem.answer}"
+        assert choice()([problem], [problem.demonstration]).tolist() == [1]
+    assert TEST.at(7) == TEST.at(7)
+    with pytest.raises(IndexError):
+        TEST.at(400)
+
+
+def test_letters_are_alike_often():
+    counts = Counter(TEST.at(index).answer for index in range(400))
+    assert all(70 < counts[letter] < 130 for letter in LETTERS)  # 100 within 3.5 deviations of 8.7
+
+
+def test_splits_are_apart():
+    of = {
+        split: {Hops(GRAPH, (1, 2, 3), split=split).at(i).columns["path"] for i in range(300)}
+        for split in ("train", "test")
+    }
+    assert not of["train"] & of["test"] and min(map(len, of.values())) > 150
+    with pytest.raises(UserError, match="splits train, test"):
+        Hops(GRAPH, (1,), split="dev")
+    with pytest.raises(UserError, match="at least one hop"):
+        Hops(GRAPH, (0, 1))
+
+
+def test_in_another_order():
+    again = Reordered(TEST)
+    for index in range(60):
+        one, other = TEST.at(index), again.at(index)
+        assert one.answer != other.answer and other.index == index
+        assert set(options(one).values()) == set(options(other).values())
+        assert options(one)[one.answer] == options(other)[other.answer]
+        assert one.columns["path"] == other.columns["path"]
+
+
+def test_every_word_is_a_token():
+    known = set(vocabulary(24))
+    for index in range(50):
+        problem = TEST.at(index)
+        words = [f" {word}" for word in (problem.input + problem.demonstration.replace("</think>", "")).split()]
+        assert set(words) <= known
