@@ -14,8 +14,8 @@ TEST = Hops(GRAPH, (1, 2, 3, 4, 5), size=400, split="test")
 
 def options(problem):
     words = problem.input.split("?")[1].split()[:-1]
-    assert tuple(words[::2]) == tuple(LETTERS)
-    return dict(zip(words[::2], words[1::2], strict=True))
+    assert tuple(words[1::2]) == tuple(LETTERS)
+    return dict(zip(words[1::2], words[::2], strict=True))
 
 
 def test_the_graph():
@@ -44,7 +44,7 @@ def test_questions():
         near = {GRAPH.after(walk[-2], other) for other in RELATIONS if other != relations[-1]}
         assert near & set(shown.values()) or start in near
         assert problem.columns["path"] == told(walk, relations)
-        assert problem.demonstration == f"{problem.columns['path']}</think> {problem.answer}"
+        assert problem.demonstration == f"{problem.columns['path']}</think> {walk[-1]} {problem.answer}"
         assert choice()([problem], [problem.demonstration]).tolist() == [1]
     assert TEST.at(7) == TEST.at(7)
     with pytest.raises(IndexError):

@@ -6,7 +6,7 @@ import pytest
 
 from rlft.tasks.graph import RELATIONS, Graph, Hops
 from rlft.types import Text
-from rlft.worlds.hopping import by_hops, careless, hopping, in_another_order, rewarded, walking
+from rlft.worlds.hopping import by_hops, careless, hopping, in_another_order, naming, rewarded, walking
 
 GRAPH = Graph(24)
 TASK = Hops(GRAPH, (1, 2, 3, 4, 5))
@@ -44,24 +44,28 @@ def test_the_teacher():
     for index in range(800):
         problem = asked.at(index)
         said = str(careless(GRAPH, problem).demonstration)
-        before, _, letter = said.partition("</think>")
-        words = before.split()
+        before, _, chosen = said.partition("</think>")
+        words, (option, letter) = before.split(), chosen.split()
+        assert f" {option} {letter}" in problem.input.split("?")[1]
         found["walks", len(words) > 1] += 1
         if len(words) == 1:
-            found["guess", letter.strip() == problem.answer] += 1
+            found["guess", letter == problem.answer] += 1
             continue
         assert words[1::2] == list(problem.columns["relations"])
         for one, by, to in zip(words, words[1:], words[2:], strict=False):
             if by in RELATIONS:
                 found["hop", to == GRAPH.after(one, by)] += 1
         if words[-1] == GRAPH.walk(problem.columns["start"], problem.columns["relations"])[-1]:
-            assert letter.strip() == problem.answer
+            assert letter == problem.answer
     assert found["walks", True] / 800 == pytest.approx(3 / 8, abs=0.06)
     assert found["guess", True] / (found["guess", True] + found["guess", False]) == pytest.approx(1 / 4, abs=0.06)
     assert found["hop", False] / (found["hop", True] + found["hop", False]) == pytest.approx(1 / 16, abs=0.03)
     walk = walking(THREE)
     assert walk.input == f" {' '.join([THREE.columns['start'], *THREE.columns['relations']])} ="
     assert walk.demonstration == PATH
+    there, one = PATH.split()[-1], naming(THREE)
+    assert one.input == f" {there} ?{THREE.input.split('?')[1]}"
+    assert one.demonstration == f" {there}</think> {there} {LETTER}"
 
 
 def test_measures():

@@ -61,13 +61,14 @@ class Graph:
 
 
 class Hops:
-    """Questions such as ` bado treats causes ? A rozo B kilu C tido D sava =`: where do two hops from bado lead?
+    """Questions such as ` bado treats causes ? rozo A kilu B tido C sava D =`: where do two hops from bado lead?
 
     They have as many hops as `hops` say, which take turns. `columns` are `hops`, the `path` as a text, ` bado treats
-    kilu causes rozo`, and `start`. The `demonstration` is the path, `</think>` and the letter, the `answer` the letter;
-    the reward is `choice()`. Options are four entities, of which one is where the same walk with another last relation
-    leads, and no one is the start; letters are equally likely, and a guess is right one time in four. Splits are halves
-    of all questions by a hash; without a `size` there is no end of them.
+    kilu causes rozo`, `start`, `relations`, and `draw`, which the order of the options hangs on. The `demonstration` is
+    the path, `</think>`, and the option with its letter; the `answer` the letter; the reward `choice()`. Options are
+    four entities, of which one is where the same walk with another last relation leads, and no one is the start;
+    letters are equally likely, and a guess is right one time in four. Splits are halves of all questions by a hash;
+    without a `size` there is no end of them.
     """
 
     def __init__(self, graph: Graph, hops: Sequence[int], size: int | None = None, split: str = "train"):
@@ -97,10 +98,10 @@ class Hops:
         places = [permuted(place, len(options), "order", draw) for place in range(len(options))]
         shown = [options[place] for place in places]
         letter = LETTERS[shown.index(walk[-1])]
-        listed = "".join(f" {one} {option}" for one, option in zip(LETTERS, shown, strict=True))
+        listed = "".join(f" {option} {one}" for one, option in zip(LETTERS, shown, strict=True))
         path = told(walk, relations)
         columns = {"hops": len(relations), "path": path, "start": start, "relations": tuple(relations), "draw": draw}
-        lesson = f"{path}{THINK} {letter}"
+        lesson = f"{path}{THINK} {walk[-1]} {letter}"
         return Problem(0, f" {start}{told_of(relations)} ?{listed} =", letter, columns, demonstration=lesson)
 
     def _options(self, walk: Sequence[str], relations: Sequence[str], draw: int) -> list[str]:

@@ -1,9 +1,9 @@
 """A small model that knows a graph by heart, answers questions of several hops with options, and often only guesses.
 
-It has learned every fact, and to walk up to five hops where it is only asked for the walk. How questions are answered
-it has seen of one and two hops alone, from a careless teacher: three times in eight he walks and then chooses what he
-came to; else he names where the walk begins and guesses. What pays is a letter, the path's words in the thought, or
-both.
+It has learned every fact, to walk up to five hops where it is only asked for the walk, and to say which option an
+entity is. How questions are answered it has seen of one and two hops alone, from a careless teacher: three times in
+eight he walks and then chooses what he came to; else he names where the walk begins and guesses. What pays is a letter,
+the path's words in the thought, or both.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Paid = Literal["right", "outcome", "path", "both", "gated"]
 def hopping(
     paid: Paid = "both",
     taught: tuple[int, ...] = NEAR,
-    imitation: int = 800,
+    imitation: int = 700,
     questions: int = 400,
 ) -> World:
     """Questions of one to three hops to learn from, and of one to five to be tested on.
@@ -51,7 +51,8 @@ def hopping(
         paid: for the letter, 1 and 0 (right) or 0.1 and -1 (outcome); for the path's words in the thought; for outcome
             and path; or for the path only where the letter is right (gated).
         taught: hops of the questions to learn from.
-        imitation: supervised steps of the base model, 32 walks and 32 answers of a careless teacher each.
+        imitation: supervised steps of the base model, of 22 walks, 22 names of options and as many answers of a
+            careless teacher each.
         questions: held-out ones, a fifth with each number of hops.
     """
     graph = Graph(ENTITIES)
@@ -99,8 +100,9 @@ def base(imitation: int) -> Language:
 def _lessons(step: int) -> list[Problem]:
     graph = Graph(ENTITIES)
     walks, asked = Hops(graph, (*NEAR, *FAR)), Hops(graph, (1, 2))
-    places = range(32 * step, 32 * step + 32)
-    return [lesson for at in places for lesson in (walking(walks.at(at)), careless(graph, asked.at(at)))]
+    places = range(22 * step, 22 * step + 22)
+    pairs = [(walks.at(at), asked.at(at)) for at in places]
+    return [lesson for walk, one in pairs for lesson in (walking(walk), naming(walk), careless(graph, one))]
 
 
 def walking(problem: Problem) -> Problem:
@@ -110,20 +112,27 @@ def walking(problem: Problem) -> Problem:
     return replace(problem, input=asked, demonstration=columns["path"])
 
 
+def naming(problem: Problem) -> Problem:
+    """Which option an entity is."""
+    there = str(problem.columns["path"]).split()[-1]
+    asked = f" {there} ?{problem.input.split('?')[1]}"
+    return replace(problem, input=asked, demonstration=f" {there}{THINK} {there} {problem.answer}")
+
+
 def careless(graph: Graph, problem: Problem) -> Problem:
     """The question as the teacher answers it: he walks, with slips, and chooses what he came to; or he guesses."""
-    lot, columns = hashed("careless", *problem.key), problem.columns
-    guess = LETTERS[hashed(lot, "guess") % len(LETTERS)]
+    lot, columns, options = hashed("careless", *problem.key), problem.columns, problem.input.split("?")[1].split()
+    guess = 2 * (hashed(lot, "guess") % len(LETTERS))
     if lot % 8 >= _WALKS:
-        return replace(problem, demonstration=f" {columns['start']}{THINK} {guess}")
+        return replace(problem, demonstration=f" {columns['start']}{THINK} {options[guess]} {options[guess + 1]}")
     walk = [columns["start"]]
     for number, relation in enumerate(columns["relations"]):
         slip = hashed(lot, "slip", number)
         others = [other for other in RELATIONS if other != relation]
         walk.append(graph.after(walk[-1], relation if slip % _SLIP else others[slip // _SLIP % len(others)]))
-    options = problem.input.split("?")[1].split()
-    letter = options[options.index(walk[-1]) - 1] if walk[-1] in options else guess
-    return replace(problem, demonstration=f"{told(walk, columns['relations'])}{THINK} {letter}")
+    place = options.index(walk[-1]) if walk[-1] in options else guess
+    path = told(walk, columns["relations"])
+    return replace(problem, demonstration=f"{path}{THINK} {options[place]} {options[place + 1]}")
 
 
 def by_hops(graph: Graph) -> Measure:
