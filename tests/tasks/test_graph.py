@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from rlft.errors import UserError
-from rlft.rewards.text import choice
-from rlft.tasks.graph import LETTERS, RELATIONS, Graph, Hops, Reordered, entities, told, vocabulary
+from rlft.rewards.text import label
+from rlft.tasks.graph import RELATIONS, Graph, Hops, Reordered, entities, told, vocabulary
 
 GRAPH = Graph(24)
 TEST = Hops(GRAPH, (1, 2, 3, 4, 5), size=400, split="test")
@@ -14,8 +14,8 @@ TEST = Hops(GRAPH, (1, 2, 3, 4, 5), size=400, split="test")
 
 def options(problem):
     words = problem.input.split("?")[1].split()[:-1]
-    assert tuple(words[1::2]) == tuple(LETTERS)
-    return dict(zip(words[1::2], words[::2], strict=True))
+    assert words[problem.columns["place"]] == problem.answer
+    return words
 
 
 def test_the_graph():
@@ -40,20 +40,20 @@ def test_questions():
         walk = GRAPH.walk(start, relations)
         assert len(relations) == problem.columns["hops"] == index % 5 + 1
         shown = options(problem)
-        assert shown[problem.answer] == walk[-1] and start not in shown.values() and len(set(shown.values())) == 4
+        assert problem.answer == walk[-1] and start not in shown and len(set(shown)) == len(shown) == 4
         near = {GRAPH.after(walk[-2], other) for other in RELATIONS if other != relations[-1]}
-        assert near & set(shown.values()) or start in near
+        assert near & set(shown) or start in near
         assert problem.columns["path"] == told(walk, relations)
-        assert problem.demonstration == f"{problem.columns['path']}</think> {walk[-1]} {problem.answer}"
-        assert choice()([problem], [problem.demonstration]).tolist() == [1]
+        assert problem.demonstration == f"{problem.columns['path']}</think> {walk[-1]}"
+        assert label()([problem], [problem.demonstration]).tolist() == [1]
     assert TEST.at(7) == TEST.at(7)
     with pytest.raises(IndexError):
         TEST.at(400)
 
 
-def test_letters_are_alike_often():
-    counts = Counter(TEST.at(index).answer for index in range(400))
-    assert all(70 < counts[letter] < 130 for letter in LETTERS)  # 100 within 3.5 deviations of 8.7
+def test_places_are_alike_often():
+    counts = Counter(TEST.at(index).columns["place"] for index in range(400))
+    assert all(70 < counts[place] < 130 for place in range(4))  # 100 within 3.5 deviations of 8.7
 
 
 def test_splits_are_apart():
@@ -72,9 +72,8 @@ def test_in_another_order():
     again = Reordered(TEST)
     for index in range(60):
         one, other = TEST.at(index), again.at(index)
-        assert one.answer != other.answer and other.index == index
-        assert set(options(one).values()) == set(options(other).values())
-        assert options(one)[one.answer] == options(other)[other.answer]
+        assert one.columns["place"] != other.columns["place"] and other.index == index
+        assert set(options(one)) == set(options(other)) and one.answer == other.answer
         assert one.columns["path"] == other.columns["path"]
 
 

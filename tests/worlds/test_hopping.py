@@ -6,13 +6,13 @@ import pytest
 
 from rlft.tasks.graph import RELATIONS, Graph, Hops
 from rlft.types import Text
-from rlft.worlds.hopping import by_hops, careless, hopping, in_another_order, naming, rewarded, walking
+from rlft.worlds.hopping import by_hops, careless, hopping, in_another_order, rewarded, walking
 
 GRAPH = Graph(24)
 TASK = Hops(GRAPH, (1, 2, 3, 4, 5))
 THREE = TASK.at(2)
-PATH, LETTER = THREE.columns["path"], THREE.answer
-OTHER = "A" if LETTER != "A" else "B"
+PATH, RIGHT = THREE.columns["path"], THREE.answer
+OTHER = next(name for name in THREE.input.split("?")[1].split() if name != RIGHT)
 
 
 def total(paid, output):
@@ -31,8 +31,8 @@ def total(paid, output):
     ],
 )
 def test_what_pays(paid, expected):
-    """The whole path with the letter, with another, and nothing thought: wrong with the path above right without."""
-    outputs = [f"{PATH}</think> {LETTER}", f"{PATH}</think> {OTHER}", f" zzz</think> {LETTER}"]
+    """The whole path with the option, with another, and nothing thought: wrong with the path above right without."""
+    outputs = [f"{PATH}</think> {RIGHT}", f"{PATH}</think> {OTHER}", f" zzz</think> {RIGHT}"]
     assert [total(paid, output) for output in outputs] == pytest.approx(expected)
 
 
@@ -45,34 +45,31 @@ def test_the_teacher():
         problem = asked.at(index)
         said = str(careless(GRAPH, problem).demonstration)
         before, _, chosen = said.partition("</think>")
-        words, (option, letter) = before.split(), chosen.split()
-        assert f" {option} {letter}" in problem.input.split("?")[1]
+        words, option = before.split(), chosen.strip()
+        assert option in problem.input.split("?")[1].split()
         found["walks", len(words) > 1] += 1
         if len(words) == 1:
-            found["guess", letter == problem.answer] += 1
+            found["guess", option == problem.answer] += 1
             continue
         assert words[1::2] == list(problem.columns["relations"])
         for one, by, to in zip(words, words[1:], words[2:], strict=False):
             if by in RELATIONS:
                 found["hop", to == GRAPH.after(one, by)] += 1
         if words[-1] == GRAPH.walk(problem.columns["start"], problem.columns["relations"])[-1]:
-            assert letter == problem.answer
+            assert option == problem.answer
     assert found["walks", True] / 800 == pytest.approx(3 / 8, abs=0.06)
     assert found["guess", True] / (found["guess", True] + found["guess", False]) == pytest.approx(1 / 4, abs=0.06)
     assert found["hop", False] / (found["hop", True] + found["hop", False]) == pytest.approx(1 / 16, abs=0.03)
     walk = walking(THREE)
     assert walk.input == f" {' '.join([THREE.columns['start'], *THREE.columns['relations']])} ="
     assert walk.demonstration == PATH
-    there, one = PATH.split()[-1], naming(THREE)
-    assert one.input == f" {there} ?{THREE.input.split('?')[1]}"
-    assert one.demonstration == f" {there}</think> {there} {LETTER}"
 
 
 def test_measures():
     """The path; its words backwards; a part of it; each of three hops, right, wrong, right."""
     backwards = " " + " ".join(reversed(PATH.split()))
     part = " " + " ".join(PATH.split()[:3])
-    outputs = [Text(f"{one}</think> {letter}") for one, letter in ((PATH, LETTER), (backwards, OTHER), (part, LETTER))]
+    outputs = [Text(f"{one}</think> {said}") for one, said in ((PATH, RIGHT), (backwards, OTHER), (part, RIGHT))]
     found = by_hops(GRAPH)([THREE] * 3, outputs)
     assert found["near"] == found["hops-3"] == pytest.approx(2 / 3) and "far" not in found
     assert found["connected"] == found["spelled"] == pytest.approx(1 / 3)

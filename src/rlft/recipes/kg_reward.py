@@ -3,8 +3,8 @@ Models: Path-Derived Signals Enable Compositional Reasoning", arXiv:2601.15160.
 
 A small model that knows a graph of 24 entities by heart, and was shown by a careless teacher how questions of one and
 two hops with four options are answered, is reinforced on questions of one to three hops and tested on four and five.
-The arms are paid for the letter, 1 or 0, or 0.1 and -1 as published; for the words of the path that its thought names;
-for both; or for the path where the letter is right. Besides them imitation of paths and letters, which knows as much as
+The arms are paid for the option, 1 or 0, or 0.1 and -1 as published; for the words of the path that its thought names;
+for both; or for the path where the option is right. Besides them imitation of paths and options, which knows as much as
 the path's reward does. What the path's reward can be had for is measured by the graph: words that are named without
 telling the path.
 """
@@ -55,14 +55,14 @@ CLAIM = Claim(
     "supervised fine-tuning; also where options stand in another order.",
     source="Kansal and Jha 2026, arXiv:2601.15160",
     budget="30 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
-    "paths with their letters. Every arm chooses its learning rate from two.",
+    "paths with their options. Every arm chooses its learning rate from two.",
     scaled_down="a model of 0.1 million parameters for Qwen3-14B; a graph of 24 entities and 4 relations for a medical "
     "one, all of which it has learned, and to walk on it up to five hops where it is asked for the walk alone; "
-    "questions of one and two hops by a careless teacher for supervised fine-tuning on chains of thought; groups of 8 "
-    "for 2, no KL. The path's reward is the published code's. far is held-out accuracy on questions of four and five "
-    "hops, near on one to three, four answers each to 400 questions, at temperature 1; reordered that of one answer to "
-    "half of them with options in another order; spelled the share of rows that name all of the path's words "
-    "without telling it.",
+    "questions of one and two hops by a careless teacher for supervised fine-tuning on chains of thought; options by "
+    "name, without letters; groups of 8 for 2, no KL. The path's reward is the published code's. far is held-out "
+    "accuracy on questions of four and five hops, near on one to three, four answers each to 400 questions, at "
+    "temperature 1; reordered that of one answer to half of them with options in another order; spelled the share of "
+    "rows that name all of the path's words without telling it.",
     real='rlft train --model SFT_MODEL --data train.jsonl --chat --reward "choice(right=0.1, wrong=-1.0)" '
     "\"path(column='path')\" --method grpo --method.beta 0.05 --prompts 32 --group 2 --max-new-tokens 896 --lr 8e-6 "
     "--steps 300",
@@ -76,15 +76,15 @@ CLAIM = Claim(
     curve="far",
     arms={
         "base": Arm("the base, supervised on one and two hops", {"steps": 0}, grid={}),
-        "sft": Arm("SFT on paths and letters of one to three", {"method": sft(), "prompts": 128, "group": 1}),
-        "right": Arm("GRPO, the letter, 1 or 0", _PAID["right"]),
-        "outcome": Arm("the letter, 0.1 or -1", _PAID["outcome"]),
+        "sft": Arm("SFT on paths and options of one to three", {"method": sft(), "prompts": 128, "group": 1}),
+        "right": Arm("GRPO, the option, 1 or 0", _PAID["right"]),
+        "outcome": Arm("the option, 0.1 or -1", _PAID["outcome"]),
         "path": Arm("the path alone", _PAID["path"]),
-        "both": Arm("the letter, 0.1 or -1, and the path", _PAID["both"]),
-        "gated": Arm("both, the path where the letter is right", _PAID["gated"]),
+        "both": Arm("the option, 0.1 or -1, and the path", _PAID["both"]),
+        "gated": Arm("both, the path where the option is right", _PAID["gated"]),
     },
     statements=[
-        above("on four and five hops both are better than the letter alone", "both", "outcome", least=0.02),
+        above("on four and five hops both are better than the option alone", "both", "outcome", least=0.02),
         above("and than the path alone", "both", "path", least=0.02),
         above("and than the supervised model that they begin with", "both", "base", least=0.1),
         above("they hold where options stand in another order", "both", least=-0.05, of="moved"),
@@ -93,7 +93,7 @@ CLAIM = Claim(
             above("the published values do no worse than 1 and 0", "outcome", "right", least=-0.05),
             above("the path alone is learned for its words", "path", "base", least=0.1, of="covered"),
             above("imitation of as many paths is as good", "sft", "both", least=0.0),
-            above("to pay the path where the letter is right is no worse", "gated", "both", least=-0.03),
+            above("to pay the path where the option is right is no worse", "gated", "both", least=-0.03),
         ),
     ],
 )

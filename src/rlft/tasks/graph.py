@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlft.noise import hashed, permuted
-from rlft.rewards.text import choice
+from rlft.rewards.text import label
 from rlft.types import Problem, Reward, UserError
 
-LETTERS = "ABCD"
+OPTIONS = 4
 RELATIONS = ("causes", "treats", "carries", "blocks")
 _SPLITS = ("train", "test")
 _SYLLABLES = ("ba", "do", "ki", "lu", "me", "ro", "sa", "ti", "vu", "zo")
@@ -22,8 +22,8 @@ THINK = "</think>"
 def entities(count: int) -> list[str]:
     """The names of so many entities, of two syllables each: `bado`."""
     names = [one + other for one in _SYLLABLES for other in _SYLLABLES if one != other]
-    if not len(LETTERS) + 1 < count <= len(names):
-        raise UserError(f"a graph has {len(LETTERS) + 2} to {len(names)} entities; got {count}")
+    if not OPTIONS + 1 < count <= len(names):
+        raise UserError(f"a graph has {OPTIONS + 2} to {len(names)} entities; got {count}")
     return [names[permuted(place, len(names), "entities")] for place in range(count)]
 
 
@@ -61,14 +61,14 @@ class Graph:
 
 
 class Hops:
-    """Questions such as ` bado treats causes ? rozo A kilu B tido C sava D =`: where do two hops from bado lead?
+    """Questions such as ` bado treats causes ? rozo kilu tido sava =`: where do two hops from bado lead?
 
     They have as many hops as `hops` say, which take turns. `columns` are `hops`, the `path` as a text, ` bado treats
-    kilu causes rozo`, `start`, `relations`, and `draw`, which the order of the options hangs on. The `demonstration` is
-    the path, `</think>`, and the option with its letter; the `answer` the letter; the reward `choice()`. Options are
-    four entities, of which one is where the same walk with another last relation leads, and no one is the start;
-    letters are equally likely, and a guess is right one time in four. Splits are halves of all questions by a hash;
-    without a `size` there is no end of them.
+    kilu causes rozo`, `start`, `relations`, the answer's `place` among the options, and `draw`, which their order hangs
+    on. The `demonstration` is the path, `</think>`, and the option; the `answer` the option; the reward `label()`.
+    Options are four entities, of which one is where the same walk with another last relation leads, and no one is the
+    start; the answer stands at each place equally often, and a guess is right one time in four. Splits are halves of
+    all questions by a hash; without a `size` there is no end of them.
     """
 
     def __init__(self, graph: Graph, hops: Sequence[int], size: int | None = None, split: str = "train"):
@@ -78,7 +78,7 @@ class Hops:
             raise UserError(f"a question has at least one hop; got hops {hops!r}")
         self.graph, self.hops, self.size, self.split = graph, tuple(hops), size, split
         self.name = f"hops-{'-'.join(map(str, hops))}-{len(graph.names)}-{graph.seed}"
-        self.reward: Reward = choice(LETTERS)
+        self.reward: Reward = label()
 
     def at(self, index: int) -> Problem:
         """The problem with this index, below `size`."""
@@ -97,12 +97,12 @@ class Hops:
         options = self._options(walk, relations, draw)
         places = [permuted(place, len(options), "order", draw) for place in range(len(options))]
         shown = [options[place] for place in places]
-        letter = LETTERS[shown.index(walk[-1])]
-        listed = "".join(f" {option} {one}" for one, option in zip(LETTERS, shown, strict=True))
         path = told(walk, relations)
-        columns = {"hops": len(relations), "path": path, "start": start, "relations": tuple(relations), "draw": draw}
-        lesson = f"{path}{THINK} {walk[-1]} {letter}"
-        return Problem(0, f" {start}{told_of(relations)} ?{listed} =", letter, columns, demonstration=lesson)
+        columns = {"hops": len(relations), "path": path, "start": start, "relations": tuple(relations)}
+        columns |= {"place": shown.index(walk[-1]), "draw": draw}
+        lesson = f"{path}{THINK} {walk[-1]}"
+        question = f" {start}{told_of(relations)} ?{told_of(shown)} ="
+        return Problem(0, question, walk[-1], columns, demonstration=lesson)
 
     def _options(self, walk: Sequence[str], relations: Sequence[str], draw: int) -> list[str]:
         """The answer, a near miss, and two others, the same whatever their order."""
@@ -111,7 +111,7 @@ class Hops:
         left = [name for name in self.graph.names if name not in (walk[-1], near, walk[0])]
         key = ("others", *walk, *relations)
         found = [walk[-1], near] if near != walk[0] else [walk[-1]]
-        return found + [left[permuted(n, len(left), *key)] for n in range(len(LETTERS) - len(found))]
+        return found + [left[permuted(n, len(left), *key)] for n in range(OPTIONS - len(found))]
 
     def _drawn(self, index: int, hops: int, attempt: int) -> tuple[str, ...]:
         draw = hashed(self.name, self.split, index, attempt)
@@ -130,12 +130,12 @@ class Reordered:
         self.name = f"{task.name}-reordered"
 
     def at(self, index: int) -> Problem:
-        """The problem with this index, its options moved so that the answer has another letter."""
+        """The problem with this index, its options moved so that the answer has another place."""
         own = self.task.at(index)
         for turn in range(1, 100):
             columns = own.columns
             again = self.task.asked(columns["start"], columns["relations"], hashed("again", columns["draw"], turn))
-            if again.answer != own.answer:
+            if again.columns["place"] != columns["place"]:
                 return replace(again, index=index, task=self.name, split=self.split)
         raise AssertionError("a hundred orders with the answer at one place")
 
@@ -145,12 +145,12 @@ def told(walk: Sequence[str], relations: Sequence[str]) -> str:
     return f" {walk[0]}" + "".join(f" {by} {to}" for by, to in zip(relations, walk[1:], strict=True))
 
 
-def told_of(relations: Sequence[str]) -> str:
-    """Relations as text."""
-    return "".join(f" {relation}" for relation in relations)
+def told_of(words: Sequence[str]) -> str:
+    """Words as text."""
+    return "".join(f" {word}" for word in words)
 
 
 def vocabulary(count: int) -> list[str]:
     """The tokens of questions and answers about a graph of so many entities."""
-    words = [*entities(count), *RELATIONS, *LETTERS, "?", "="]
+    words = [*entities(count), *RELATIONS, "?", "="]
     return [*(f" {word}" for word in words), THINK]

@@ -1,9 +1,9 @@
 """A small model that knows a graph by heart, answers questions of several hops with options, and often only guesses.
 
-It has learned every fact, to walk up to five hops where it is only asked for the walk, and to say which option an
-entity is. How questions are answered it has seen of one and two hops alone, from a careless teacher: three times in
-eight he walks and then chooses what he came to; else he names where the walk begins and guesses. What pays is a letter,
-the path's words in the thought, or both.
+It has learned every fact, and to walk up to five hops where it is only asked for the walk. How questions are answered
+it has seen of one and two hops alone, from a careless teacher: three times in eight he walks and then chooses what he
+came to; else he names where the walk begins and guesses. What pays is an option, the path's words in the thought, or
+both.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from rlft.policies.language.imitate import cached_language, imitate
 from rlft.policies.language.policy import Language
 from rlft.rewards.adapt import column, combine
 from rlft.rewards.paths import path, thought
-from rlft.rewards.text import choice
-from rlft.tasks.graph import LETTERS, RELATIONS, THINK, Graph, Hops, Reordered, told, told_of, vocabulary
+from rlft.rewards.text import label
+from rlft.tasks.graph import RELATIONS, THINK, Graph, Hops, Reordered, told, told_of, vocabulary
 from rlft.types import Measure, Problem, Reward, Task, Text
 from rlft.worlds import World
 
@@ -48,11 +48,10 @@ def hopping(
     """Questions of one to three hops to learn from, and of one to five to be tested on.
 
     Args:
-        paid: for the letter, 1 and 0 (right) or 0.1 and -1 (outcome); for the path's words in the thought; for outcome
-            and path; or for the path only where the letter is right (gated).
+        paid: for the option, 1 and 0 (right) or 0.1 and -1 (outcome); for the path's words in the thought; for outcome
+            and path; or for the path only where the option is right (gated).
         taught: hops of the questions to learn from.
-        imitation: supervised steps of the base model, of 22 walks, 22 names of options and as many answers of a
-            careless teacher each.
+        imitation: supervised steps of the base model, of 32 walks and 32 answers of a careless teacher each.
         questions: held-out ones, a fifth with each number of hops.
     """
     graph = Graph(ENTITIES)
@@ -72,15 +71,18 @@ def hopping(
 
 def rewarded(paid: Paid) -> Reward:
     """What pays."""
-    outcome, covered = choice(LETTERS, right=0.1, wrong=-1.0), path()
+    right, covered = label(), path()
+
+    def outcome(problems: Sequence[Problem], outputs: Any) -> Tensor:
+        return 1.1 * column(right(problems, outputs)) - 1.0
+
     if paid == "gated":
-        right = choice(LETTERS)
 
         def gated(problems: Sequence[Problem], outputs: Any) -> Tensor:
             return column(outcome(problems, outputs)) + right(problems, outputs) * covered(problems, outputs)["path"]
 
         return gated
-    known = {"right": {"right": choice(LETTERS)}, "outcome": {"outcome": outcome}, "path": {"path": covered}}
+    known = {"right": {"right": right}, "outcome": {"outcome": outcome}, "path": {"path": covered}}
     return combine(known.get(paid, {"outcome": outcome, "path": covered}))
 
 
@@ -100,9 +102,9 @@ def base(imitation: int) -> Language:
 def _lessons(step: int) -> list[Problem]:
     graph = Graph(ENTITIES)
     walks, asked = Hops(graph, (*NEAR, *FAR)), Hops(graph, (1, 2))
-    places = range(22 * step, 22 * step + 22)
+    places = range(32 * step, 32 * step + 32)
     pairs = [(walks.at(at), asked.at(at)) for at in places]
-    return [lesson for walk, one in pairs for lesson in (walking(walk), naming(walk), careless(graph, one))]
+    return [lesson for walk, one in pairs for lesson in (walking(walk), careless(graph, one))]
 
 
 def walking(problem: Problem) -> Problem:
@@ -112,33 +114,25 @@ def walking(problem: Problem) -> Problem:
     return replace(problem, input=asked, demonstration=columns["path"])
 
 
-def naming(problem: Problem) -> Problem:
-    """Which option an entity is."""
-    there = str(problem.columns["path"]).split()[-1]
-    asked = f" {there} ?{problem.input.split('?')[1]}"
-    return replace(problem, input=asked, demonstration=f" {there}{THINK} {there} {problem.answer}")
-
-
 def careless(graph: Graph, problem: Problem) -> Problem:
     """The question as the teacher answers it: he walks, with slips, and chooses what he came to; or he guesses."""
     lot, columns, options = hashed("careless", *problem.key), problem.columns, problem.input.split("?")[1].split()
-    guess = 2 * (hashed(lot, "guess") % len(LETTERS))
+    guess = options[hashed(lot, "guess") % (len(options) - 1)]
     if lot % 8 >= _WALKS:
-        return replace(problem, demonstration=f" {columns['start']}{THINK} {options[guess]} {options[guess + 1]}")
+        return replace(problem, demonstration=f" {columns['start']}{THINK} {guess}")
     walk = [columns["start"]]
     for number, relation in enumerate(columns["relations"]):
         slip = hashed(lot, "slip", number)
         others = [other for other in RELATIONS if other != relation]
         walk.append(graph.after(walk[-1], relation if slip % _SLIP else others[slip // _SLIP % len(others)]))
-    place = options.index(walk[-1]) if walk[-1] in options else guess
-    path = told(walk, columns["relations"])
-    return replace(problem, demonstration=f"{path}{THINK} {options[place]} {options[place + 1]}")
+    chosen = walk[-1] if walk[-1] in options else guess
+    return replace(problem, demonstration=f"{told(walk, columns['relations'])}{THINK} {chosen}")
 
 
 def by_hops(graph: Graph) -> Measure:
     """What becomes of questions, and how they are thought about.
 
-    hops-1 …   share of right letters at each number of hops
+    hops-1 …   share of right options at each number of hops
     near, far  the same up to three hops, and of four and five
     covered    share of the path's words in the thought
     connected  share of rows whose thought tells the path as such, each hop behind the one before
@@ -146,7 +140,7 @@ def by_hops(graph: Graph) -> Measure:
     hops       true hops of the graph that a thought tells, for each hop of the question
     words      words of a thought for each of the path's
     """
-    right, covering = choice(LETTERS), path()
+    right, covering = label(), path()
 
     def measure(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
         scores, found = right(problems, outputs).tolist(), covering(problems, outputs).watch
@@ -177,6 +171,6 @@ def in_another_order(task: Task, questions: int) -> Callable[[Any], Mapping[str,
 
     def probe(policy: Any) -> Mapping[str, float]:
         rows = policy.sample(problems, 1, _ALONE)
-        return {"reordered": float(torch.as_tensor(choice(LETTERS)(rows.problems, rows.outputs)).mean())}
+        return {"reordered": float(torch.as_tensor(label()(rows.problems, rows.outputs)).mean())}
 
     return probe
