@@ -23,7 +23,6 @@ def total(paid, output):
 @pytest.mark.parametrize(
     ("paid", "expected"),
     [
-        ("right", [1.0, 0.0, 1.0]),
         ("outcome", [0.1, -1.0, 0.1]),
         ("path", [1.5, 1.5, 0.0]),
         ("both", [1.6, 0.5, 0.1]),
@@ -37,17 +36,17 @@ def test_what_pays(paid, expected):
 
 
 def test_the_teacher():
-    """Three answers in eight walk; one hop in sixteen leads where another relation would; a guess is right one time in
-    four."""
+    """Six answers in sixteen walk, of three hops three; one hop in sixteen leads where another relation would; a guess
+    is right one time in four."""
     found = Counter()
-    asked = Hops(GRAPH, (1, 2))
-    for index in range(800):
+    asked = Hops(GRAPH, (1, 2, 3))
+    for index in range(900):
         problem = asked.at(index)
         said = str(careless(GRAPH, problem).demonstration)
         before, _, chosen = said.partition("</think>")
         words, option = before.split(), chosen.strip()
         assert option in problem.input.split("?")[1].split()
-        found["walks", len(words) > 1] += 1
+        found[f"walks {index % 3}", len(words) > 1] += 1
         if len(words) == 1:
             found["guess", option == problem.answer] += 1
             continue
@@ -57,7 +56,8 @@ def test_the_teacher():
                 found["hop", to == GRAPH.after(one, by)] += 1
         if words[-1] == GRAPH.walk(problem.columns["start"], problem.columns["relations"])[-1]:
             assert option == problem.answer
-    assert found["walks", True] / 800 == pytest.approx(3 / 8, abs=0.06)
+    for hops, share in enumerate((6 / 16, 6 / 16, 3 / 16)):
+        assert found[f"walks {hops}", True] / 300 == pytest.approx(share, abs=0.1)
     assert found["guess", True] / (found["guess", True] + found["guess", False]) == pytest.approx(1 / 4, abs=0.06)
     assert found["hop", False] / (found["hop", True] + found["hop", False]) == pytest.approx(1 / 16, abs=0.03)
     walk = walking(THREE)

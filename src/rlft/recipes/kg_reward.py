@@ -1,12 +1,12 @@
 """Rewards read off the paths of a knowledge graph. After Kansal and Jha 2026, "Knowledge Graphs are Implicit Reward
 Models: Path-Derived Signals Enable Compositional Reasoning", arXiv:2601.15160.
 
-A small model that knows a graph of 24 entities by heart, and was shown by a careless teacher how questions of one and
-two hops with four options are answered, is reinforced on questions of one to three hops and tested on four and five.
-The arms are paid for the option, 1 or 0, or 0.1 and -1 as published; for the words of the path that its thought names;
-for both; or for the path where the option is right. Besides them imitation of paths and options, which knows as much as
-the path's reward does. What the path's reward can be had for is measured by the graph: words that are named without
-telling the path.
+A small model that knows a graph of 24 entities by heart, and was shown by a careless teacher how questions with four
+options are answered, is reinforced on questions of one to three hops and tested on four and five. The arms are paid for
+the option, 0.1 or -1 as published, which alone is 1 or 0 to a method that compares rows by z-scores; for the words of
+the path that its thought names; for both; or for the path where the option is right. Besides them imitation of paths
+and options, which knows as much as the path's reward does. What the path's reward can be had for is measured by the
+graph: words that are named without telling the path.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     }
 
 
-_PAID = {name: {"paid": name} for name in ("right", "outcome", "path", "both", "gated")}
+_PAID = {name: {"paid": name} for name in ("outcome", "path", "both", "gated")}
 CLAIM = Claim(
     sentence="Rewards read off the paths of a knowledge graph, beside the answer's, let a model that was trained on "
     "short paths answer questions of longer ones, better than the answer's reward alone, the path's alone, or "
@@ -58,11 +58,11 @@ CLAIM = Claim(
     "paths with their options. Every arm chooses its learning rate from two.",
     scaled_down="a model of 0.1 million parameters for Qwen3-14B; a graph of 24 entities and 4 relations for a medical "
     "one, all of which it has learned, and to walk on it up to five hops where it is asked for the walk alone; "
-    "questions of one and two hops by a careless teacher for supervised fine-tuning on chains of thought; options by "
-    "name, without letters; groups of 8 for 2, no KL. The path's reward is the published code's. far is held-out "
-    "accuracy on questions of four and five hops, near on one to three, four answers each to 400 questions, at "
-    "temperature 1; reordered that of one answer to half of them with options in another order; spelled the share of "
-    "rows that name all of the path's words without telling it.",
+    "questions of one to five hops by a careless teacher, who seldom walks far, for supervised fine-tuning on chains "
+    "of one to three; options by name, without letters; groups of 8 for 2, no KL. The path's reward is the published "
+    "code's. far is held-out accuracy on questions of four and five hops, near on one to three, four answers each to "
+    "400 questions, at temperature 1; reordered that of one answer to half of them with options in another order; "
+    "spelled the share of rows that name all of the path's words without telling it.",
     real='rlft train --model SFT_MODEL --data train.jsonl --chat --reward "choice(right=0.1, wrong=-1.0)" '
     "\"path(column='path')\" --method grpo --method.beta 0.05 --prompts 32 --group 2 --max-new-tokens 896 --lr 8e-6 "
     "--steps 300",
@@ -75,10 +75,9 @@ CLAIM = Claim(
     more=on_the_way,
     curve="far",
     arms={
-        "base": Arm("the base, supervised on one and two hops", {"steps": 0}, grid={}),
+        "base": Arm("the base, which saw a careless teacher", {"steps": 0}, grid={}),
         "sft": Arm("SFT on paths and options of one to three", {"method": sft(), "prompts": 128, "group": 1}),
-        "right": Arm("GRPO, the option, 1 or 0", _PAID["right"]),
-        "outcome": Arm("the option, 0.1 or -1", _PAID["outcome"]),
+        "outcome": Arm("GRPO, the option, 0.1 or -1", _PAID["outcome"]),
         "path": Arm("the path alone", _PAID["path"]),
         "both": Arm("the option, 0.1 or -1, and the path", _PAID["both"]),
         "gated": Arm("both, the path where the option is right", _PAID["gated"]),
@@ -90,7 +89,6 @@ CLAIM = Claim(
         above("they hold where options stand in another order", "both", least=-0.05, of="moved"),
         *checks(
             between("the base is between a guess and knowing", "base", least=0.25, most=0.6),
-            above("the published values do no worse than 1 and 0", "outcome", "right", least=-0.05),
             above("the path alone is learned for its words", "path", "base", least=0.1, of="covered"),
             above("imitation of as many paths is as good", "sft", "both", least=0.0),
             above("to pay the path where the option is right is no worse", "gated", "both", least=-0.03),

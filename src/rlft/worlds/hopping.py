@@ -1,9 +1,9 @@
 """A small model that knows a graph by heart, answers questions of several hops with options, and often only guesses.
 
 It has learned every fact, and to walk up to five hops where it is only asked for the walk. How questions are answered
-it has seen of one and two hops alone, from a careless teacher: three times in eight he walks and then chooses what he
-came to; else he names where the walk begins and guesses. What pays is an option, the path's words in the thought, or
-both.
+it has seen from a careless teacher: of one and two hops he walks six times in sixteen and then chooses what he came to,
+of three three times, of four and five twice; else he names where the walk begins and guesses. What pays is an option,
+the path's words in the thought, or both.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ from rlft.types import Measure, Problem, Reward, Task, Text
 from rlft.worlds import World
 
 # Raised when the base would come out otherwise.
-VERSION = 1
+VERSION = 2
 ENTITIES = 24
 NEAR, FAR = (1, 2, 3), (4, 5)
 TOKENS = 16
-_WALKS, _SLIP = 3, 16  # answers in eight that walk, and one hop in so many that leads elsewhere
+_WALKS = (6, 6, 3, 2, 2)  # of sixteen answers to questions of one to five hops those that walk
+_SLIP = 16  # one hop in so many leads elsewhere
 _ALONE = 10**5  # a seed of its own for questions in another order
 
-Paid = Literal["right", "outcome", "path", "both", "gated"]
+Paid = Literal["outcome", "path", "both", "gated"]
 
 
 def hopping(
@@ -48,7 +49,7 @@ def hopping(
     """Questions of one to three hops to learn from, and of one to five to be tested on.
 
     Args:
-        paid: for the option, 1 and 0 (right) or 0.1 and -1 (outcome); for the path's words in the thought; for outcome
+        paid: for the option, 0.1 and -1 (outcome); for the path's words in the thought; for outcome
             and path; or for the path only where the option is right (gated).
         taught: hops of the questions to learn from.
         imitation: supervised steps of the base model, of 32 walks and 32 answers of a careless teacher each.
@@ -82,7 +83,7 @@ def rewarded(paid: Paid) -> Reward:
             return column(outcome(problems, outputs)) + right(problems, outputs) * covered(problems, outputs)["path"]
 
         return gated
-    known = {"right": {"right": right}, "outcome": {"outcome": outcome}, "path": {"path": covered}}
+    known = {"outcome": {"outcome": outcome}, "path": {"path": covered}}
     return combine(known.get(paid, {"outcome": outcome, "path": covered}))
 
 
@@ -101,10 +102,9 @@ def base(imitation: int) -> Language:
 
 def _lessons(step: int) -> list[Problem]:
     graph = Graph(ENTITIES)
-    walks, asked = Hops(graph, (*NEAR, *FAR)), Hops(graph, (1, 2))
-    places = range(32 * step, 32 * step + 32)
-    pairs = [(walks.at(at), asked.at(at)) for at in places]
-    return [lesson for walk, one in pairs for lesson in (walking(walk), careless(graph, one))]
+    task = Hops(graph, (*NEAR, *FAR))
+    problems = [task.at(at) for at in range(32 * step, 32 * step + 32)]
+    return [lesson for problem in problems for lesson in (walking(problem), careless(graph, problem))]
 
 
 def walking(problem: Problem) -> Problem:
@@ -118,7 +118,7 @@ def careless(graph: Graph, problem: Problem) -> Problem:
     """The question as the teacher answers it: he walks, with slips, and chooses what he came to; or he guesses."""
     lot, columns, options = hashed("careless", *problem.key), problem.columns, problem.input.split("?")[1].split()
     guess = options[hashed(lot, "guess") % (len(options) - 1)]
-    if lot % 8 >= _WALKS:
+    if lot % 16 >= _WALKS[columns["hops"] - 1]:
         return replace(problem, demonstration=f" {columns['start']}{THINK} {guess}")
     walk = [columns["start"]]
     for number, relation in enumerate(columns["relations"]):
