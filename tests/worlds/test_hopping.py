@@ -72,7 +72,8 @@ def test_measures():
     outputs = [Text(f"{one}</think> {said}") for one, said in ((PATH, RIGHT), (backwards, OTHER), (part, RIGHT))]
     found = by_hops(GRAPH)([THREE] * 3, outputs)
     assert found["near"] == found["hops-3"] == pytest.approx(2 / 3) and "far" not in found
-    assert found["connected"] == found["spelled"] == pytest.approx(1 / 3)
+    assert found["connected"] == found["spelled"] == pytest.approx(1 / 3) and found["ignored"] == 0
+    assert by_hops(GRAPH)([THREE], [Text(f"{PATH}</think> {OTHER}")])["ignored"] == 1
     wanted = len(set(PATH.split()))
     assert found["covered"] == pytest.approx((2 + 3 / wanted) / 3)
     assert found["words"] == pytest.approx((7 + 7 + 3) / wanted / 3)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from statistics import mean
 
-from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, between, checks
+from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
 from rlft.methods.grpo import grpo
 from rlft.methods.sft import sft
 from rlft.recipes import recipe
 from rlft.worlds.hopping import hopping
 
-STEPS = 30
+STEPS = 20
 
 kg_reward = recipe(
     hopping, grpo(beta=0.0), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=10
@@ -54,7 +54,7 @@ CLAIM = Claim(
     "short paths answer questions of longer ones, better than the answer's reward alone, the path's alone, or "
     "supervised fine-tuning; also where options stand in another order.",
     source="Kansal and Jha 2026, arXiv:2601.15160",
-    budget="30 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
+    budget="20 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
     "paths with their options. Every arm chooses its learning rate from two.",
     scaled_down="a model of 0.1 million parameters for Qwen3-14B; a graph of 24 entities and 4 relations for a medical "
     "one, all of which it has learned, and to walk on it up to five hops where it is asked for the walk alone; "
@@ -62,14 +62,15 @@ CLAIM = Claim(
     "of one to three; options by name, without letters; groups of 8 for 2, no KL. The path's reward is the published "
     "code's. far is held-out accuracy on questions of four and five hops, near on one to three, four answers each to "
     "400 questions, at temperature 1; reordered that of one answer to half of them with options in another order; "
-    "spelled the share of rows that name all of the path's words without telling it.",
+    "spelled the share of rows that name all of the path's words without telling it, ignored of those that tell it and "
+    "choose another option.",
     real='rlft train --model SFT_MODEL --data train.jsonl --chat --reward "choice(right=0.1, wrong=-1.0)" '
     "\"path(column='path')\" --method grpo --method.beta 0.05 --prompts 32 --group 2 --max-new-tokens 896 --lr 8e-6 "
     "--steps 300",
     metric="far",
-    table=("near", "hops-4", "hops-5", "half", "reordered", "moved", "covered", "connected", "spelled", "words"),
+    table=("near", "hops-4", "hops-5", "half", "reordered", "moved", "connected", "spelled", "ignored", "words"),
     shared=(),
-    grid={"lr": (3e-4, 6e-4)},
+    grid={"lr": (3e-4, 5e-4)},
     seeds=10,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 10},
     more=on_the_way,
@@ -85,13 +86,15 @@ CLAIM = Claim(
     statements=[
         above("on four and five hops both are better than the option alone", "both", "outcome", least=0.02),
         above("and than the path alone", "both", "path", least=0.02),
-        above("and than the supervised model that they begin with", "both", "base", least=0.1),
+        above("than supervised fine-tuning on as many paths", "both", "sft", least=0.05),
+        above("and than the supervised model that they begin with", "both", "base", least=0.2),
         above("they hold where options stand in another order", "both", least=-0.05, of="moved"),
         *checks(
-            between("the base is between a guess and knowing", "base", least=0.25, most=0.6),
+            between("the base can hardly do it", "base", least=0.1, most=0.3),
             above("the path alone is learned for its words", "path", "base", least=0.1, of="covered"),
-            above("imitation of as many paths is as good", "sft", "both", least=0.0),
-            above("to pay the path where the option is right is no worse", "gated", "both", least=-0.03),
+            above("it has right paths with wrong options", "path", "both", least=0.05, of="ignored"),
+            below("words are hardly named without their path", "path", most=0.05, of="spelled"),
+            above("to pay the path only where the option is right is no better", "both", "gated", least=0.0),
         ),
     ],
 )

@@ -137,6 +137,7 @@ def by_hops(graph: Graph) -> Measure:
     covered    share of the path's words in the thought
     connected  share of rows whose thought tells the path as such, each hop behind the one before
     spelled    share of rows that name all of the path's words and do not tell it
+    ignored    share of rows that tell the path and choose another option
     hops       true hops of the graph that a thought tells, for each hop of the question
     words      words of a thought for each of the path's
     """
@@ -158,6 +159,7 @@ def by_hops(graph: Graph) -> Measure:
             "covered": float(found["covered"].mean()),
             "connected": sum(whole) / count,
             "spelled": sum(one and not other for one, other in zip(named, whole, strict=True)) / count,
+            "ignored": sum(one and not score for one, score in zip(whole, scores, strict=True)) / count,
             "hops": sum(true) / count,
             "words": float(found["named"].mean()),
         }
