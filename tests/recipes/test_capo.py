@@ -15,10 +15,11 @@ def test_on_the_way():
     shares = [0.1, 0.3, 0.5, 0.5, 0.5, 0.5, 0.6, 0.8]
     metrics = [{"measure/fooled": share, "measure/missed": 1 - share, "measure/accused": 0.1} for share in shares]
     metrics[0]["measure/missed"] = math.nan
-    found = on_the_way(metrics, [{"reward": 0.2}, {"reward": 0.4}, {"reward": 0.7}])
+    found = on_the_way(metrics, [{"reward": 0.2}, {"reward": 0.4}, {"reward": 0.7, "sound": 0.4}])
     assert found == pytest.approx(
         {
             "half": 0.4,
+            "unsound": 0.3,
             "fooled/early": 0.2,
             "fooled/late": 0.7,
             "fooled/grown": 0.5,
@@ -30,7 +31,8 @@ def test_on_the_way():
             "accused/grown": 0.0,
         }
     )
-    assert on_the_way([], [{"reward": 0.3}]) == {"half": 0.3} | dict.fromkeys(set(found) - {"half"}, 0.0)
+    still = on_the_way([], [{"reward": 0.3, "sound": 0.3}])
+    assert still == {"half": 0.3} | dict.fromkeys(set(found) - {"half"}, 0.0)
 
 
 def test_arms_draw_as_many_rows():

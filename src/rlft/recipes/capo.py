@@ -29,13 +29,14 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     """How a run went.
 
     half        held-out accuracy at its middle
+    unsound     share of held-out rows that are right in the end though a step is wrong, or missing
     NAME/early  of training rows in the first quarter of the steps, and
     NAME/late   in the last: fooled, the share that the critic finds clean though they are not; missed, the share of
                 wrong steps that are not blamed, and accused, of right ones that are
     NAME/grown  how much larger that is than at first
     """
     found = [line["reward"] for line in evaluations]
-    told = {"half": found[len(found) // 2]}
+    told = {"half": found[len(found) // 2], "unsound": found[-1] - evaluations[-1]["sound"]}
     for name in ("fooled", "missed", "accused"):
         shares = [line.get(f"measure/{name}", 0.0) for line in metrics]  # none where no row is drawn
         shares = [share for share in shares if share == share] or [0.0]
@@ -48,7 +49,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
 _GRPO = grpo(beta=0.0)
 # One critique, which is only looked at.
 _PLAIN = {"votes": 1}
-_FAST = {"lr": 1e-3}
+_FAST = {"lr": 8e-4}
 CLAIM = Claim(
     sentence="A language model that criticises steps, and so gives credit token by token, makes reinforcement learning "
     "of reasoning better than the answer alone does, and than supervised fine-tuning; several critiques that vote are "
@@ -69,6 +70,7 @@ CLAIM = Claim(
     metric="reward",
     table=(
         "sound",
+        "unsound",
         "half",
         "wrong_step",
         "right_step",
@@ -79,8 +81,8 @@ CLAIM = Claim(
         "told",
     ),
     shared=(),
-    grid={"lr": (5e-4, 1e-3)},
-    seeds=8,
+    grid={"lr": (5e-4, 8e-4)},
+    seeds=10,
     # the small critic writes on and on while it knows nothing; the world's tests ask it
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 8, "by": "rule"},
     more=on_the_way,
@@ -99,17 +101,17 @@ CLAIM = Claim(
         "judged": Arm("GRPO, paid by the critic alone", {"method": _GRPO, "paid": "critic", "rule": "majority"}),
     },
     statements=[
-        above("it is better than GRPO by the answer", "capo", "grpo", least=0.02),
-        above("and than SFT on terse solutions", "capo", "sft", least=0.02),
-        above("four critiques are better than one", "capo", "one", least=0.0),
-        above("more rows have all steps right", "capo", "grpo", least=0.02, of="sound"),
+        above("it is better than GRPO by the answer", "capo", "grpo", least=0.0),
+        above("and than SFT on terse solutions", "capo", "sft", least=0.2),
+        above("four critiques are better than one", "capo", "one", least=0.02),
         below("a wrong step becomes less likely than by the answer alone", "capo", "grpo", most=0.0, of="wrong_step"),
         *checks(
             between("the base is in the middle", "base", least=0.25, most=0.5),
             above("a critic that knows is better still", "rule", "capo", least=0.0),
             above("it is blame that helps, not that tokens count alike", "capo", "tokens", least=0.0),
-            above("paid by the critic alone more and more rows fool it", "judged", least=0.0, of="fooled/grown"),
-            below("and that is worse than by the answer", "judged", "grpo", most=0.0),
+            above("with one critique more right answers rest on wrong steps", "one", "grpo", least=0.02, of="unsound"),
+            above("paid by the critic alone more and more rows fool it", "judged", least=0.1, of="fooled/grown"),
+            below("and that is worse than the base", "judged", "base", most=-0.1),
         ),
     ],
 )
