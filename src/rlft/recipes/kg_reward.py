@@ -52,7 +52,7 @@ _PAID = {name: {"paid": name} for name in ("outcome", "path", "both", "gated")}
 CLAIM = Claim(
     sentence="Rewards read off the paths of a knowledge graph, beside the answer's, let a model that was trained on "
     "short paths answer questions of longer ones, better than the answer's reward alone, the path's alone, or "
-    "supervised fine-tuning; also where options stand in another order.",
+    "the supervised model that they begin with; also where options stand in another order.",
     source="Kansal and Jha 2026, arXiv:2601.15160",
     budget="20 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
     "paths with their options. Every arm chooses its learning rate from two.",
@@ -86,7 +86,6 @@ CLAIM = Claim(
     statements=[
         above("on four and five hops both are better than the option alone", "both", "outcome", least=0.02),
         above("and than the path alone", "both", "path", least=0.02),
-        above("than supervised fine-tuning on as many paths", "both", "sft", least=0.05),
         above("and than the supervised model that they begin with", "both", "base", least=0.2),
         above("they hold where options stand in another order", "both", least=-0.05, of="moved"),
         *checks(
@@ -94,6 +93,7 @@ CLAIM = Claim(
             above("the path alone is learned for its words", "path", "base", least=0.1, of="covered"),
             above("it has right paths with wrong options", "path", "both", least=0.05, of="ignored"),
             below("words are hardly named without their path", "path", most=0.05, of="spelled"),
+            between("imitation of as many paths does as well", "sft", "both", least=-0.1, most=0.1),
             above("to pay the path only where the option is right is no better", "both", "gated", least=0.0),
         ),
     ],
