@@ -1,8 +1,8 @@
 """A base in which searching is latent, and twenty traces that may bring it out, from one of five sources.
 
 The base has read answers to questions about hidden digits: most name a digit at once, which is right three times in
-ten, some work one try out and name it whatever came of it, and one in five goes on trying until one fits. The reasoner is another
-model of the same size, which has read searches alone; what it writes, where it is right, is the first source.
+ten, some work one try out and name it whatever came of it, and some go on trying until one fits. The reasoner is
+another model of the same size, which has read searches alone; what it writes, where it is right, is the first source.
 """
 
 from __future__ import annotations
