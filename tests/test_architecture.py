@@ -24,7 +24,7 @@ FLOORS = [
     ("policies/stepwise", "policies/control", "policies/language/tokens"),
     ("policies/language/engines",),
     ("policies/language",),
-    ("policies/conversation", "policies/pipelines"),
+    ("policies/conversation", "policies/pipelines", "policies/flows"),
     ("policies/composed",),
     ("training",),
     ("tasks", "guidance"),

@@ -24,6 +24,7 @@ __all__ = ["Flow"]
 
 # Sines and cosines of time that the network reads: of half a turn, one and two on the way from noise to actions.
 _RATES = (1.0, 2.0, 4.0)
+CLOCK = 2 * len(_RATES)
 
 
 class Flow(ForEnvironment):
@@ -57,16 +58,14 @@ class Flow(ForEnvironment):
             raise UserError(f"a flow needs a Box of actions, not {space}; use Control, whose head is Categorical")
         self.times, self.shape = RectifiedFlow().times(steps).tolist(), (chunk, space.size)
         numbers = math.prod(self.shape)
-        inputs = environment.observation_size + numbers + 2 * len(_RATES)
+        inputs = environment.observation_size + numbers + CLOCK
         self.net = MLP([inputs, *[width] * layers, numbers], seed, 0.01, activation)
 
     def velocity(
         self, observation: Float[Tensor, "N O"], x: Float[Tensor, "N h A"], t: Float[Tensor, "N"]
     ) -> Float[Tensor, "N h A"]:
         """v(s, x, t), an estimate of noise less action."""
-        angle = math.pi * t[:, None] * t.new_tensor(_RATES)
-        inputs = torch.cat([observation, x.flatten(1), angle.sin(), angle.cos()], dim=1)
-        return self.net(inputs).unflatten(1, self.shape)
+        return self.net(told(observation, x, t)).unflatten(1, self.shape)
 
     def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D h A"]:
         """Where the ODE starts, for these decisions of rows with these keys."""
@@ -99,3 +98,9 @@ class Flow(ForEnvironment):
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` episodes from the start of each problem, none of whose decisions is on the mask."""
         return Acted(self, self.environment, self.net.biases[0].device).sample(problems, group, seed)
+
+
+def told(observation: Float[Tensor, "N O"], x: Float[Tensor, "N h A"], t: Float[Tensor, "N"]) -> Float[Tensor, "N I"]:
+    """What a network of observation, chunk and time reads: I = O + h·A + `CLOCK` numbers."""
+    angle = math.pi * t[:, None] * t.new_tensor(_RATES)
+    return torch.cat([observation, x.flatten(1), angle.sin(), angle.cos()], dim=1)

@@ -19,6 +19,7 @@ from rlft.environments.protocol import Discrete, Environment, Episode, Space
 from rlft.models.mlp import MLP, Activation
 from rlft.noise import branch_keys, hashed, row_keys
 from rlft.policies.control.binned import Binned
+from rlft.policies.control.critic import Judge
 from rlft.policies.control.heads import Categorical, Differentiable, StateTanhGaussian, TanhGaussian
 from rlft.policies.control.world import ForEnvironment
 from rlft.policies.resume import copied, parents
@@ -164,25 +165,11 @@ class Control(ForEnvironment):
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
-        values = self._judged(rollouts.trace["observations"], rollouts.trace["clock"])
+        values = self._judge().values(rollouts.trace["observations"], rollouts.trace["clock"])
         return torch.where(rollouts.mask, values, 0).to(self.dtype)
 
-    def _judged(self, seen: Float[Tensor, "*N O"], clock: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
-        """The critic's estimate in states seen at these shares of the horizon, float64."""
-        given = torch.cat([seen.double(), clock[..., None]], dim=-1) if self.clock else seen.double()
-        return self.critic(given)[..., 0]
-
-    def _beyond(self, played: Played, decisions: int) -> Float[Tensor, "N D"]:
-        """The critic's estimate of the state in which an episode was cut off, at its last decision; NaN elsewhere."""
-        rows = torch.arange(len(played.length), device=played.length.device)
-        cut = played.truncated & ~played.terminated
-        if self.clock:
-            cut &= played.length < self.environment.horizon
-        last, clock = played.observations[rows, played.length], played.length.double() / self.environment.horizon
-        values = torch.where(cut, self._judged(last, clock), torch.nan).to(self.dtype)
-        beyond = values.new_full((len(rows), decisions), torch.nan)
-        beyond[rows, (played.length - 1) // self.chunk] = values
-        return beyond
+    def _judge(self) -> Judge:
+        return Judge(self.critic, self.clock, self.environment.horizon)
 
 
 class Deterministic(nn.Module):
@@ -228,7 +215,9 @@ class _Player:
         logp = torch.where(trace["executed"], self.logp[:, :decisions], 0).sum(dim=-1)
         mask = trace["executed"][..., 0]
         made = Rollouts(tuple(rows), group, played.episodes(), trace, mask, logp.to(self.control.dtype))
-        return made.fill(beyond=self.control._beyond(played, decisions)) if isinstance(self.control, HasValue) else made
+        if not isinstance(self.control, HasValue):
+            return made
+        return made.fill(beyond=self.control._judge().beyond(played, decisions).to(made.logp_old))
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from rlft.models.schedules import ROUNDING, RectifiedFlow, Schedule
@@ -42,7 +42,8 @@ class Weights(NamedTuple):
 
 @runtime_checkable
 class NoiseRule(Protocol):
-    """How a step is taken. Fixed rules look at the times alone; a learned one also at the state and the class."""
+    """How a step is taken. Fixed rules look at the times alone; a learned one also at the state, and at what the
+    network is told: class numbers, or what a control policy observes."""
 
     def __call__(
         self,
@@ -50,7 +51,7 @@ class NoiseRule(Protocol):
         t: Float[Tensor, "N"],
         t_next: Float[Tensor, "N"],
         x: Float[Tensor, "N *S"],
-        label: Int[Tensor, "N"],
+        label: Num[Tensor, "N *C"],
         /,
     ) -> Weights: ...
 

@@ -1,0 +1,1 @@
+"""Flow policies for environments that know how likely their denoising steps were."""
