@@ -42,8 +42,7 @@ def _arms(where: Where) -> dict[str, Arm]:
         f"{where}/sde": arm("Flow-SDE, every step noisy", "sde", _SDE),
         f"{where}/hybrid": arm("Flow-SDE, one noisy step for each chunk", "hybrid", _SDE),
         f"{where}/noise": arm("Flow-Noise", "noise", _NOISE),
-        f"{where}/gaussian-sft": arm("a Gaussian that has imitated", "gaussian", steps=0),
-        f"{where}/gaussian": arm("the Gaussian, PPO", "gaussian"),
+        f"{where}/gaussian": arm("a Gaussian that has imitated the same, PPO", "gaussian"),
     }
 
 
@@ -79,7 +78,7 @@ CLAIM = Claim(
         "speed/update",
     ),
     seeds=6,
-    smoke={"steps": 1, "episodes": 2, "imitation": 2, "prompts": 4, "problems": 4},
+    smoke={"steps": 1, "episodes": 2, "imitation": 2, "prompts": 2, "problems": 2, "horizon": 8},
     arms={**_arms("moved"), **_arms("two"), **_OTHERS},
     statements=[
         *(
@@ -100,7 +99,7 @@ CLAIM = Claim(
             below("two: and with eight", "eight-steps", "two/sde", most=-0.02),
             below("two: within the paper's bounds learned noise is too little here", "noise-paper", "two/noise"),
             above("two: a Gaussian arrives as often", "two/gaussian", "two/sde", least=-0.05),
-            above("two: but it also began higher", "two/gaussian-sft", "two/sft"),
+            above("two: but it began higher", "two/gaussian", "two/sde", of="before/success"),
         ),
     ],
 )

@@ -56,6 +56,7 @@ def flowing(
     episodes: int = 20,
     imitation: int | None = None,
     timed: int = 0,
+    horizon: int = 40,
     critic: bool = False,
     seed: int = 0,
 ) -> World:
@@ -72,9 +73,10 @@ def flowing(
         imitation: supervised steps of the base; none is the place's own number.
         timed: episodes on which the passes and the time of an update are measured, beside those of a policy whose
             every step is noisy; 0 measures neither.
+        horizon: steps after which an episode is cut off; demonstrations have 40.
         seed: of everything random, the demonstrations and the base too.
     """
-    world, kind = WORLDS[where], "gaussian" if policy == "gaussian" else "flow"
+    world, kind = replace(WORLDS[where], horizon=horizon), "gaussian" if policy == "gaussian" else "flow"
     base = taught(where, kind, episodes, _IMITATION[where] if imitation is None else imitation, seed)
     if isinstance(base, Control):
         made: Any = Control(world, critic=critic, width=WIDTH, seed=seed, chunk=CHUNK, head=_HEAD)
