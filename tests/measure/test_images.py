@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from torch import nn
 
 from rlft.measure.distribution import (
     frechet_distance,
@@ -16,7 +17,7 @@ from rlft.measure.distribution import (
     normalised,
     total_variation,
 )
-from rlft.measure.images import diversity_within, frechet_to, judge_accuracy
+from rlft.measure.images import diversity_within, frechet_to, judge_accuracy, variety_of_right
 from rlft.models.denoiser import NoiseHead, ResidualMLP, digits_base, train_denoiser
 from rlft.models.digits_judge import Judge, digits_judge
 from rlft.models.schedules import EPS, VELOCITY, X0, Cosine, RectifiedFlow
@@ -222,6 +223,27 @@ def test_image_measures():
     expected = (first + (f[2] - f[3]).norm()) / 2
     assert diversity_within(judge)(rows, images)["diversity"] == pytest.approx(expected.item())
     assert math.isnan(diversity_within(judge)(problems, images)["diversity"])
+
+
+def on_a_line(places, digit):
+    """Images whose first pixel says where and whose second says which digit a judge sees."""
+    images = torch.zeros(len(places), 8, 8)
+    images[:, 0, 0], images[:, 0, 1] = torch.tensor(places), digit
+    return images
+
+
+def test_variety_of_right_by_hand():
+    judge = Judge()
+    judge.features = lambda images: images.flatten(1)[:, :1]
+    judge.forward = lambda images: nn.functional.one_hot(images[:, 0, 1].long(), 10).float()
+    real = torch.cat([on_a_line([0.0, 1.0, 2.0, 3.0], 0), on_a_line([0.0, 2.0, 4.0], 1)])
+    measure = variety_of_right(judge, real, torch.tensor([0] * 4 + [1] * 3), count=2, near=1)
+    # of 0: the first two right ones, 0.75 apart, within 1 of three of four; of 1: 0.5 apart, near nothing
+    drawn = torch.cat([on_a_line([9.0], 1), on_a_line([0.5, 1.25, 3.0], 0), on_a_line([10.0, 10.5], 1)])
+    found = measure(asked(0, 0, 0, 0, 1, 1), drawn)
+    assert found == pytest.approx({"diversity/right": (0.75 + 0.5) / 2, "coverage": 0.75 / 2})
+    assert measure(asked(0, 0, 0, 0, 1, 0), drawn) == pytest.approx({"diversity/right": 0.75, "coverage": 0.75})
+    assert all(math.isnan(value) for value in measure(asked(1, 1, 1, 1, 0, 0), drawn).values())
 
 
 # Models ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.measure.distribution import frechet_distance
@@ -57,5 +57,39 @@ def diversity_within(judge: Judge) -> Measure:
         features = judge.features(images).double()
         spread = [torch.pdist(features[rows]).mean() for rows in groups.values() if len(rows) > 1]
         return {"diversity": float(torch.stack(spread).mean()) if spread else float("nan")}
+
+    return measure
+
+
+def variety_of_right(
+    judge: Judge, reference: Float[Tensor, "M *S"], labels: Int[Tensor, "M"], count: int = 20, near: int = 5
+) -> Measure:
+    """How varied images are that the judge takes for the class that was asked for, in its features; means over classes.
+
+        diversity/right   the mean distance between two of them
+        coverage          the share of a class's reference images that have one of them nearer than their `near`-th
+                          neighbour among themselves (Naeem et al. 2020, arXiv:2002.09797, Eq. 7)
+
+    The first `count` of each class count, so drawing the right class more often changes neither by itself; a class with
+    fewer is left out, and NaN is that all are. What looks like no real image is far from others: the first rises where
+    a model decays, but such images cover nothing.
+    """
+    with torch.no_grad():
+        known = [judge.features(reference[labels == digit]).double() for digit in range(int(labels.max()) + 1)]
+    # its own distance, 0, is the first
+    reach = [torch.cdist(real, real).kthvalue(near + 1, dim=1).values for real in known]
+
+    @torch.no_grad()
+    def measure(problems: Sequence[Problem], images: Float[Tensor, "N *S"]) -> dict[str, float]:
+        seen, features = judge(images).argmax(dim=-1).tolist(), judge.features(images).double()
+        right = [row for row, (problem, digit) in enumerate(zip(problems, seen, strict=True)) if problem.input == digit]
+        apart, covered = [], []
+        for digit, (real, radius) in enumerate(zip(known, reach, strict=True)):
+            drawn = features[[row for row in right if seen[row] == digit][:count]]
+            if len(drawn) == count:
+                apart.append(torch.pdist(drawn).mean())
+                covered.append((torch.cdist(real, drawn).amin(dim=1) < radius).double().mean())
+        found = {"diversity/right": apart, "coverage": covered}
+        return {name: float(torch.stack(each).mean()) if each else float("nan") for name, each in found.items()}
 
     return measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from rlft.measure.images import diversity_within, frechet_to, judge_accuracy
+from rlft.measure.images import diversity_within, frechet_to, judge_accuracy, variety_of_right
 from rlft.models.denoiser import digits_base
 from rlft.models.digits_judge import digits_judge
 from rlft.models.schedules import Cosine, V
@@ -38,6 +38,25 @@ def asked_for(spread: float = 2.0, wrong: float = 0.65, pretraining: int = 1500,
         judged=asked,
         measures=[judge_accuracy(unseen), frechet_to(unseen, test.images)],
     )
+
+
+def aligned(wrong: float = 0.65, denoising_steps: int = 10, pretraining: int = 1500, critic: bool = False) -> World:
+    """The digit that was asked for, by a diffusion model that was badly taught; how varied right ones are is measured.
+
+    Args:
+        wrong: share of wrong labels in the base model's data.
+        denoising_steps: in a row; the last one has no noise and is no decision.
+        pretraining: iterations of the base model's training.
+    """
+    train, test = Digits("train"), Digits("test")
+    judge, unseen = digits_judge(train.images, train.labels), digits_judge(test.images, test.labels, seed=1)
+    policy = denoiser(base(train, wrong, pretraining), steps=denoising_steps, critic=critic)
+    measures = [
+        judge_accuracy(unseen),
+        variety_of_right(unseen, train.images, train.labels),
+        frechet_to(unseen, test.images),
+    ]
+    return World(policy, train, test, target_class(judge), measures=measures)
 
 
 def bold(
