@@ -15,18 +15,21 @@ def line(step, right, varied, covered=0.3, frechet=50.0):
     return {"step": step, **values}
 
 
-def test_where_accuracy_comes_up_to_a_half():
-    lines = [line(0, 0.3, 20.0), line(5, 0.45, 19.0, 0.4, 60.0), line(10, 0.55, 15.0, 0.2, 70.0), line(15, 0.7, 21.0)]
-    found = matched([], lines)
-    # half of the way from the second to the third; alignment where at least 19.4 apart
-    assert found == pytest.approx(
-        {"at/diversity": 17.0, "at/coverage": 0.3, "at/frechet": 65.0, "at/step": 7.5, "aligned": 0.7}
-    )
-    assert matched([], lines[:3])["aligned"] == 0.3
+def test_where_numbers_are_equal():
+    lines = [
+        line(0, 0.3, 20.0, 0.4),
+        line(5, 0.4, 19.0, 0.1, 60.0),
+        line(10, 0.6, 15.0, 0.3, 70.0),
+        line(15, 0.7, 21.0, 0.1),
+    ]
+    # half of the way from the second to the third; coverage falls below 0.2 for good half-way to the last
+    expected = {"at/diversity": 17.0, "at/coverage": 0.2, "at/frechet": 65.0, "at/step": 7.5, "aligned": 0.65}
+    assert matched([], lines) == pytest.approx(expected)
+    assert matched([], lines[:3])["aligned"] == 0.6
     assert math.isnan(matched([], lines[:2])["at/step"])
-    assert crossed([0.6, 0.4, 0.7], [1.0, 2.0, 3.0], 0.5) == pytest.approx(2 + 1 / 3)
-    assert crossed([0.6, 0.7], [1.0, 2.0], 0.5) == 1.0
-    assert matched([], [{**line(0, 0.3, 20.0), "diversity/right": None}]) == {}
+    assert crossed([0.2, 0.4, 0.7], [1.0, 2.0, 3.0], 0.5) == pytest.approx(2 + 1 / 3)
+    assert crossed([0.6, 0.4, 0.7], [1.0, 2.0, 3.0], 0.5) == 1.0
+    assert all(math.isnan(value) for value in matched([], [{**line(0, 0.3, 20.0), "coverage": None}]).values())
 
 
 def test_the_command_at_full_size():

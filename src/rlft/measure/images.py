@@ -62,7 +62,7 @@ def diversity_within(judge: Judge) -> Measure:
 
 
 def variety_of_right(
-    judge: Judge, reference: Float[Tensor, "M *S"], labels: Int[Tensor, "M"], count: int = 20, near: int = 5
+    judge: Judge, reference: Float[Tensor, "M *S"], labels: Int[Tensor, "M"], count: int = 40, near: int = 5
 ) -> Measure:
     """How varied images are that the judge takes for the class that was asked for, in its features; means over classes.
 

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from rlft.methods.b2_diffurl import b2_diffurl
 from rlft.methods.ddpo import ddpo
 from rlft.methods.grpo import grpo
 from rlft.methods.loop import loop
@@ -241,7 +242,11 @@ class Asked:
         return ASKED[index]
 
 
-@pytest.mark.parametrize("make", [grpo, loop, ddpo, prdp])
+def branching():
+    return b2_diffurl(first=1, keep=0.0)
+
+
+@pytest.mark.parametrize("make", [grpo, loop, ddpo, prdp, branching])
 def test_published_methods_train_it(make):
     held = trainer(make())
     before = [weight.detach().clone() for weight in held.policy.parameters()]
