@@ -34,6 +34,7 @@ def test_whose_episodes_they_are():
     low, high = ([crossing(episode) for episode in half] for half in (two[:3], two[3:]))
     assert all(y is None or y < 0 for y in low) and all(y is None or y > 0 for y in high)
     assert any(y is not None for y in low) and any(y is not None for y in high)
+    assert len({float(episode.observations[0, 1]) for episode in two}) == 6  # each from a start of its own
     assert len(shown("two", 3, seed=1)) == 3
     other = shown("moved", 2, seed=2)
     assert not torch.equal(other[0].actions[:5], shown("moved", 2, seed=1)[0].actions[:5])

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from rlft.environments.menu import Menu, compass
 from rlft.environments.point_mass import PointMass
 from rlft.methods.ppo import ppo
+from rlft.noise import normal, row_keys
 from rlft.policies.control.flow import Flow
 from rlft.policies.flows.policy import FlowPolicy
 from rlft.policies.flows.velocity import NoiseNet
@@ -131,6 +132,20 @@ def test_a_chunk_is_one_decision_whose_density_is_that_of_its_noisy_steps(kind):
                 mean, std = x - v / 3, (0.08 * 0.16) ** 0.5 * 2 ** (raw.tanh() / 2)
             total = total + Normal(mean, std).log_prob(states[i, d, k + 1][None]).sum()
         assert_close(rows.logp_old[i, d], total, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["sde", "noise"])
+def test_every_step_has_noise_of_its_own(kind):
+    policy = KINDS[kind]()
+    rows, asked = rows_of(policy), [Starts(WORLD).at(i) for i in range(3)]
+    z = normal(row_keys(asked, 2, seed=7), 6, (4, 2, 2))
+    states, seen = rows.trace["states"], rows.trace["observations"]
+    at = rows.mask.nonzero(as_tuple=True)
+    assert_close(states[at][:, 0], z[at][:, 0], atol=1e-12, rtol=0)
+    for k in range(3):
+        every = torch.ones_like(at[0])
+        ahead = policy.ahead(seen[at], states[at][:, k], k * every, every.bool())
+        assert_close((states[at][:, k + 1] - ahead.mean) / ahead.std, z[at][:, k + 1], atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
