@@ -107,7 +107,7 @@ CLAIM = Claim(
     statements=[
         above("B²-DiffuRL is right more often than DDPO", "both", "ddpo", least=0.03),
         above("as varied as DDPO, it is right more often", "both", "ddpo", least=0.03, of="aligned"),
-        above("right as often as DDPO, its images are more varied", "both", "ddpo", least=0.03, of="at/coverage"),
+        above("right as often as DDPO, its images are more varied", "both", "ddpo", least=0.05, of="at/coverage"),
         above("branches by themselves: right more often", "branch", "ddpo", least=0.03),
         above("the last steps first, by itself: right more often", "backward", "ddpo", least=0.03),
         *checks(
