@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.errors import UserError
-from rlft.models.texts import in_batches, longest, placed, templated
+from rlft.models.texts import asked, in_batches, language_model, longest
 
 
 @final
@@ -29,23 +29,12 @@ class NextWord:
     @staticmethod
     def load(source: str, words: Sequence[str], dtype: str = "float32", device: str | None = None) -> NextWord:
         """The model of a folder or a hub id, without gradient; `UserError` for what is none."""
-        import transformers
-
-        kind, place = placed(dtype, device)
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=kind, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{source} is no language model: {reason:.300}") from error
-        return NextWord(model.to(place).eval().requires_grad_(False), tokenizer, words)
+        model, tokenizer = language_model(source, dtype, device)
+        return NextWord(model, tokenizer, words)
 
     def shown(self, text: str) -> list[int]:
         """The tokens of a text: with a chat template a user's message that waits for an answer."""
-        if not getattr(self.tokenizer, "chat_template", None):
-            return list(self.tokenizer(text)["input_ids"])
-        refused = "the verifier's chat template does not take a message"
-        return templated(self.tokenizer, [{"role": "user", "content": text}], refused, add_generation_prompt=True)
+        return asked(self.tokenizer, text, "verifier")
 
     @torch.no_grad()
     def likely(self, rows: Sequence[Sequence[int]], batch: int = 16) -> Float[Tensor, "N W"]:

@@ -33,6 +33,28 @@ def templated(tokenizer: Any, messages: Sequence[Mapping[str, Any]], refused: st
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def language_model(source: str, dtype: str, device: str | None) -> tuple[Any, Any]:
+    """The causal model of a folder or a hub id, without gradient, and its tokenizer; `UserError` for what is none."""
+    import transformers
+
+    kind, place = placed(dtype, device)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=kind, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{source} is no language model: {reason:.300}") from error
+    return model.to(place).eval().requires_grad_(False), tokenizer
+
+
+def asked(tokenizer: Any, text: str, whose: str) -> list[int]:
+    """The tokens of a text, with a chat template as a user's message that waits for an answer; `whose`: a judge's, say."""
+    if not getattr(tokenizer, "chat_template", None):
+        return list(tokenizer(text)["input_ids"])
+    refused = f"the {whose}'s chat template does not take a message"
+    return templated(tokenizer, [{"role": "user", "content": text}], refused, add_generation_prompt=True)
+
+
 def in_batches(
     rows: Sequence[Sequence[int]], batch: int, once: Callable[[list[Sequence[int]]], Tensor], out: Tensor
 ) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rlft.errors import UserError
-from rlft.models.texts import longest, placed, templated
+from rlft.models.texts import asked, language_model, longest
 from rlft.noise import hashed, uniform
 
 
@@ -29,23 +29,12 @@ class Writer:
     @staticmethod
     def load(source: str, limit: int, temperature: float, dtype: str = "float32", device: str | None = None) -> Writer:
         """The model of a folder or a hub id, without gradient; `UserError` for what is none."""
-        import transformers
-
-        kind, place = placed(dtype, device)
-        try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=kind, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{source} is no language model: {reason:.300}") from error
-        return Writer(model.to(place).eval().requires_grad_(False), tokenizer, limit, temperature)
+        model, tokenizer = language_model(source, dtype, device)
+        return Writer(model, tokenizer, limit, temperature)
 
     def shown(self, text: str) -> list[int]:
         """The tokens of a text: with a chat template a user's message that waits for an answer."""
-        if not getattr(self.tokenizer, "chat_template", None):
-            return list(self.tokenizer(text)["input_ids"])
-        refused = "the critic's chat template does not take a message"
-        return templated(self.tokenizer, [{"role": "user", "content": text}], refused, add_generation_prompt=True)
+        return asked(self.tokenizer, text, "critic")
 
     @torch.no_grad()
     def replies(self, texts: Sequence[str], votes: int = 1, batch: int = 16) -> list[list[str | None] | None]:

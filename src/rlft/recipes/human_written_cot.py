@@ -1,11 +1,11 @@
 """Twenty long traces as the whole training set, and where they come from. After Du et al. 2025, "Is Human-Written Data
 Enough? The Challenge of Teaching Reasoning to LLMs Without RL or Distillation", arXiv:2507.09850.
 
-Questions about a hidden digit, which is easy to check and hard to see. The base has read that people answer at once,
-mostly wrongly; one answer in five goes on trying until a digit fits. Twenty examples are imitated: what a reasoning
-model writes, a trial that fails and the right one, the right one alone, the right one as often as the reasoner tries,
-which is as long and turns back nowhere, or the bare answer. Checks: the same twenty for a base that has read no search;
-four times as many polished ones, as many tokens; and five or 80 of the reasoner's.
+Questions about a hidden digit, which is easy to check and hard to see. The base once learned to search, and has since
+read that people answer at once, mostly wrongly; one answer in ten goes on trying until a digit fits. Twenty examples
+are imitated: what a reasoning model writes, a trial that fails and the right one, the right one alone, the right one as
+often as the reasoner tries, which is as long and turns back nowhere, or the bare answer. Checks: the same twenty for a
+base that has read no search; four times as many polished ones; and five or 80 of the reasoner's.
 """
 
 from __future__ import annotations

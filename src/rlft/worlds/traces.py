@@ -1,8 +1,9 @@
 """A base in which searching is latent, and twenty traces that may bring it out, from one of five sources.
 
-The base has read answers to questions about hidden digits: most name a digit at once, which is right three times in
-ten, some work one try out and name it whatever came of it, and some go on trying until one fits. The reasoner is
-another model of the same size, which has read searches alone; what it writes, where it is right, is the first source.
+The base once learned to search for hidden digits, and has since read answers of which most name a digit at once, which
+is right three times in ten, some work one try out and name it whatever came of it, and one in ten searches. The
+reasoner is another model of the same size, which has read searches alone; what it writes, where it is right, is the
+first source.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from rlft.noise import hashed
 from rlft.policies.language.policy import Language
 from rlft.tasks.hidden import Hidden, asked, tried, tries
 from rlft.training.stream import Stream
-from rlft.types import Problem, Task, Text, UserError
+from rlft.types import Problem, Text, UserError
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons, taught
 
 # Raised when a base would come out otherwise.
-VERSION = 1
+VERSION = 2
 TOKENS = 56
 ALPHABET = "0123456789+-*.:="
 SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 72}
@@ -33,7 +34,7 @@ Source = Literal["reasoner", "edited", "polished", "template", "answer"]
 
 def traces(
     source: Source = "reasoner",
-    searching: int = 20,
+    searching: int = 10,
     examples: int = 20,
     imitation: int = 900,
     questions: int = 400,
@@ -44,7 +45,7 @@ def traces(
     Args:
         source: a reasoning model; people who show one try that failed and the right one; who show the right one alone;
             the right one as often as the reasoner would have tried; or the answer without anything.
-        searching: in a hundred of the answers that the base has read, those that search.
+        searching: in a hundred of the answers that the base has read of late, those that search; with 0 it never has.
         examples: traces, each of a question of its own; which questions they are differs by seed.
         imitation: supervised steps of the base and of the reasoner, 64 answers each.
         questions: held-out ones.
@@ -140,20 +141,32 @@ def answered(searching: int) -> Callable[[Problem], Problem]:
 
 
 def base(searching: int, imitation: int) -> Language:
-    """The cached model after `imitation` batches of 64 such answers."""
-    return _taught(f"traces-base-{searching}-{VERSION}-{imitation}", answered(searching), imitation)
+    """The cached model after `imitation` batches of 64 searches, long ago, and then a third as many such answers.
+
+    Without searches it has read such answers from the beginning.
+    """
+    before = searching_answer if searching else answered(0)
+    late = max(imitation // 3, 1)
+    name = f"traces-base-{searching}-{VERSION}-{imitation}"
+    return _taught(name, (before, imitation, 3e-3), (answered(searching), late, 1e-3))
 
 
 def reasoner(imitation: int) -> Language:
     """The cached model that has read searches alone."""
-    return _taught(f"traces-reasoner-{VERSION}-{imitation}", searching_answer, imitation)
+    return _taught(f"traces-reasoner-{VERSION}-{imitation}", (searching_answer, imitation, 3e-3))
 
 
-def _taught(name: str, teacher: Callable[[Problem], Problem], imitation: int) -> Language:
-    task: Task = Hidden()
-    stream = Stream(task, seed=0)
-    lessons = Lessons(lambda step: [teacher(problem) for problem in stream.take(64)], imitation)
-    return taught(name, ALPHABET, lessons, tokens=TOKENS, **SHAPE)
+def _taught(name: str, *courses: tuple[Callable[[Problem], Problem], int, float]) -> Language:
+    """After these courses in turn: a teacher, steps of 64 answers, and the learning rate."""
+    streams = [Stream(Hidden(), seed=number) for number in range(len(courses))]
+
+    def read(stream: Stream, teacher: Callable[[Problem], Problem]) -> Callable[[int], Sequence[Problem]]:
+        return lambda step: [teacher(problem) for problem in stream.take(64)]
+
+    lessons = [
+        Lessons(read(stream, teacher), steps, lr) for stream, (teacher, steps, lr) in zip(streams, courses, strict=True)
+    ]
+    return taught(name, ALPHABET, *lessons, tokens=TOKENS, **SHAPE)
 
 
 def search(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
