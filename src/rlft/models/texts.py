@@ -48,7 +48,7 @@ def language_model(source: str, dtype: str, device: str | None) -> tuple[Any, An
 
 
 def asked(tokenizer: Any, text: str, whose: str) -> list[int]:
-    """The tokens of a text, with a chat template as a user's message that waits for an answer; `whose`: a judge's, say."""
+    """The tokens of a text, with a chat template as a user's message that is to be answered; `whose`: a judge's."""
     if not getattr(tokenizer, "chat_template", None):
         return list(tokenizer(text)["input_ids"])
     refused = f"the {whose}'s chat template does not take a message"
