@@ -58,10 +58,10 @@ CLAIM = Claim(
         between("a base without it gains next to nothing", "null", "null-base", least=-0.1, most=0.1),
         *checks(
             below("the base is far from its limit", "base", most=0.6),
-            above("polished traces do help over answers alone", "polished", "answer", least=0.02),
+            between("polished traces are worth no more than answers", "polished", "answer", least=-0.05, most=0.05),
             between("more polished ones do not help", "polished-80", "polished", least=-0.1, most=0.1),
-            above("five are not enough", "reasoner", "few", least=0.02),
-            above("80 are better", "many", "reasoner", least=0.02),
+            above("five are not enough", "reasoner", "few", least=0.05),
+            above("80 are better", "many", "reasoner", least=0.05),
         ),
     ],
 )
