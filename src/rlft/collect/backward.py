@@ -93,5 +93,8 @@ def _cut(rollouts: Rollouts, at: Int[Tensor, "N"]) -> Rollouts:
 
 
 def _noted(source: Source, rollouts: Rollouts) -> Rollouts:
-    source.notes["interval"] = float(rollouts.mask.sum(1).double().mean())
+    left = rollouts.mask.sum(1).double()
+    total, rows = left.sum(), left.new_tensor(float(len(left)))
+    source.runtime.sum_([total, rows])  # of all processes, which may have unlike shares
+    source.notes["interval"] = float(total / rows)
     return rollouts
