@@ -1,6 +1,5 @@
 """Cells that run elsewhere: their numbers and files are those of cells that ran here."""
 
-import os
 import pickle
 from pathlib import Path
 
@@ -14,19 +13,15 @@ from tests.reproduce.test_reproduce import REACH
 
 
 class Far:
-    """Another machine, for all that a cell can see: what is sent and returned is pickled, and the folder is another."""
+    """Another machine, for all that a cell can see: what is sent and returned is pickled, and names no place here."""
 
-    def __init__(self, folder):
-        self.folder, self.cancelled = folder, 0
+    def __init__(self):
+        self.cancelled = 0
 
     def call(self, function, *arguments):
         function, arguments = pickle.loads(pickle.dumps((function, arguments)))
-        before = Path.cwd()
-        os.chdir(self.folder)
-        try:
-            return pickle.loads(pickle.dumps(function(*arguments)))
-        finally:
-            os.chdir(before)
+        assert Path(arguments[0].recipe).is_absolute()  # it is looked up in another folder there
+        return pickle.loads(pickle.dumps(function(*arguments)))
 
     def cancel(self):
         self.cancelled += 1
@@ -39,7 +34,7 @@ def numbers(found):
 def test_the_numbers_and_files_are_those_of_cells_run_here(tmp_path, monkeypatch):
     monkeypatch.chdir(Path(REACH).parent)
     cells = [Cell("reach.py", arm, 0, {"steps": 2}) for arm in ("rloo", "reinforce")]
-    far = Far(tmp_path)
+    far = Far()
     here = run_cells(cells, tmp_path / "here", workers=0)
     there = run_cells(cells, tmp_path / "there", workers=1, pool=lambda workers: Elsewhere(workers, far))
     assert numbers(there) == numbers(here)
@@ -61,14 +56,14 @@ def test_one_that_was_begun_here_goes_on_there(tmp_path):
     folder = cell.folder(tmp_path)
     folder.mkdir()
     (folder / "measured.json").write_text('{"reward": 7.0}')
-    with Elsewhere(1, Far(tmp_path)) as pool:
+    with Elsewhere(1, Far()) as pool:
         assert pool.submit(run_cells, cell, tmp_path).result() == {"reward": 7.0}
 
 
 def test_one_that_fails_says_why_and_its_log_comes_back(tmp_path):
     good, bad = Cell(REACH, "base", 0), Cell(REACH, "rloo", 0, {"prompts": 0})
     with pytest.raises(UserError, match=r"1 of 2 runs failed.*prompts.*same command"):
-        run_cells([bad, good], tmp_path / "runs", 1, pool=lambda workers: Elsewhere(workers, Far(tmp_path)))
+        run_cells([bad, good], tmp_path / "runs", 1, pool=lambda workers: Elsewhere(workers, Far()))
     assert measured(good.folder(tmp_path / "runs"))
     assert measured(bad.folder(tmp_path / "runs")) is None
     assert log_of(bad.folder(tmp_path / "runs")).exists()
