@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlft.evidence.statistics import interquartile_mean, interval, resampled_means, student_quantile
+from rlft.evidence.statistics import interquartile_mean, interval, quarters, resampled_means, student_quantile
 
 
 def test_quantiles_of_students_t_are_the_tabled_ones():
@@ -51,3 +51,9 @@ def test_the_expanded_interval_holds_the_mean_more_often_than_the_plain_one():
         plain += low <= 0 <= high
     assert expanded / 3000 == pytest.approx(0.93, abs=0.01)
     assert plain / 3000 == pytest.approx(0.85, abs=0.01)
+
+
+def test_quarters():
+    assert quarters([1.0, 3.0, 0.0, 0.0, 0.0, 0.0, 5.0, 8.0]) == (2, 6.5)
+    assert quarters([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) == (1, 7)
+    assert quarters([4.0]) == (4, 4)

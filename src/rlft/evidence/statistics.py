@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from statistics import NormalDist
+from statistics import NormalDist, mean
 
 import numpy as np
 from jaxtyping import Float
@@ -57,6 +57,12 @@ def interquartile_mean(values: Sequence[float]) -> float:
     ordered = sorted(values)
     cut = len(ordered) // 4
     return float(np.mean(ordered[cut : len(ordered) - cut]))
+
+
+def quarters(values: Sequence[float]) -> tuple[float, float]:
+    """The means of the first quarter of the values, in their order, and of the last; of at least one each."""
+    some = max(len(values) // 4, 1)
+    return mean(values[:some]), mean(values[-some:])
 
 
 @lru_cache(maxsize=64)

@@ -13,9 +13,9 @@ The authors' clip of 0.1 belongs to log-probabilities averaged over the latent's
 hardly ever binds.
 """
 
+from dataclasses import replace
 from typing import Literal
 
-from rlft.advantages import PromptStatistics
 from rlft.advantages.extremes import extremes
 from rlft.collect.backward import Interval, branches, latest
 from rlft.methods.ddpo import ddpo
@@ -51,14 +51,8 @@ def b2_diffurl(
         minibatches: optimiser steps in each pass.
     """
     plain = ddpo(clip, buffer, at_least, largest, epochs, minibatches)
-    interval, credit = Interval(first, over), PromptStatistics(buffer, at_least)
-    branching = sampling == "branches"
-    return Method(
-        advantage=extremes(credit, keep) if branching else credit,
-        updates=plain.updates,
-        collect=branches(interval) if branching else latest(interval),
-        epochs=epochs,
-        minibatches=minibatches,
-        min_group=2 if branching else 1,
-        needs=(Resumable,) if branching else (),
-    )
+    interval = Interval(first, over)
+    if sampling == "rows":
+        return replace(plain, collect=latest(interval))
+    credit = extremes(plain.advantage, keep)
+    return replace(plain, advantage=credit, collect=branches(interval), min_group=2, needs=(Resumable,))

@@ -49,7 +49,7 @@ class Sentences:
         return in_batches(rows, self.batch, self._embedded, torch.zeros(len(rows), self.model.config.hidden_size))
 
     def _embedded(self, rows: Sequence[Sequence[int]]) -> Float[Tensor, "N H"]:
-        width = max(1, *map(len, rows)) if len(rows) > 1 else max(1, len(rows[0]))
+        width = max(1, *map(len, rows))
         device = next(self.model.parameters()).device
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)

@@ -11,9 +11,8 @@ paid by the critic in place of the answer.
 
 from __future__ import annotations
 
-from statistics import mean
-
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
+from rlft.evidence.statistics import quarters
 from rlft.methods.capo import capo as crediting
 from rlft.methods.grpo import grpo
 from rlft.methods.sft import sft
@@ -40,8 +39,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     for name in ("fooled", "missed", "accused"):
         shares = [line.get(f"measure/{name}", 0.0) for line in metrics]  # none where no row is drawn
         shares = [share for share in shares if share == share] or [0.0]
-        quarter = max(len(shares) // 4, 1)
-        early, late = mean(shares[:quarter]), mean(shares[-quarter:])
+        early, late = quarters(shares)
         told |= {f"{name}/early": early, f"{name}/late": late, f"{name}/grown": late - early}
     return told
 

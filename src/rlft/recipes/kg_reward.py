@@ -11,9 +11,8 @@ graph: words that are named without telling the path.
 
 from __future__ import annotations
 
-from statistics import mean
-
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
+from rlft.evidence.statistics import quarters
 from rlft.methods.grpo import grpo
 from rlft.methods.sft import sft
 from rlft.recipes import recipe
@@ -37,8 +36,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     """
     last = evaluations[-1]
     shares = [line["measure/spelled"] for line in metrics if "measure/spelled" in line] or [0.0]  # of rows drawn
-    quarter = max(len(shares) // 4, 1)
-    early, late = mean(shares[:quarter]), mean(shares[-quarter:])
+    early, late = quarters(shares)
     half = evaluations[len(evaluations) // 2]["far"]
     return {
         "half": half,

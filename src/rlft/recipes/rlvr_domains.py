@@ -10,9 +10,8 @@ held-out answers by the oracle, and how many of them the verifier takes that are
 
 from __future__ import annotations
 
-from statistics import mean
-
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
+from rlft.evidence.statistics import quarters
 from rlft.methods.reinforce import reinforce
 from rlft.methods.reinforce_pp import reinforce_pp
 from rlft.methods.rloo import rloo
@@ -28,8 +27,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     shares = [line["measure/fooled"] for line in metrics]
     if not shares:
         return {"fooled/early": 0.0, "fooled/late": 0.0, "fooled/grown": 0.0}
-    quarter = max(len(shares) // 4, 1)
-    early, late = mean(shares[:quarter]), mean(shares[-quarter:])
+    early, late = quarters(shares)
     return {"fooled/early": early, "fooled/late": late, "fooled/grown": late - early}
 
 

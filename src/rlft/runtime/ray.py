@@ -14,6 +14,7 @@ trained: of a model with adapters the adapters.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 import threading
@@ -80,7 +81,7 @@ class Samplers:
         return library().wait(pieces, num_returns=1, timeout=self.seconds)[0]
 
     def result(self, piece: Any) -> Any:
-        found = _got(piece, self.seconds)
+        found = got(piece, self.seconds)
         with self.lock:
             del self.given[piece]
         return found
@@ -163,7 +164,7 @@ class Ray:
 
         def asked(problems: Sequence[Problem], outputs: Any) -> Any:
             try:
-                return _got(self.task.remote(held, list(problems), outputs), self.seconds)
+                return got(self.task.remote(held, list(problems), outputs), self.seconds)
             except Lost as error:
                 raise UserError(f"the process of the reward died, four times in a row: {error}") from error
 
@@ -221,17 +222,18 @@ def _scored(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Any:
         return reward(problems, outputs)
 
 
-def _got(reference: Any, seconds: float) -> Any:
-    """What a call has returned; what it raised is raised as it was there, and `Lost` where its process is gone."""
+def got(reference: Any, seconds: float = math.inf) -> Any:
+    """What a call has returned, waited for so long; what it raised is raised as it was there, and `Lost` where its
+    process is gone."""
     errors = library().exceptions
     try:
-        return library().get(reference, timeout=seconds)
+        return library().get(reference, timeout=None if seconds == math.inf else seconds)
     except errors.RayTaskError as error:
         raise cast(BaseException, error.cause) from None
     except errors.GetTimeoutError as error:
         raise UserError(f"no answer for {seconds / 60:g} minutes: are there resources for every sampler?") from error
     except errors.RayError as error:
-        raise Lost(" ".join(str(error).split())[:200]) from error
+        raise Lost(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
 def _put(value: Any, what: str) -> Any:

@@ -10,9 +10,10 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
-from rlft.runtime.ray import begin, library
+from rlft.runtime.ray import begin, got, library
+from rlft.runtime.spread import Lost
 from rlft.types import UserError
 
 _AGAIN = 3
@@ -32,19 +33,15 @@ class RayTasks:
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function returns, or raises, somewhere in the cluster."""
-        ray = library()
         told = {"OMP_NUM_THREADS": "1", **{name: os.environ[name] for name in _TOLD if name in os.environ}}
-        remote = ray.remote(num_cpus=1, max_retries=_AGAIN, runtime_env={"env_vars": told})(_called)
+        remote = library().remote(num_cpus=1, max_retries=_AGAIN, runtime_env={"env_vars": told})(_called)
         task = remote.remote(function, *arguments)
         with self.lock:
             self.running.add(task)
         try:
-            return ray.get(task)
-        except ray.exceptions.RayTaskError as error:
-            raise cast(BaseException, error.cause) from None
-        except ray.exceptions.RayError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"its process died or was ended: {reason or type(error).__name__}") from error
+            return got(task)
+        except Lost as error:
+            raise UserError(f"its process died or was ended: {error}") from error
         finally:
             with self.lock:
                 self.running.discard(task)

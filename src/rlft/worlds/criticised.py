@@ -28,7 +28,7 @@ from rlft.rewards.critiques.steps import Steps as Cut
 from rlft.rewards.critiques.votes import Wrong
 from rlft.rewards.judging.asked import Template
 from rlft.tasks.steps import LETTERS, Step, Steps, conclusion, operations, read, result, told, written
-from rlft.types import Measure, Problem, Reward, Text
+from rlft.types import Blame, Measure, Problem, Reward, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons, taught
 
@@ -220,12 +220,16 @@ class Once:
 def passing(critic: Critique) -> Reward:
     """1 where a row has ended and the critic finds nothing wrong in it, else 0."""
 
-    def clean(problems: Sequence[Problem], outputs: Sequence[Text]) -> Tensor:
+    def paid(problems: Sequence[Problem], outputs: Sequence[Text]) -> Tensor:
         blame = critic(problems, outputs).blame or []
-        pairs = zip(blame, outputs, strict=True)
-        return torch.tensor([float(not row and not output.truncated and bool(output)) for row, output in pairs])
+        return torch.tensor([float(clean(row, output)) for row, output in zip(blame, outputs, strict=True)])
 
-    return clean
+    return paid
+
+
+def clean(blame: Sequence[Blame], output: Text) -> bool:
+    """Whether a row has ended and nothing in it is blamed."""
+    return not blame and not output.truncated and bool(output)
 
 
 def against_the_rule(critic: Critique) -> Measure:
@@ -237,21 +241,21 @@ def against_the_rule(critic: Critique) -> Measure:
     accused  share of the right steps that it blames, by how much
     exact    share of rows of which it blames the wrong steps and no other, wholly
     """
-    clean = passing(critic)
 
     def measure(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
-        passed, blame = clean(problems, outputs), critic(problems, outputs).blame or []
+        blame = critic(problems, outputs).blame or []
+        passed = [clean(row, output) for row, output in zip(blame, outputs, strict=True)]
         bad, good, fooled, same = list[float](), list[float](), list[bool](), list[bool]()
         for one, problem, output, row in zip(passed, problems, outputs, blame, strict=True):
             cuts, share = CUT.of(str(output)), {one.begin: one.share for one in row}
             truth = wrong(problem, [str(output)[begin:end] for begin, end in cuts])
             for number, (begin, _) in enumerate(cuts, 1):
                 (bad if number in truth else good).append(share.get(begin, 0.0))
-            fooled.append(bool(one) and not sound(problem, output))
+            fooled.append(one and not sound(problem, output))
             same.append(all(share.get(cut[0], 0.0) == (n in truth) for n, cut in enumerate(cuts, 1)))
         count = len(problems)
         return {
-            "clean": float(passed.mean()),
+            "clean": sum(passed) / count,
             "fooled": sum(fooled) / count,
             "missed": 1 - sum(bad) / len(bad) if bad else float("nan"),
             "accused": sum(good) / max(len(good), 1),

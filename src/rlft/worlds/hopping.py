@@ -148,7 +148,7 @@ def by_hops(graph: Graph) -> Measure:
         hops = [problem.columns["hops"] for problem in problems]
         paths = [str(problem.columns["path"]) for problem in problems]
         thoughts = [thought(str(output)) for output in outputs]
-        whole = [f"{one} ".find(f"{p} ") >= 0 for one, p in zip((f"{t}" for t in thoughts), paths, strict=True)]
+        whole = [f"{p} " in f"{one} " for one, p in zip(thoughts, paths, strict=True)]
         named = [share > 0.999 for share in found["covered"].tolist()]
         true = [graph.connected(t.split()) / count for t, count in zip(thoughts, hops, strict=True)]
         count = len(problems)

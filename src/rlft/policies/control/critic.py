@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.environments.play import Played
+from rlft.types import Rollouts
 
 Network = Callable[[Tensor], Tensor]
 
@@ -31,6 +32,10 @@ class Judge:
         """The estimate in states seen at these shares of the horizon."""
         given = torch.cat([seen.double(), clock[..., None]], dim=-1) if self.clock else seen.double()
         return self.network(given)[..., 0]
+
+    def of(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """The estimate of the reward from each decision to the episode's end; 0 off the mask."""
+        return torch.where(rollouts.mask, self.values(rollouts.trace["observations"], rollouts.trace["clock"]), 0)
 
     def beyond(self, played: Played, decisions: int) -> Float[Tensor, "N D"]:
         """The estimate of the state in which an episode was cut off, at its last decision; NaN elsewhere."""

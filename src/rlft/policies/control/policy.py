@@ -165,8 +165,7 @@ class Control(ForEnvironment):
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
-        values = self._judge().values(rollouts.trace["observations"], rollouts.trace["clock"])
-        return torch.where(rollouts.mask, values, 0).to(self.dtype)
+        return self._judge().of(rollouts).to(self.dtype)
 
     def _judge(self) -> Judge:
         return Judge(self.critic, self.clock, self.environment.horizon)

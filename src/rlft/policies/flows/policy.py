@@ -159,8 +159,7 @@ class FlowPolicy(ForEnvironment):
 
     def _value(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """The critic's estimate of the reward from each decision to the episode's end; 0 off the mask."""
-        values = self._judge().values(rollouts.trace["observations"], rollouts.trace["clock"])
-        return torch.where(rollouts.mask, values, 0)
+        return self._judge().of(rollouts)
 
     def _judge(self) -> Judge:
         return Judge(self.critic, self.clock, self.environment.horizon)
