@@ -52,8 +52,8 @@ def test_what_cannot_be_averaged(tmp_path):
     with pytest.raises(UserError, match="weights of other names"):
         average([({"w": torch.zeros(2)}, 0.5), ({"v": torch.zeros(2)}, 0.5)])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no .safetensors file"):
+    with pytest.raises(UserError, match=r"holds no \.safetensors file"):
         soup([one, tmp_path / "empty"], tmp_path / "out")
     lora = folder(tmp_path / "lora", {"w": torch.zeros(2)}, "adapter_model.safetensors")
-    with pytest.raises(UserError, match="holds an adapter.*merge them|holds an adapter.*rlft merge"):
+    with pytest.raises(UserError, match=r"holds an adapter.*rlft merge"):
         soup([lora, lora], tmp_path / "out")

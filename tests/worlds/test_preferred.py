@@ -46,7 +46,9 @@ def test_pairs_are_of_one_digit_and_held_out_by_their_first_picture(made):
     count = len(train.labels)
     assert len(pairs) == 2 * count + 2048
     assert torch.equal(pairs.better[:count], train.images) and torch.equal(pairs.asked[:count], train.labels)
-    assert torch.equal(pairs.group[:count], pairs.group[count : 2 * count]) and len(pairs.group.unique()) == count + 2048
+    assert (
+        torch.equal(pairs.group[:count], pairs.group[count : 2 * count]) and len(pairs.group.unique()) == count + 2048
+    )
     tuned, before = made.drawn("soup"), made.drawn("pretrained")
     for worse, held, part in ((tuned, count, 0), (before, count, 1)):
         rows = slice(part * held, part * held + 40)

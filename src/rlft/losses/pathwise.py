@@ -37,8 +37,6 @@ def random_last_steps(rollouts: Rollouts, most: int) -> Int[Tensor, "N"]:
     return first + torch.tensor(fewer, device=first.device, dtype=first.dtype)
 
 
-def velocity_distance(
-    predicted: Float[Tensor, "N D *S"], reference: Float[Tensor, "N D *S"]
-) -> Float[Tensor, "N"]:
+def velocity_distance(predicted: Float[Tensor, "N D *S"], reference: Float[Tensor, "N D *S"]) -> Float[Tensor, "N"]:
     """Σ_t |v_t - v'_t|², the squared norm of all numbers of a step, added over a row's steps; float64."""
     return (predicted - reference).flatten(1).square().sum(dim=1, dtype=torch.float64)

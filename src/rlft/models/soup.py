@@ -1,5 +1,5 @@
-"""Averages of weights: model soups (Wortsman et al. 2022, arXiv:2203.05482). Of a model fine-tuned several ways, that is,
-from the same start; nothing here trains or asks whether the average is any good.
+"""Averages of weights: model soups (Wortsman et al. 2022, arXiv:2203.05482), of one model that was fine-tuned in
+several ways from the same start. Nothing here trains, or asks whether the average is any good.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def soup(folders: Sequence[Path], out: Path) -> int:
     count = 0
     for file in files[0]:
         mean = average([(load_file(folder / file), 1 / len(folders)) for folder in folders])
-        save_file({name: weight.contiguous() for name, weight in mean.items()}, out / file, _metadata(folders[0] / file))
+        save_file(
+            {name: weight.contiguous() for name, weight in mean.items()}, out / file, _metadata(folders[0] / file)
+        )
         count += len(mean)
     return count
 

@@ -1,6 +1,6 @@
-"""A reward's gradient through the last steps of a flow, after pre-training, fine-tuning and an average. After "Kandinsky
-5.0: A Family of Foundation Models for Image and Video Generation", 2025, arXiv:2511.14993, whose image model has these
-stages.
+"""A reward's gradient through the last steps of a flow, after pre-training, fine-tuning and an average. After
+"Kandinsky 5.0: A Family of Foundation Models for Image and Video Generation", 2025, arXiv:2511.14993, whose image model
+has these stages.
 
 A flow model of digits has learned good and spoiled pictures alike. It is fine-tuned on good ones, of three groups of
 digits apart, and the three models are averaged. A judge of pairs then learns the order pre-trained < average < real
@@ -34,6 +34,7 @@ kandinsky5 = recipe(
     group=1,
     lr=3e-5,
     rows=None,
+    problems=1024,
     every=0,
 )
 
@@ -56,14 +57,14 @@ _ARMS = {
     "sample": _rl("through ten, preferred to a sample and not to a real picture", against="sample"),
 }
 CLAIM = Claim(
-    sentence="After fine-tuning and averaging, the gradient of a learned preference for real pictures, through the last "
-    "ten steps of the sampler and held by an anchor, makes a flow model's pictures better still.",
+    sentence="After fine-tuning and averaging, the gradient of a learned preference for real pictures, through the "
+    "last ten steps of the sampler and held by an anchor, makes a flow model's pictures better still.",
     source="Kandinsky 5.0, 2025, arXiv:2511.14993",
     budget="30 updates of 64 pictures for every arm that is trained on; RL draws twenty steps and differentiates K, "
     "fine-tuning sees every picture at twenty times. Arms choose their learning rate from two.",
-    scaled_down="Digits of 8x8 and networks of 0.5 M weights for Kandinsky 5 Image Lite, every weight trained; 20 steps "
-    "of Euler's; the judge of pairs is a small MLP that saw noise, for Qwen2.5-VL, which nobody has to teach to see; a "
-    "classifier's features and the judge itself for people who compare.",
+    scaled_down="Digits of 8x8 and networks of 0.5 M weights for Kandinsky 5 Image Lite, every weight trained; 20 "
+    "steps of Euler's; the judge of pairs is a small MLP that saw noise, for Qwen2.5-VL, which nobody has to teach to "
+    "see; a classifier's features and the judge itself for people who compare.",
     real="rlft train --model kandinskylab/Kandinsky-5.0-T2I-Lite-sft-Diffusers --data PROMPTS.jsonl --reward "
     "JUDGE.py:preferred_to_real --method draft --method.last 10 --method.beta 0.02 --noise ode --denoising-steps 50 "
     "--gradient-checkpointing --group 1 --prompts 64 --lora 64 --lr 1e-5 --steps 1000",

@@ -60,6 +60,7 @@ Reward = Callable[[Sequence[Problem], Any], Any]
 Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 """`(problems, outputs) -> {name: value}`: what a reward does not see, over the whole batch."""
 
+
 class Through(NamedTuple):
     """What a loss that differentiates the reward itself is given besides the policy and the rows.
 

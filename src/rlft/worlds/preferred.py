@@ -48,8 +48,8 @@ def spoiled(images: Float[Tensor, "M 8 8"], seed: int) -> Float[Tensor, "M3 8 8"
 
 
 def trembling(images: Float[Tensor, "M 8 8"], draws: torch.Generator) -> Float[Tensor, "M 8 8"]:
-    """The pictures with noise of each one's own deviation, uniform on 0 to 1: a judge that learns from such is slower to
-    be sure of what it has never seen. Without, thirty steps at any learning rate have fooled it."""
+    """The pictures with noise of each one's own deviation, uniform on 0 to 1: a judge that learns from such is slower
+    to be sure of what it has never seen."""
     level = torch.rand((len(images), 1, 1), generator=draws)
     return images + level * torch.randn(images.shape, generator=draws)
 
@@ -86,14 +86,14 @@ def preferred_digits(
         frechet_to(unseen, test.images),
     ]
     reward = real if against == "real" else preferred(made.judge(), made.sampled)
-    return World(made.policy(start), train, test, reward, judged=real, measures=measures, problems=1024)
+    return World(made.policy(start), train, test, reward, judged=real, measures=measures)
 
 
 def wins(judge: PairJudge, other: Diffusion) -> Measure:
     """Against what another model draws for the same problem from other noise, by the judge of pairs.
 
-        win          the share of pictures that the judge finds better
-        preference   its mean probability of that
+    win          the share of pictures that the judge finds better
+    preference   its mean probability of that
     """
 
     @cache
@@ -163,7 +163,9 @@ class Models:
     def sampled(self, problems: Sequence[Problem]) -> Float[Tensor, "N 8 8"]:
         """A picture of the average's for each problem, of the digit that it asks for."""
         images = self.drawn("soup")["images"]
-        rows = [(hashed("sampled", *problem.key) % (_DRAWN // CLASSES)) * CLASSES + problem.input for problem in problems]
+        rows = [
+            (hashed("sampled", *problem.key) % (_DRAWN // CLASSES)) * CLASSES + problem.input for problem in problems
+        ]
         return images[rows]
 
     def judge(self) -> PairJudge:

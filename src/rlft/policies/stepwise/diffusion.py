@@ -144,9 +144,7 @@ class Diffusion(Continuous):
         """(α, σ) before step k."""
         return self.schedule.weights(self.times[k])
 
-    def says(
-        self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]
-    ) -> Float[Tensor, "M *S"]:
+    def says(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]) -> Float[Tensor, "M *S"]:
         """What the denoiser says before step k, guided; `block` rows at a time."""
         times, blocks = self.times.to(k.device), in_blocks(self.block, x, k, condition)
         return torch.cat([self.output(state, times[number], label) for state, number, label in blocks])[: len(x)]
