@@ -10,9 +10,10 @@ weights; its reward is differentiated, and steps before the last K are taken as 
     DRaFT       draft(last=1000)                  the whole chain, if it has no more steps
     DRaFT-K     draft(last=10)
     DRaFT-LV    draft(last=1, copies=2)           K = 1, from x_0 noised anew, the mean of several
-    AlignProp   draft(last=50, how="random")      each row's K uniform on 1 to `last`; the authors draw one for a batch
-    ReFL        draft(last=10, how="foreseen", ceiling=2.0)   the reward of the x̂0 that one random late step predicts;
-                without its pre-training loss
+    AlignProp   draft(last=50, how="random")      each row's K uniform on 1 to `last`; the authors' code draws again
+                at every step of a batch whether the network has a gradient there
+    ReFL        draft(last=10, how="foreseen", ceiling=2.0)   the reward of the x̂0 that one random late step predicts,
+                relu(2 - R) as min(R, 2); without its pre-training loss
     Kandinsky 5 draft(last=10, beta=0.02), of R(x_0, a real picture of the prompt); 1 - R and -R have one gradient
 
 In the anchor the states x_t are given too, as in a KL, and the norm is of all numbers of a latent.
