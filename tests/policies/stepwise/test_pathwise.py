@@ -39,3 +39,13 @@ def test_what_is_said_and_predicted_is_that_of_each_step():
         at = policy.times[since[row]].expand(1)
         clean, _ = policy.predict(states[row : row + 1, since[row]], at, label[row : row + 1])
         torch.testing.assert_close(foreseen[row : row + 1], clean, rtol=0, atol=1e-12)
+
+
+def test_earlier_steps_have_no_graph_and_are_not_drawn_again():
+    """The network is asked once for each of the last K steps, and the first state that it reads needs no gradient."""
+    policy, asked = small((2, 3), block=4), []
+    rollouts = policy.sample(problems(0, 1), 1, seed=1)
+    policy.denoiser.register_forward_pre_hook(lambda module, given: asked.append(given[0].requires_grad))
+    policy.redrawn(rollouts, torch.tensor([2, 2]))
+    assert asked == [False, True]
+    assert not any(value.requires_grad for value in rollouts.trace.values())
