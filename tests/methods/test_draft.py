@@ -206,7 +206,7 @@ def test_micro_batches_and_a_stop_change_nothing(method):
     assert (weights(whole) - start).abs().max() > 1e-4
     assert_close(weights(whole), weights(cut), atol=1e-12, rtol=0)
     assert log[0]["redrawn/first"] <= 1e-5 and all(line["grad_norm"] > 0 for line in log)
-    for state in states:
+    for state in states[1::2]:
         resumed = trainer(method, optimizer=plain)
         resumed.load_state_dict(copy.deepcopy(state))
         list(resumed.run(2))
