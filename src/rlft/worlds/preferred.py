@@ -172,7 +172,7 @@ class Models:
         """The judge of pairs, frozen."""
         judge = PairJudge(PairMLP((8, 8), CLASSES, seed=self.seed))
 
-        def build() -> Mapping[str, Tensor]:
+        def build() -> dict[str, Tensor]:
             draws = torch.Generator().manual_seed(self.seed)
             told = Fitting(epochs=self.judging, lr=1e-3, batch=128, seed=self.seed)
             fit_pairs(judge, self.pairs(), told, lambda images: trembling(images, draws))
@@ -196,7 +196,8 @@ class Models:
         ]
         counts = torch.arange(len(self.data.labels)), len(self.data.labels) + torch.arange(_DRAWN)
         groups = torch.cat([counts[0], counts[0], counts[1]])
-        return Pairs(*(torch.cat(list(column)) for column in zip(*parts, strict=True)), groups)
+        first, second, asked = (torch.cat(list(column)) for column in zip(*parts, strict=True))
+        return Pairs(first, second, asked, groups)
 
 
 def _matched(
