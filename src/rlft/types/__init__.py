@@ -15,6 +15,7 @@ of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
 from rlft.errors import UserError
 from rlft.types.capabilities import (
     Checking,
+    Denoising,
     Exchanging,
     HasReference,
     HasStates,
@@ -59,6 +60,7 @@ __all__ = [
     "Checking",
     "Collect",
     "Credit",
+    "Denoising",
     "Exchanging",
     "HasReference",
     "HasStates",

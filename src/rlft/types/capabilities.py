@@ -135,6 +135,19 @@ class Pathwise(Protocol):
 
 
 @runtime_checkable
+class Denoising(Protocol):
+    """The policy tells data from noise that is put on it: diffusion, a flow, a pipeline; else use grpo or rloo."""
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """What the network takes a row's own sample for, once it has been noised anew to the levels before the steps
+        `at` (0 to D - 1), with a graph. The noise is the row's and the place's, the same at every call.
+
+        The samples themselves are `trace["data"]`, [N *S].
+        """
+        ...
+
+
+@runtime_checkable
 class Exchanging(Protocol):
     """The policy is a pair that can exchange roles: build a `policies.composed.pair.Pair`, or use ppo for one alone."""
 

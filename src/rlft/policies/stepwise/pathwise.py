@@ -72,6 +72,19 @@ class Continuous(Stepwise):
         states[:, -2] = alpha * data + sigma * normal(keys, 1, data.shape[1:], LOSS)[:, 0].to(data)
         return replace(many, trace={**many.trace, "states": states, "key": keys})
 
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """x̂0 of α·x0 + σ·z, the row's own x0 noised anew to the levels before the steps `at`: `types.Denoising`."""
+        count, levels = len(at), at.shape[1]
+        at, data = at.to(self.device).flatten(), rollouts.trace["data"].repeat_interleave(levels, dim=0)
+        z = normal(forked(rollouts.trace["key"], levels).flatten(), 1, data.shape[1:], LOSS)[:, 0]
+        weights = torch.tensor(
+            [[float(weight) for weight in self.levels(k)] for k in range(self.steps)], device=z.device
+        )
+        alpha, sigma = weights.to(data)[at].reshape(len(at), 2, *[1] * (data.ndim - 1)).unbind(1)
+        x = alpha * data + sigma * z.to(data)
+        condition = rollouts.trace["condition"].repeat_interleave(levels, dim=0)
+        return self.foresee(x, at, condition)[1].unflatten(0, (count, levels))
+
     def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
         """What the network says at the states that were visited, which are given: before each step from `since` on,
         and 0 before."""
