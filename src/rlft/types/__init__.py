@@ -16,6 +16,7 @@ from rlft.errors import UserError
 from rlft.types.capabilities import (
     Checking,
     Denoising,
+    Displaced,
     Exchanging,
     HasReference,
     HasStates,
@@ -61,6 +62,7 @@ __all__ = [
     "Collect",
     "Credit",
     "Denoising",
+    "Displaced",
     "Exchanging",
     "HasReference",
     "HasStates",
