@@ -33,6 +33,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
   rlft study weights BEFORE AFTER       how much of the weights moved, which part, whether their directions turned
   rlft study beyond BASE TUNED … --data FILE --reward math     whether it solves what its base does not
+  rlft study formats RUN --format code='^def '     in which formats it answers, how right, and which one wins
   rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
   rlft doctor                           what this machine has, and a ten-second self-test
 
@@ -49,6 +50,7 @@ COMMANDS = {
     "merge": "rlft.tool.merge:merge",
     "study weights": "rlft.tool.study:weights",
     "study beyond": "rlft.tool.beyond:beyond",
+    "study formats": "rlft.tool.formats:formats",
     "push": "rlft.tool.push:push",
     "fit-reward": "rlft.tool.fit_reward:fit_reward",
 }
