@@ -73,9 +73,10 @@ def test_shares_and_accuracies_by_hand():
 
 def test_convergence():
     shares = [{"a": 0.5, "b": 0.5}, {"a": 0.11, "b": 0.89}, {"a": 0.1, "b": 0.9}, {"a": 1.0, "b": 0.0}]
-    assert converged([0, 10, 20, 30], shares) == (20, "b")
-    assert converged([0, 10, 20, 30], shares, at=0.95) == (30, "a")
-    assert converged([0, 10], shares[:2]) is None
+    assert converged([0, 10, 20], shares[:3]) == (20, "b")
+    assert converged([0, 10, 20], shares[:3], at=0.85) == (10, "b")
+    assert converged([0, 10, 20, 30], shares) == (30, "a")  # what b had it has lost
+    assert converged([0, 10], shares[:2]) is None and converged([], []) is None
 
 
 def test_majority():

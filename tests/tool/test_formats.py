@@ -53,9 +53,9 @@ def test_the_samples_of_a_run(place, capsys):
     assert tool("study", "formats", place / "run", place / "run", *FORMATS) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[1].split() == ["step", "rows", "a", "vowel", "consonant", "right"]
-    assert said[5] == f"a has 90% of the rows for the first time at step {first}"
+    assert said[5] == f"a has won: 90% of the rows for the first time at step {first}"
     assert tool("study", "formats", place / "run", "--format", "long=^.{9}", "--rest", "short", "--at", 1.0) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "short has 100% of the rows for the first time at step 1"
+    assert capsys.readouterr().out.splitlines()[-1] == "short has won: 100% of the rows for the first time at step 1"
 
 
 def test_new_draws_go_on_where_they_were_stopped(place, capsys):
@@ -79,6 +79,25 @@ def test_new_draws_go_on_where_they_were_stopped(place, capsys):
     assert said[-1] == f"leads in {place / 'run'}: a"
     assert tool(*words, "--seed", 1) == 2
     assert "seed was 0 and is now 1" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_second_run_is_asked_what_the_first_was(place, tmp_path, capsys):
+    shutil.copytree(place / "run", tmp_path / "same")
+    words = ["study", "formats", place / "run", tmp_path / "same", *FORMATS, "--draws", 2, "--out", tmp_path / "study"]
+    assert tool(*words, "--json", "--trust-run") == 0
+    drawn = json.loads(capsys.readouterr().out)["drawn"]
+    assert list(drawn) == ["the base", str(place / "run"), str(tmp_path / "same")]
+    assert drawn[str(place / "run")] == drawn[str(tmp_path / "same")] != drawn["the base"]
+
+
+def test_a_run_that_cannot_be_built_again_leaves_no_folder(place, tmp_path, capsys):
+    shutil.copytree(place / "run", tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    del facts["words"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    assert tool("study", "formats", tmp_path / "run", *FORMATS, "--draws", 2, "--out", tmp_path / "study") == 2
+    assert "was started from Python" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "study").exists()
 
 
 @pytest.mark.parametrize(

@@ -111,12 +111,15 @@ def most_accurate(tallies: Mapping[str, Tally], least: int = 1) -> str | None:
 
 
 def converged(steps: Sequence[int], shares: Sequence[Mapping[str, float]], at: float = 0.9) -> tuple[int, str] | None:
-    """The first step at which one format has at least this share of the rows, and which; None where none ever has."""
-    for step, found in zip(steps, shares, strict=True):
-        for name, share in found.items():
-            if share >= at:
-                return step, name
-    return None
+    """The first step at which the format that leads in the end has at least this share of the rows, and which it is.
+
+    None where it never has. A format that had as much before and lost it has not won.
+    """
+    if not steps:
+        return None
+    winner = max(shares[-1], key=lambda name: shares[-1][name])
+    there = [step for step, found in zip(steps, shares, strict=True) if found[winner] >= at]
+    return (there[0], winner) if there else None
 
 
 def majority(answers: Sequence[Hashable | None], rights: Sequence[bool]) -> float:

@@ -154,9 +154,9 @@ def said(result: Mapping[str, Any]) -> list[str]:
         won = told["converged"]
         lines += [run, *_aligned(cells)]
         lines.append(
-            f"no format has {result['at']:.0%} of the rows at any of these steps"
+            f"none has won: what leads in the end has {result['at']:.0%} of the rows at none of these steps"
             if won is None
-            else f"{won['format']} has {result['at']:.0%} of the rows for the first time at step {won['step']}"
+            else f"{won['format']} has won: {result['at']:.0%} of the rows for the first time at step {won['step']}"
         )
     if "drawn" in result:
         heads = ["pass@1", *([f"pass@{2 ** (result['draws'].bit_length() - 1)}"] if result["draws"] > 1 else [])]

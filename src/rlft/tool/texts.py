@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from rlft.noise import hashed
-from rlft.runs.log import finite
+from rlft.runs.log import facts_of, finite
 from rlft.tool.again import Again, built, trained
 from rlft.tool.draws import lines_of, opened
 from rlft.training.score import score
@@ -59,6 +59,9 @@ class Texts:
     ):
         self.folder, self.how, self.trusted, self.progress = folder, how, trusted, progress
         self.models: dict[str, Path] = {BASE: runs[0], **{str(run): run for run in runs}}
+        for run in runs if how.draws else ():
+            if "words" not in facts_of(run):
+                raise UserError(f"{run} was started from Python, so it cannot be drawn from here: leave out --draws")
         asked = {"draws": how.draws, "problems": how.problems, "at_once": how.at_once, "seed": how.seed}
         opened(folder, {"runs": [str(run.resolve()) for run in runs], **asked})
         self.known: dict[tuple[str, int], dict[int, list[Row]]] = {}
