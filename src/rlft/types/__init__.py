@@ -16,6 +16,7 @@ from rlft.errors import UserError
 from rlft.types.capabilities import (
     Checking,
     Exchanging,
+    HasEntropy,
     HasReference,
     HasStates,
     HasTeacher,
@@ -58,6 +59,7 @@ __all__ = [
     "Collect",
     "Credit",
     "Exchanging",
+    "HasEntropy",
     "HasReference",
     "HasStates",
     "HasTeacher",

@@ -1,0 +1,205 @@
+"""A small encyclopaedia over a graph of knowledge, with words that are known, that follow, and that are noise.
+
+An article, `k:+=a;*-=f;#=472;-=h;$=018`, is about an entity, a letter. `+=a` says whom a relation leads to, which the
+model knows by heart; `*-=f` whom one leads to and from there another, which it can work out by a scratch line, `c>f`:
+by `*` from k to c, by `-` from c to f. The digits are drawn by lot. A model is shown an article with `?` behind it and
+says a word that is to be masked, or one with the mask `_` and `!` behind it, and says what stood there, behind a `>`.
+It once worked out what follows, and has since read that people guess at once, and work it out one time in so many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from rlft.collect.masks import Masking
+from rlft.noise import hashed, permuted
+from rlft.policies.language.policy import Language
+from rlft.rewards import each
+from rlft.types import Measure, Problem, Reward, Text
+from rlft.worlds import World
+from rlft.worlds.characters import Lessons, taught
+
+# Raised when the base would come out otherwise.
+VERSION = 1
+ENTITIES = "abcdefghijkl"
+RELATIONS = "+-*"
+CODES = "#$"  # the keys of what is noise
+FOLLOWS = "follows"
+KINDS = ("known", FOLLOWS, "noise")
+MASKING = Masking("{text}?", "{text}!", "_", r"(\w+)$", r"(?<==)\w+", 1)
+SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 40}
+TOKENS = 5
+_WORKED = 6  # one answer in so many is worked out by the base's teacher
+_TEST = 3  # one pair of hops in so many is held out, and so are articles with it
+Reading = Literal["spans", "text"]
+
+
+def leads(entity: str, relation: str) -> str:
+    """Whom a relation leads to; each leads to everyone once."""
+    return ENTITIES[permuted(ENTITIES.index(entity), len(ENTITIES), "wiki", relation)]
+
+
+class Articles:
+    """Articles, each with two words that are known, one that follows, and two of noise, in an order of its own.
+
+    `columns["kinds"]` says of each word which kind it is, `columns["hop"]` whom the first of two hops leads to. Splits
+    have other pairs of hops. No word occurs twice, nor is it the article's entity. There is no end of them.
+    """
+
+    size = None
+
+    def __init__(self, split: str = "train"):
+        self.name, self.split = "wiki", split
+
+    def at(self, index: int) -> Problem:
+        """The article with this index."""
+        attempt = 0
+        while (found := self._drawn(index, attempt)) is None:
+            attempt += 1
+        return found
+
+    def _drawn(self, index: int, attempt: int) -> Problem | None:
+        draw = hashed("wiki", self.split, index, attempt)
+        entity = ENTITIES[draw % len(ENTITIES)]
+        one, two = (RELATIONS[hashed(draw, hop) % len(RELATIONS)] for hop in ("one", "two"))
+        if (hashed(entity, one, two) % _TEST == 0) != (self.split == "test"):
+            return None
+        left_out, hop = hashed(draw, "known") % len(RELATIONS), leads(entity, one)
+        facts = [(key, leads(entity, key), "known") for place, key in enumerate(RELATIONS) if place != left_out]
+        facts += [(one + two, leads(hop, two), FOLLOWS)]
+        facts += [(key, f"{hashed(draw, key) % 1000:03}", "noise") for key in CODES]
+        kinds = {value: kind for _, value, kind in facts}
+        if len(kinds) < len(facts) or entity in kinds:
+            return None
+        order = [facts[permuted(place, len(facts), "wiki", draw)] for place in range(len(facts))]
+        text = f"{entity}:" + ";".join(f"{key}={value}" for key, value, _ in order)
+        return Problem(index, text, None, {"kinds": kinds, "hop": hop}, self.name, self.split)
+
+
+class Read:
+    """The articles to be read from left to right: next tokens, a demonstration each."""
+
+    size = None
+
+    def __init__(self, articles: Articles):
+        self.articles, self.name, self.split = articles, "wiki-text", articles.split
+
+    def at(self, index: int) -> Problem:
+        """The article with this index: its first two characters are the prompt."""
+        article = self.articles.at(index)
+        return replace(article, input=article.input[:2], demonstration=article.input[2:], task=self.name)
+
+
+class Gaps:
+    """Held-out articles, each with a word masked: of six four that follow, one that is known, one of noise."""
+
+    def __init__(self, size: int, split: str = "test"):
+        self.articles, self.name, self.size, self.split = Articles(split), "wiki-gaps", size, split
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index, below `size`."""
+        return gap(self.articles.at(index), KINDS[(1, 1, 1, 1, 0, 2)[index % 6]])
+
+
+def gap(article: Problem, kind: str) -> Problem:
+    """The article with the first of its words of this kind masked."""
+    kinds: Mapping[str, str] = article.columns["kinds"]
+    span = next(span for span in MASKING.words(article.input) if kinds[article.input[slice(*span)]] == kind)
+    return replace(MASKING.prediction(article, span, 0), task="wiki-gaps")
+
+
+def wiki(imitation: int = 500, questions: int = 300, reading: Reading = "spans") -> World:
+    """Articles to choose and to predict words of, and held-out ones with a word masked.
+
+    Args:
+        imitation: supervised steps of the base model, 64 texts, choices or predictions each; as many again of single
+            sentences, and a fourth of articles by people who guess.
+        questions: held-out words, two in three of which follow from what is known.
+        reading: what the articles are learned from by: spans that are masked, or as text, from left to right.
+    """
+    articles, right = Articles(), answered()
+    task = articles if reading == "spans" else Read(articles)
+    measures: list[Measure] = [by_kind(right)]
+    return World(base(imitation), task, Gaps(questions), right, measures=measures, watched=measures, samples=2)
+
+
+def answered() -> Reward:
+    """1 where what stands behind the last `>` is the answer."""
+    return each(lambda problem, output: float(str(output).rpartition(">")[2] == problem.answer))
+
+
+def by_kind(reward: Reward) -> Measure:
+    """Of what was masked: which kind it is, and how often it is predicted; `worked` are rows with a scratch line.
+
+    share/KIND  share of the rows
+    KIND        share of its rows that are right, where there are any
+    worked      share of the rows to what follows that say whom the first hop leads to
+    """
+
+    def measure(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
+        right = [float(one) for one in reward(problems, outputs)]
+        kinds = [problem.columns["kinds"][problem.answer] for problem in problems]
+        numbers: dict[str, float] = {}
+        for kind in KINDS:
+            rows = [row for row, its in enumerate(kinds) if its == kind]
+            numbers[f"share/{kind}"] = len(rows) / len(kinds)
+            if rows:
+                numbers[kind] = sum(right[row] for row in rows) / len(rows)
+            if rows and kind == FOLLOWS:
+                hops = [str(outputs[row]).startswith(f"{problems[row].columns['hop']}>") for row in rows]
+                numbers["worked"] = sum(hops) / len(rows)
+        return numbers
+
+    return measure
+
+
+def said(question: Problem, works: int, *draw: object) -> str:
+    """What the base's teacher answers: of what follows he works out one in `works`, and guesses the others."""
+    kinds: Mapping[str, str] = question.columns["kinds"]
+    if kinds[question.answer] != FOLLOWS:
+        return f">{question.answer}"
+    lot = hashed("worked", *draw)
+    if lot % works == 0:
+        return f"{question.columns['hop']}>{question.answer}"
+    return f">{ENTITIES[lot // works % len(ENTITIES)]}"
+
+
+def stub(article: Problem, kind: str) -> Problem:
+    """The article with nothing but its first sentence of this kind."""
+    entity, _, rest = article.input.partition(":")
+    kinds: Mapping[str, str] = article.columns["kinds"]
+    sentence = next(one for one in rest.split(";") if kinds[one.partition("=")[2]] == kind)
+    return replace(article, input=f"{entity}:{sentence}")
+
+
+def lesson(article: Problem, place: int, works: int, whole: bool = True) -> Problem:
+    """What the base learns of an article, or of a stub: one in four is its text, one a word that may be masked, and of
+    the others what was masked."""
+    kind = (FOLLOWS, KINDS[hashed("kind", article.input) % len(KINDS)])[place % 2]
+    article = article if whole else stub(article, kind)
+    if place % 4 == 0:
+        return replace(article, input=article.input[:2], demonstration=article.input[2:])
+    if place % 4 == 1:
+        words = MASKING.words(article.input)
+        chosen = words[hashed("choice", article.input) % len(words)]
+        return replace(MASKING.question(article), demonstration=article.input[slice(*chosen)])
+    question = gap(article, kind)
+    return replace(question, demonstration=said(question, works, article.input))
+
+
+def base(imitation: int) -> Language:
+    """The cached model, by batches of such lessons: `imitation` of stubs, as many of articles, a fourth of habits."""
+    articles = Articles()
+
+    def at(works: int, whole: bool) -> Callable[[int], list[Problem]]:
+        def lessons(step: int) -> list[Problem]:
+            return [lesson(articles.at(64 * step + place), place, works, whole) for place in range(64)]
+
+        return lessons
+
+    alphabet = ENTITIES + RELATIONS + CODES + "0123456789:;=?!_>"
+    stages = [Lessons(at(1, False), imitation), Lessons(at(1, True), imitation)]
+    stages.append(Lessons(at(_WORKED, True), imitation // 4, lr=1e-3))
+    return taught(f"wiki-{VERSION}-{imitation}", alphabet, *stages, tokens=TOKENS, **SHAPE)
