@@ -72,7 +72,7 @@ def by_lot(masking: Masking, count: int | None = None) -> Choose:
 def by_entropy(masking: Masking, count: int) -> Choose:
     """The `count` words of each text that the policy is least sure of: those with the most entropy before a token.
 
-    The text is read from left to right, up to its first word as a prompt. Needs `HasEntropy`, `Writing`, `Teachable`.
+    The text is read from left to right, up to its first word as a prompt. It needs `HasEntropy` and `Writing`.
     """
 
     def choose(source: Source, problems: Sequence[Problem]) -> list[list[Span]]:

@@ -21,7 +21,7 @@ from rlft.collect import one_batch
 from rlft.collect.cloze import Pay, Unpredicted, by_entropy, by_lot, first_then, predicted, proposed, unlike
 from rlft.collect.masks import ASKED, CHOSEN, PREDICTED, WORD, Masking
 from rlft.methods.dapo import dapo
-from rlft.types import Checking, HasEntropy, Method, Teachable, UserError, Writing, published
+from rlft.types import Checking, HasEntropy, Method, UserError, Writing, published
 
 
 @published
@@ -74,6 +74,6 @@ def pretrain_zero(
         "entropy": predicted(by_entropy(masking, masks), masking),
         "given": one_batch,
     }[chooser]
-    needs = {"given": (), "entropy": (Checking, HasEntropy, Writing, Teachable)}.get(chooser, (Checking,))
+    needs = {"given": (), "entropy": (Checking, HasEntropy, Writing)}.get(chooser, (Checking,))
     start = dapo(low, high)
     return replace(start, collect=unlike(collect) if flat == "dropped" else collect, needs=needs)

@@ -3,10 +3,10 @@ Active Pretraining", arXiv:2512.03442.
 
 Articles of a small encyclopaedia, in each of which two words are known by heart, one follows from two facts by a
 scratch line, and two are noise. A small character model reads them, says what might be masked, any word as likely, and
-says what was, mostly without working it out. The arms read the same articles as text, or predict words that are masked by
-lot, by the entropy of the model, or by its own choice, with the rule that a word which nobody predicts pays nothing, or
-without it. Judged is accuracy on held-out words that follow, of articles with other pairs of facts; and of which kind
-the masked words are, early and late.
+says what was, mostly without working it out. The arms read the same articles as text, or predict words that are
+masked by lot, by the entropy of the model, or by its own choice, with the rule that a word which nobody predicts pays
+nothing, or without it. Judged is accuracy on held-out words that follow, of articles with other pairs of facts; and of
+which kind the masked words are, early and late.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ CLAIM = Claim(
         "entropy": Arm("masks where the model is least sure", _by("entropy")),
         "active": Arm("masks of its own choice"),
         "unruled": Arm("the same, a word that nobody predicts pays most", {"method": masks(unpredicted="paid")}),
-        "informed": Arm("masks of words that follow alone, by one who knows", _by("random", word=r"(?<=[-+*]{2}=)\w+")),
+        "informed": Arm("masks of words that follow alone, by one who knows", _by("random", word=r"(?<=[-+*]{2})\w")),
     },
     statements=[
         above("its own choice is better than masks at random", "active", "random", least=0.05),

@@ -1,10 +1,10 @@
 """A small encyclopaedia over a graph of knowledge, with words that are known, that follow, and that are noise.
 
-An article, `k:+=a;*-=f;#=472;-=h;$=018`, is about an entity, a letter. `+=a` says whom a relation leads to, which the
-model knows by heart; `*-=f` whom one leads to and from there another, which it can work out by a scratch line, `c>f`:
-by `*` from k to c, by `-` from c to f. The digits are drawn by lot. A model is shown an article with `?` behind it and
-says a word that is to be masked, or one with the mask `_` and `!` behind it, and says what stood there, behind a `>`.
-It once worked out what follows, and has since read that people guess at once, and work it out one time in so many.
+An article, `k*-f;+a;-h;m;7;`, is about an entity, a letter. `+a` says whom a relation leads to, which the model knows
+by heart; `*-f` whom one leads to and from there another, which it can work out by a scratch line, `c>f`: by `*` from k
+to c, by `-` from c to f. The last two are drawn by lot. A model is shown an article with `?` behind it and says a word
+that is to be masked, or one with the mask `_` and `!` behind it, and says what stood there, behind a `>`. It once
+worked out what follows, and has since read that people stop halfway, and go on one time in so many.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from rlft.worlds.characters import Lessons, taught
 VERSION = 1
 ENTITIES = "abcdefghijkl"
 RELATIONS = "+-*"
-CODES = "#$"  # the keys of what is noise
+CODES = "mnopqrstuvwxyz0123456789αβγδεζηθικλμ"
 FOLLOWS = "follows"
 KINDS = ("known", FOLLOWS, "noise")
-MASKING = Masking("{text}?", "{text}!", "_", r"(\w+)$", r"(?<==)\w+", 1)
-SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 40}
-TOKENS = 5
+MASKING = Masking("{text}?", "{text}!", "_", r"(\w+)$", r"\w(?=;)", 1)
+SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 24}
+TOKENS = 4
 _WORKED = 6  # one answer in so many is worked out by the base's teacher
 _TEST = 3  # one pair of hops in so many is held out, and so are articles with it
 Reading = Literal["spans", "text"]
@@ -42,7 +42,7 @@ def leads(entity: str, relation: str) -> str:
 
 
 class Articles:
-    """Articles, each with two words that are known, one that follows, and two of noise, in an order of its own.
+    """Articles, each with a word that follows, two that are known and two of noise, in this order.
 
     `columns["kinds"]` says of each word which kind it is, `columns["hop"]` whom the first of two hops leads to. Splits
     have other pairs of hops. No word occurs twice, nor is it the article's entity. There is no end of them.
@@ -67,14 +67,13 @@ class Articles:
         if (hashed(entity, one, two) % _TEST == 0) != (self.split == "test"):
             return None
         left_out, hop = hashed(draw, "known") % len(RELATIONS), leads(entity, one)
-        facts = [(key, leads(entity, key), "known") for place, key in enumerate(RELATIONS) if place != left_out]
-        facts += [(one + two, leads(hop, two), FOLLOWS)]
-        facts += [(key, f"{hashed(draw, key) % 1000:03}", "noise") for key in CODES]
+        facts = [(f"{entity}{one}{two}", leads(hop, two), FOLLOWS)]
+        facts += [(key, leads(entity, key), "known") for place, key in enumerate(RELATIONS) if place != left_out]
+        facts += [("", CODES[hashed(draw, "code", place) % len(CODES)], "noise") for place in range(2)]
         kinds = {value: kind for _, value, kind in facts}
         if len(kinds) < len(facts) or entity in kinds:
             return None
-        order = [facts[permuted(place, len(facts), "wiki", draw)] for place in range(len(facts))]
-        text = f"{entity}:" + ";".join(f"{key}={value}" for key, value, _ in order)
+        text = "".join(f"{key}{value};" for key, value, _ in facts)
         return Problem(index, text, None, {"kinds": kinds, "hop": hop}, self.name, self.split)
 
 
@@ -87,9 +86,9 @@ class Read:
         self.articles, self.name, self.split = articles, "wiki-text", articles.split
 
     def at(self, index: int) -> Problem:
-        """The article with this index: its first two characters are the prompt."""
+        """The article with this index: its first character is the prompt."""
         article = self.articles.at(index)
-        return replace(article, input=article.input[:2], demonstration=article.input[2:], task=self.name)
+        return replace(article, input=article.input[:1], demonstration=article.input[1:], task=self.name)
 
 
 class Gaps:
@@ -104,18 +103,19 @@ class Gaps:
 
 
 def gap(article: Problem, kind: str) -> Problem:
-    """The article with the first of its words of this kind masked."""
+    """The article with one of its words of this kind masked."""
     kinds: Mapping[str, str] = article.columns["kinds"]
-    span = next(span for span in MASKING.words(article.input) if kinds[article.input[slice(*span)]] == kind)
-    return replace(MASKING.prediction(article, span, 0), task="wiki-gaps")
+    spans = [span for span in MASKING.words(article.input) if kinds[article.input[slice(*span)]] == kind]
+    chosen = spans[hashed("gap", article.input) % len(spans)]
+    return replace(MASKING.prediction(article, chosen, 0), task="wiki-gaps")
 
 
-def wiki(imitation: int = 500, questions: int = 300, reading: Reading = "spans") -> World:
+def wiki(imitation: int = 1000, questions: int = 300, reading: Reading = "spans") -> World:
     """Articles to choose and to predict words of, and held-out ones with a word masked.
 
     Args:
-        imitation: supervised steps of the base model, 64 texts, choices or predictions each; as many again of single
-            sentences, and a fourth of articles by people who guess.
+        imitation: supervised steps of the base model, 64 texts, choices or predictions each; and an eighth as many by
+            people who mostly stop halfway.
         questions: held-out words, two in three of which follow from what is known.
         reading: what the articles are learned from by: spans that are masked, or as text, from left to right.
     """
@@ -156,50 +156,47 @@ def by_kind(reward: Reward) -> Measure:
 
 
 def said(question: Problem, works: int, *draw: object) -> str:
-    """What the base's teacher answers: of what follows he works out one in `works`, and guesses the others."""
+    """What the base's teacher answers: of what follows he works out one in `works`, and stops halfway else."""
     kinds: Mapping[str, str] = question.columns["kinds"]
     if kinds[question.answer] != FOLLOWS:
         return f">{question.answer}"
-    lot = hashed("worked", *draw)
-    if lot % works == 0:
-        return f"{question.columns['hop']}>{question.answer}"
-    return f">{ENTITIES[lot // works % len(ENTITIES)]}"
+    hop = question.columns["hop"]
+    return f"{hop}>{question.answer}" if hashed("worked", *draw) % works == 0 else f">{hop}"
 
 
-def stub(article: Problem, kind: str) -> Problem:
-    """The article with nothing but its first sentence of this kind."""
-    entity, _, rest = article.input.partition(":")
-    kinds: Mapping[str, str] = article.columns["kinds"]
-    sentence = next(one for one in rest.split(";") if kinds[one.partition("=")[2]] == kind)
-    return replace(article, input=f"{entity}:{sentence}")
-
-
-def lesson(article: Problem, place: int, works: int, whole: bool = True) -> Problem:
-    """What the base learns of an article, or of a stub: one in four is its text, one a word that may be masked, and of
-    the others what was masked."""
-    kind = (FOLLOWS, KINDS[hashed("kind", article.input) % len(KINDS)])[place % 2]
-    article = article if whole else stub(article, kind)
-    if place % 4 == 0:
-        return replace(article, input=article.input[:2], demonstration=article.input[2:])
-    if place % 4 == 1:
-        words = MASKING.words(article.input)
-        chosen = words[hashed("choice", article.input) % len(words)]
-        return replace(MASKING.question(article), demonstration=article.input[slice(*chosen)])
-    question = gap(article, kind)
+def lesson(article: Problem, place: int, works: int) -> Problem:
+    """What the base learns of an article: of eight one is a text, two choose a word that may be masked, of one sentence
+    and of all, two say what follows and two another word, and one works it out of nothing but its sentence."""
+    place %= 8
+    if place == 0:
+        return replace(article, input=article.input[:1], demonstration=article.input[1:])
+    if place < 3:
+        sentences = article.input.split(";")[:-1]
+        alone = replace(article, input=sentences[hashed("alone", article.input) % len(sentences)] + ";")
+        return choice(alone if place == 1 else article)
+    if place < 5:
+        question = gap(article, FOLLOWS)
+    elif place < 7:
+        question = gap(article, ("known", "noise")[hashed("kind", article.input) % 2])
+    else:
+        question, works = gap(replace(article, input=article.input.partition(";")[0] + ";"), FOLLOWS), 1
     return replace(question, demonstration=said(question, works, article.input))
 
 
+def choice(article: Problem) -> Problem:
+    """A word of it, any as likely, that may be masked."""
+    words = MASKING.words(article.input)
+    chosen = words[hashed("choice", article.input) % len(words)]
+    return replace(MASKING.question(article), demonstration=article.input[slice(*chosen)])
+
+
 def base(imitation: int) -> Language:
-    """The cached model, by batches of such lessons: `imitation` of stubs, as many of articles, a fourth of habits."""
+    """The cached model, by `imitation` batches of what is worked out, and an eighth as many of stopping halfway."""
     articles = Articles()
 
-    def at(works: int, whole: bool) -> Callable[[int], list[Problem]]:
-        def lessons(step: int) -> list[Problem]:
-            return [lesson(articles.at(64 * step + place), place, works, whole) for place in range(64)]
+    def by(works: int) -> Callable[[int], list[Problem]]:
+        return lambda step: [lesson(articles.at(64 * step + place), place, works) for place in range(64)]
 
-        return lessons
-
-    alphabet = ENTITIES + RELATIONS + CODES + "0123456789:;=?!_>"
-    stages = [Lessons(at(1, False), imitation), Lessons(at(1, True), imitation)]
-    stages.append(Lessons(at(_WORKED, True), imitation // 4, lr=1e-3))
+    stages = [Lessons(by(1), imitation), Lessons(by(_WORKED), imitation // 8, lr=5e-4)]
+    alphabet = ENTITIES + RELATIONS + CODES + ";?!_>"
     return taught(f"wiki-{VERSION}-{imitation}", alphabet, *stages, tokens=TOKENS, **SHAPE)
