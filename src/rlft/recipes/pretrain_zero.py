@@ -2,11 +2,11 @@
 Active Pretraining", arXiv:2512.03442.
 
 Articles of a small encyclopaedia, in each of which two words are known by heart, one follows from two facts by a
-scratch line, and two are noise. A small character model reads them, says what might be masked, any word as likely, and
-says what was, mostly without working it out. The arms read the same articles as text, or predict words that are
-masked by lot, by the entropy of the model, or by its own choice, with the rule that a word which nobody predicts pays
-nothing, or without it. Judged is accuracy on held-out words that follow, of articles with other pairs of facts; and of
-which kind the masked words are, early and late.
+scratch line, and four are noise. A small character model reads them, says what might be masked, any word as likely, and
+says what was; in a scratch line it misremembers every second fact. The arms read the same articles as text, or predict
+words that are masked by lot, by the entropy of the model, or by its own choice, with the rule that a word which nobody
+predicts pays nothing, or without it. Judged is accuracy on held-out words that follow, of articles with other pairs of
+facts; and of which kind the masked words are, early and late.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rlft.recipes import recipe
 from rlft.types import Method
 from rlft.worlds.wiki import FOLLOWS, KINDS, MASKING, wiki
 
-STEPS, TEXTS, GROUP = 40, 6, 6
+STEPS, TEXTS, GROUP = 30, 8, 6
 GROUPS = TEXTS * (1 + GROUP)  # of a step: those that choose, and one for each span
 WINDOW = 5  # steps that are early, and that are late
 
@@ -71,10 +71,10 @@ CLAIM = Claim(
     "many articles, each read from left to right. A reply that chooses no word leaves its predictions unspent. Every "
     "arm chooses its learning rate from two.",
     scaled_down="a character model of 0.1 million parameters for models of 3 to 30 billion; an encyclopaedia of 12 "
-    "entities and three relations for Wikipedia; spans are values, of one word each; a base that was taught to choose "
-    f"a word and to predict one, and to work out one in six; groups of {GROUP} for 8. Metrics are those of 300 "
-    "held-out articles, two answers each, at temperature 1, each with one word masked; follows are the two in "
-    "three that follow from two facts.",
+    "entities and three relations for Wikipedia; spans are values, of one character each; a base that was taught to "
+    f"choose a word, to predict one, and to misremember half of what it works out; groups of {GROUP} for 8. Metrics "
+    "are those of 300 held-out articles, two answers each, at temperature 1, each with one word masked; follows are "
+    "the two in three that follow from two facts.",
     real="rlft train --model Qwen/Qwen3-4B-Base --data wikipedia.jsonl --prompt-field text --reward label "
     "--method pretrain_zero --prompts 32 --group 8 --max-new-tokens 4096 --overlong drop --steps 2000 --lr 5e-7",
     metric=FOLLOWS,
@@ -87,7 +87,8 @@ CLAIM = Claim(
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "text": Arm(
-            "the articles as text, next tokens", {"method": sft(), "reading": "text", "prompts": 252, "group": 1}
+            "the articles as text, next tokens",
+            {"method": sft(), "reading": "text", "prompts": GROUPS * GROUP, "group": 1},
         ),
         "random": Arm("masks at random", _by("random")),
         "entropy": Arm("masks where the model is least sure", _by("entropy")),

@@ -1,10 +1,10 @@
 """A small encyclopaedia over a graph of knowledge, with words that are known, that follow, and that are noise.
 
-An article, `k*-f;+a;-h;m;7;`, is about an entity, a letter. `+a` says whom a relation leads to, which the model knows
-by heart; `*-f` whom one leads to and from there another, which it can work out by a scratch line, `c>f`: by `*` from k
-to c, by `-` from c to f. The last two are drawn by lot. A model is shown an article with `?` behind it and says a word
-that is to be masked, or one with the mask `_` and `!` behind it, and says what stood there, behind a `>`. It once
-worked out what follows, and has since read that people stop halfway, and go on one time in so many.
+An article, `k*-f;+a;-h;m;7;x;α;`, is about an entity, a letter. `+a` says whom a relation leads to, which the model
+knows by heart; `*-f` whom one leads to and from there another, which it can work out by a scratch line, `c>f`: by `*`
+from k to c, by `-` from c to f. The last four are drawn by lot. A model is shown an article with `?` behind it and says
+a word that is to be masked, or one with the mask `_` and `!` behind it, and says what stood there, behind a `>`. In a
+scratch line it remembers half of the time where a relation leads to, and else always the same false one.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from rlft.worlds import World
 from rlft.worlds.characters import Lessons, taught
 
 # Raised when the base would come out otherwise.
-VERSION = 1
+VERSION = 4
 ENTITIES = "abcdefghijkl"
 RELATIONS = "+-*"
 CODES = "mnopqrstuvwxyz0123456789αβγδεζηθικλμ"
 FOLLOWS = "follows"
 KINDS = ("known", FOLLOWS, "noise")
 MASKING = Masking("{text}?", "{text}!", "_", r"(\w+)$", r"\w(?=;)", 1)
-SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 24}
+SHAPE: dict[str, Any] = {"width": 64, "layers": 2, "context": 28}
 TOKENS = 4
-_WORKED = 6  # one answer in so many is worked out by the base's teacher
-_TEST = 3  # one pair of hops in so many is held out, and so are articles with it
+_PLACES = (0, 1, 2, 2, 3, 3, 5, 7)  # whose lessons the base has, see `lesson`
+_TEST = 5  # one pair of hops in so many is held out, and so are articles with it
 Reading = Literal["spans", "text"]
 
 
@@ -41,10 +41,18 @@ def leads(entity: str, relation: str) -> str:
     return ENTITIES[permuted(ENTITIES.index(entity), len(ENTITIES), "wiki", relation)]
 
 
-class Articles:
-    """Articles, each with a word that follows, two that are known and two of noise, in this order.
+def recalled(entity: str, relation: str, *draw: object) -> str:
+    """The same as the base's teacher remembers it in a scratch line: rightly, or in the one wrong way that he has."""
+    if hashed("recalled", *draw) % 2:
+        return leads(entity, relation)
+    return ENTITIES[permuted(ENTITIES.index(entity), len(ENTITIES), "wiki", "false", relation)]
 
-    `columns["kinds"]` says of each word which kind it is, `columns["hop"]` whom the first of two hops leads to. Splits
+
+class Articles:
+    """Articles, each with a word that follows, two that are known and four of noise, in this order.
+
+    `columns["kinds"]` says of each word which kind it is, `columns["hops"]` from whom and by which
+    relations the first word follows, `columns["hop"]` whom the first of them leads to. Splits
     have other pairs of hops. No word occurs twice, nor is it the article's entity. There is no end of them.
     """
 
@@ -69,12 +77,14 @@ class Articles:
         left_out, hop = hashed(draw, "known") % len(RELATIONS), leads(entity, one)
         facts = [(f"{entity}{one}{two}", leads(hop, two), FOLLOWS)]
         facts += [(key, leads(entity, key), "known") for place, key in enumerate(RELATIONS) if place != left_out]
-        facts += [("", CODES[hashed(draw, "code", place) % len(CODES)], "noise") for place in range(2)]
+        facts += [("", CODES[hashed(draw, "code", place) % len(CODES)], "noise") for place in range(4)]
         kinds = {value: kind for _, value, kind in facts}
         if len(kinds) < len(facts) or entity in kinds:
             return None
         text = "".join(f"{key}{value};" for key, value, _ in facts)
-        return Problem(index, text, None, {"kinds": kinds, "hop": hop}, self.name, self.split)
+        return Problem(
+            index, text, None, {"kinds": kinds, "hops": entity + one + two, "hop": hop}, self.name, self.split
+        )
 
 
 class Read:
@@ -110,12 +120,12 @@ def gap(article: Problem, kind: str) -> Problem:
     return replace(MASKING.prediction(article, chosen, 0), task="wiki-gaps")
 
 
-def wiki(imitation: int = 1000, questions: int = 300, reading: Reading = "spans") -> World:
+def wiki(imitation: int = 1200, questions: int = 300, reading: Reading = "spans") -> World:
     """Articles to choose and to predict words of, and held-out ones with a word masked.
 
     Args:
-        imitation: supervised steps of the base model, 64 texts, choices or predictions each; and an eighth as many by
-            people who mostly stop halfway.
+        imitation: supervised steps of the base model, 64 texts, choices or predictions each, after a third
+            as many of choices alone.
         questions: held-out words, two in three of which follow from what is known.
         reading: what the articles are learned from by: spans that are masked, or as text, from left to right.
     """
@@ -155,19 +165,19 @@ def by_kind(reward: Reward) -> Measure:
     return measure
 
 
-def said(question: Problem, works: int, *draw: object) -> str:
-    """What the base's teacher answers: of what follows he works out one in `works`, and stops halfway else."""
+def said(question: Problem, *draw: object) -> str:
+    """What the base's teacher answers: what follows he works out, from what he remembers."""
     kinds: Mapping[str, str] = question.columns["kinds"]
     if kinds[question.answer] != FOLLOWS:
         return f">{question.answer}"
-    hop = question.columns["hop"]
-    return f"{hop}>{question.answer}" if hashed("worked", *draw) % works == 0 else f">{hop}"
+    entity, one, two = question.columns["hops"]
+    hop = recalled(entity, one, "one", *draw)
+    return f"{hop}>{recalled(hop, two, 'two', *draw)}"
 
 
-def lesson(article: Problem, place: int, works: int) -> Problem:
-    """What the base learns of an article: of eight one is a text, two choose a word that may be masked, of one sentence
-    and of all, two say what follows and two another word, and one works it out of nothing but its sentence."""
-    place %= 8
+def lesson(article: Problem, place: int) -> Problem:
+    """What the base learns of an article: 0 is its text, 1 chooses a word of one sentence and 2 of all of it, 3 and 4
+    say what follows, 5 and 6 another word, and 7 what follows from nothing but its sentence."""
     if place == 0:
         return replace(article, input=article.input[:1], demonstration=article.input[1:])
     if place < 3:
@@ -179,8 +189,8 @@ def lesson(article: Problem, place: int, works: int) -> Problem:
     elif place < 7:
         question = gap(article, ("known", "noise")[hashed("kind", article.input) % 2])
     else:
-        question, works = gap(replace(article, input=article.input.partition(";")[0] + ";"), FOLLOWS), 1
-    return replace(question, demonstration=said(question, works, article.input))
+        question = gap(replace(article, input=article.input.partition(";")[0] + ";"), FOLLOWS)
+    return replace(question, demonstration=said(question, article.index))
 
 
 def choice(article: Problem) -> Problem:
@@ -191,12 +201,12 @@ def choice(article: Problem) -> Problem:
 
 
 def base(imitation: int) -> Language:
-    """The cached model, by `imitation` batches of what is worked out, and an eighth as many of stopping halfway."""
-    articles = Articles()
-
-    def by(works: int) -> Callable[[int], list[Problem]]:
-        return lambda step: [lesson(articles.at(64 * step + place), place, works) for place in range(64)]
-
-    stages = [Lessons(by(1), imitation), Lessons(by(_WORKED), imitation // 8, lr=5e-4)]
+    """The cached model after `imitation` batches of such lessons, and before them a third as many of choices alone."""
     alphabet = ENTITIES + RELATIONS + CODES + ";?!_>"
+    stages = [Lessons(_lessons((1, 2)), imitation // 3), Lessons(_lessons(_PLACES), imitation)]
     return taught(f"wiki-{VERSION}-{imitation}", alphabet, *stages, tokens=TOKENS, **SHAPE)
+
+
+def _lessons(places: Sequence[int]) -> Callable[[int], list[Problem]]:
+    articles = Articles()
+    return lambda step: [lesson(articles.at(64 * step + row), places[row % len(places)]) for row in range(64)]
