@@ -19,7 +19,8 @@ def test_over_steps():
         for step in range(10)
     ]
     metrics[9] = {"masks/valid": 0.5, "groups/used": 0.3}
-    found = over_steps(metrics, [])
+    found = over_steps(metrics, [{"follows": 0.2}, {"follows": 0.5}])
+    assert found["area"] == pytest.approx(0.35)
     assert found["early/noise"] == pytest.approx(0.2) and found["late/noise"] == pytest.approx(0.65)
     assert found["early/known"] == found["late/known"] == 0.5 and math.isnan(found["late/follows"])
     assert found["valid"] == pytest.approx(0.9) and found["used"] == pytest.approx(0.21)
@@ -33,6 +34,8 @@ def test_arms_spend_alike():
         rows = told.get("prompts", TEXTS) * told.get("group", GROUP)
         if name == "base":
             assert told == {"steps": 0}
+        elif name == "same":
+            assert rows * method.settings["masks"] == GROUPS * GROUP and "prompts" not in told
         elif chooser == "active":
             assert rows * (1 + GROUP) == GROUPS * GROUP and "prompts" not in told
         else:
