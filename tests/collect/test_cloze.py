@@ -280,6 +280,16 @@ def test_unlike_keeps_their_order():
     assert rows.position.tolist() == list(range(6)) and t.notes["groups/used"] == pytest.approx(2 / 3)
 
 
+def test_a_process_of_a_sharded_model_has_rows_that_decide_nothing():
+    t = learner(scripted({}))
+    t.runtime.lockstep = True
+    rows = unlike(lambda source: source.draw(3))(t)
+    assert len(rows) == 3 and not rows.mask.any() and rows.position.tolist() == [9, 10, 11]
+    before = weights(t)
+    t.step()
+    assert torch.equal(weights(t), before)
+
+
 def test_settings_that_cannot_be():
     with pytest.raises(UserError, match="masks counts words"):
         pretrain_zero(masks=0)

@@ -170,6 +170,10 @@ def unlike(collect: Collect) -> Collect:
         source.notes["groups/used"] = float(good.double().mean())
         number = good.cumsum(0) - 1
         rows = good[place // group].nonzero()[:, 0]
+        if not len(rows) and source.runtime.lockstep:
+            # a sharded model passes as often in every process, so each has rows to do it with, which decide nothing
+            silent = rollouts[:group].place(len(rewards) + place[:group])
+            return replace(silent, mask=torch.zeros_like(silent.mask), logp_old=torch.zeros_like(silent.logp_old))
         at = place[rows]
         return rollouts[rows.cpu()].place(number[at // group] * group + at % group)
 

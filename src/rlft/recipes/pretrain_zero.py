@@ -71,9 +71,9 @@ CLAIM = Claim(
     "masks at random, and these teach what reading the same text does not; entropy chooses noise.",
     source="Xing et al. 2025, arXiv:2512.03442",
     budget=f"{STEPS} steps of {GROUPS * GROUP} rows for every arm: {GROUP} choices in each of {TEXTS} articles and "
-    f"{GROUP} predictions of each; or as many predictions, {GROUP} of one word in each of {GROUPS} articles, or of every word of {TEXTS}; "
-    "or as many articles, each read from left to right. A reply that chooses no word leaves its predictions unspent. Every "
-    "arm chooses its learning rate from two.",
+    f"{GROUP} predictions of each; or as many predictions, {GROUP} of one word in each of {GROUPS} articles, or of "
+    f"every word of {TEXTS}; or as many articles, each read from left to right. A reply that chooses no word leaves "
+    "its predictions unspent. Every arm chooses its learning rate from two.",
     scaled_down="a character model of 0.1 million parameters for models of 3 to 30 billion; an encyclopaedia of 12 "
     "entities and three relations for Wikipedia; spans are values, of one character each; a base that was taught to "
     f"choose a word, to predict one, and to misremember half of what it works out; groups of {GROUP} for 8. Metrics "
