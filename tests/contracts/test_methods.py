@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from rlft import methods, recipes
 from rlft.options.arguments import parse
 from rlft.training.trainer import Trainer
-from rlft.types import Exchanging, Method, UserError
+from rlft.types import Denoising, Exchanging, Method, Pathwise, UserError
 from tests.fakes import Cards, Table, agreement, share
 
 # What a method cannot be called without.
@@ -55,9 +55,10 @@ def build(name: str, **wanted) -> Method:
     return function(**{key: value for key, value in settings.items() if key in known})
 
 
-# A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy.
+# A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy, and
+# those of denoisers, which no table is, in tests/methods/test_draft.py and test_diffusion_nft.py.
 ROLLOUTS = methods.names(Method)
-NAMES = [name for name in ROLLOUTS if Exchanging not in build(name).needs]
+NAMES = [name for name in ROLLOUTS if not {Denoising, Exchanging, Pathwise} & {*build(name).needs}]
 
 
 def trainer(name: str, **settings) -> Trainer:

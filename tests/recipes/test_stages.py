@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 
+from rlft.models.soup import average
 from rlft.policies.language.policy import Language
 from rlft.policies.language.tokens.sampling import Sampling
 from rlft.recipes.stages import stages
 from rlft.runs.folder import Stopped
-from rlft.runs.staged import Staged, average
+from rlft.runs.staged import Staged
 from rlft.types import UserError
 from tests.tool.letters import model_and_rows
 from tests.tool.test_main import tool

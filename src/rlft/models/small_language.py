@@ -90,6 +90,16 @@ def small_llama(
     return drawn(LlamaForCausalLM, LlamaConfig(tie_word_embeddings=tied, **shape), seed)
 
 
+def small_classifier(
+    vocab: int, labels: int, width: int = 32, layers: int = 1, heads: int = 4, context: int = 256, seed: int = 0
+) -> nn.Module:
+    """A `LlamaForSequenceClassification` of so many labels, its weights drawn as `small_llama`'s are."""
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    shape = {"num_labels": labels, **decoder_shape(vocab, width, layers, heads, context)}
+    return drawn(LlamaForSequenceClassification, LlamaConfig(**shape), seed)
+
+
 def decoder_shape(vocab: int, width: int, layers: int, heads: int, context: int) -> dict[str, Any]:
     """What a configuration says of a decoder whose special tokens are those of the tokenizers here."""
     return {

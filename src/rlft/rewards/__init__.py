@@ -20,6 +20,7 @@ from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlon
 from rlft.rewards.mathematics import math
 from rlft.rewards.paths import path
 from rlft.rewards.pictures import brightness, colour, compressibility, incompressibility
+from rlft.rewards.plain_language import mentions, readability, same_meaning, sari
 from rlft.rewards.proofs import coq
 from rlft.rewards.routed import by_column
 from rlft.rewards.sequence import bleu, chrf, gleu, repetition, rouge, self_bleu
@@ -58,14 +59,18 @@ __all__ = [
     "lammps",
     "length",
     "math",
+    "mentions",
     "od_length",
     "overlong",
     "path",
     "programs",
+    "readability",
     "regex",
     "repetition",
     "result",
     "rouge",
+    "same_meaning",
+    "sari",
     "scorer",
     "self_bleu",
     "served_critique",

@@ -119,7 +119,9 @@ def _read(name: str, scores: Any, info: Any, rows: int) -> Any:
 
 
 def _column(name: str, values: Any, rows: int) -> Float[Tensor, "N"]:
-    """Numbers as float32; None is NaN."""
+    """Numbers as float32; None is NaN. A tensor of torch keeps its gradient."""
+    if isinstance(values, Tensor) and values.requires_grad and values.shape == (rows,):
+        return values.float()
     try:
         given = values.tolist() if isinstance(values, Tensor | np.ndarray) else list(values)
         found = [math.nan if value is None else float(value) for value in given]

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from rlft.advantages import uniform
 from rlft.models.fingerprint import fingerprint
+from rlft.models.soup import average
 from rlft.noise import hashed
 from rlft.runs.model import save_model
 from rlft.runs.stages import BASE, Learned, Merged, Regenerated, Stage, Written, check, described
@@ -236,18 +237,6 @@ class Staged(Loop):
         self.steps_done += done
         assert self.trainer is not None
         self.trainer.load_state_dict({"shared": shared["inner"], "own": state["own"]})
-
-
-def average(parts: Sequence[tuple[Weights, float]]) -> Weights:
-    """sum_i share_i weight_i of the same names, added up in float64; what is no float is the first's."""
-    first = parts[0][0]
-    if any(weights.keys() != first.keys() for weights, _ in parts):
-        raise UserError("weights of other names cannot be averaged: are they of the same model?")
-    made = {}
-    for name, weight in first.items():
-        total = sum((held[name].double() * share for held, share in parts), torch.zeros((), dtype=torch.float64))
-        made[name] = total.to(weight.dtype) if weight.is_floating_point() else weight.clone()
-    return made
 
 
 def keep(staged: Staged, folder: Path, finish: Callable[[Path], None] = lambda model: None) -> None:

@@ -31,6 +31,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft fit-reward --model … --data preferences.jsonl --out rewards/first     for --reward "scorer('rewards/first')"
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
+  rlft soup runs/a runs/b … --out OUT   the mean of models that were fine-tuned from one start
   rlft study weights BEFORE AFTER       how much of the weights moved, which part, whether their directions turned
   rlft study beyond BASE TUNED … --data FILE --reward math     whether it solves what its base does not
   rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
@@ -47,6 +48,7 @@ COMMANDS = {
     "reproduce": "rlft.tool.claims:reproduce",
     "compare": "rlft.tool.claims:compare",
     "merge": "rlft.tool.merge:merge",
+    "soup": "rlft.tool.soup:soup",
     "study weights": "rlft.tool.study:weights",
     "study beyond": "rlft.tool.beyond:beyond",
     "push": "rlft.tool.push:push",

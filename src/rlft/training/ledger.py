@@ -108,6 +108,8 @@ class Ledger:
         Demonstrations beside rows that were drawn say nothing about it.
         """
         rollouts = rollouts.of(demonstrated=False)
+        if not rollouts.mask.any():  # an ODE's rows have no likelihood, and 0 would be said of them
+            return
         difference = torch.where(rollouts.mask, rollouts.logp_old - rollouts.logp_ref, 0)
         self.add("kl", difference.sum(), len(rollouts))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,6 +60,31 @@ def score(reward: Reward, problems: Sequence[Problem], outputs: Any, decisions: 
     if not isinstance(result, Parts):
         return Scores(total, _sum_at(columns, decisions), parts)
     return Scores(total, _sum_at(columns, decisions), {**parts, **result.watch}, result.blame)
+
+
+def graded(reward: Reward | None) -> Callable[[Sequence[Problem], Any], Tensor]:
+    """A reward as a method differentiates it: the total of N rows [N], with the gradient of the outputs.
+
+    Named parts add up, as in `score`. `UserError` for a reward that gives none.
+    """
+    if reward is None:
+        raise UserError("the method differentiates the reward, and none was given")
+    return partial(_graded, reward)
+
+
+def _graded(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Float[Tensor, "N"]:
+    result = _asked(reward, problems, outputs)
+    parts = [*result.values()] if isinstance(result, Mapping) else [result]
+    for part in parts:
+        if not isinstance(part, Tensor) or part.shape != (len(problems),):
+            raise UserError(f"the reward returned {shown(part)}; to be differentiated it returns a tensor [N] of torch")
+    total = _sum([part.to(parts[0]) for part in parts])
+    if torch.is_grad_enabled() and not total.requires_grad:
+        raise UserError(
+            "the reward has no gradient, and the method learns from nothing else: compute it with torch from the "
+            "outputs, without detach(), numpy or no_grad(), or use a method of likelihoods (grpo, ddpo, loop)"
+        )
+    return total
 
 
 def _asked(reward: Reward, problems: Sequence[Problem], outputs: Any) -> Any:

@@ -29,7 +29,7 @@ from rlft.training.loop import Loop
 from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.paid import columns
 from rlft.training.pending import as_state, from_state
-from rlft.training.score import Scores, score
+from rlft.training.score import Scores, graded, score
 from rlft.training.still import frozen
 from rlft.training.stream import Stream
 from rlft.types import (
@@ -46,6 +46,7 @@ from rlft.types import (
     Runtime,
     Stateful,
     Task,
+    Through,
     Update,
     UserError,
     untrained,
@@ -107,6 +108,7 @@ class Trainer(Loop):
         self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
         self.large = large(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
         self.stream = Stream(task, seed)
+        self.take = self.stream.take  # see `types.Source`
         self.ledger = Ledger()
         self.steps_done = 0
         self.updates_done = 0  # within the step
@@ -139,7 +141,7 @@ class Trainer(Loop):
             self.tally.zero_()
             rollouts = (self.ahead if self.ahead.steps else self.method.collect or one_batch)(self)
             drawn, scored, decided = self.runtime.gather(self.tally[None]).sum(0).tolist()
-            if drawn and not decided:
+            if drawn and not decided and not self.method.pathwise:
                 raise UserError(
                     "no row has a decision of the policy's own, so nothing can be learned: is it deterministic?"
                 )
@@ -172,10 +174,6 @@ class Trainer(Loop):
             return self.runtime.begun(self.policy, problems, self.group, self.seed)
         rollouts = self.rows_of(problems)
         return lambda: rollouts
-
-    def take(self, count: int) -> list[Problem]:
-        """The task's next `count` problems, on every process the same."""
-        return self.stream.take(count)
 
     @torch.no_grad()
     def rows_of(self, problems: Sequence[Problem]) -> Rollouts:
@@ -315,8 +313,9 @@ class Trainer(Loop):
         optimizer.zero_grad(set_to_none=True)
         # float64, so that how many passes there were cannot be seen in the sums that are logged.
         loss, weight = torch.zeros(2, dtype=torch.float64, device=batch.mask.device).unbind()
+        through = (Through(graded(self.reward), self.reference),) if self.method.pathwise else ()
         for rows in self.passes(batch, self.cuts(batch)):
-            total = update.loss(self.policy, rows)
+            total = update.loss(self.policy, rows, *through)
             # Sums and not means: gradients add up over passes, and over processes below, and are divided once. A mean
             # of means would make the size of a pass a hyper-parameter.
             total.sum.backward()

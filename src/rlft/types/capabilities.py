@@ -119,6 +119,44 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
+class Pathwise(Protocol):
+    """The policy can be differentiated through what it draws: diffusion, a flow, a pipeline; else use grpo or rloo."""
+
+    def redrawn(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Any:
+        """The rows' outputs with a graph of their decisions from `since` (0 to D) on, made with the same noise.
+
+        In value they are what was drawn, as long as the weights are; what was decided before is given.
+        """
+        ...
+
+    def foreseen(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Any:
+        """The outputs that are predicted at once before decision `since` (0 to D - 1), with a graph of that."""
+        ...
+
+    def noised_again(self, rollouts: Rollouts, copies: int) -> Rollouts:
+        """`copies` rows of each, one after the other, with new noise before the last decision."""
+        ...
+
+    def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
+        """What the network says before each decision from `since` on, 0 before, at the states that were visited: the
+        velocity of a flow."""
+        ...
+
+
+@runtime_checkable
+class Denoising(Protocol):
+    """The policy tells data from noise that is put on it: diffusion, a flow, a pipeline; else use grpo or rloo."""
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """What the network takes a row's own sample for, once it has been noised anew to the levels before the steps
+        `at` (0 to D - 1), with a graph. The noise is the row's and the place's, the same at every call.
+
+        The samples themselves are `trace["data"]`, [N *S].
+        """
+        ...
+
+
+@runtime_checkable
 class Exchanging(Protocol):
     """The policy is a pair that can exchange roles: build a `policies.composed.pair.Pair`, or use ppo for one alone."""
 

@@ -60,7 +60,20 @@ Reward = Callable[[Sequence[Problem], Any], Any]
 Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 """`(problems, outputs) -> {name: value}`: what a reward does not see, over the whole batch."""
 
-Loss = Callable[[Any, Rollouts], Total]
+
+class Through(NamedTuple):
+    """What a loss that looks past likelihoods is given besides the policy and the rows.
+
+    reward     `(problems, outputs) -> [N]`, with the gradient of the outputs; NaN where it cannot score a row
+    reference  the policy that a distance is measured to; None where the method asks for none
+    """
+
+    reward: Callable[[Sequence[Problem], Any], Tensor]
+    reference: Any
+
+
+Loss = Callable[..., Total]
+"""`(policy, rollouts) -> Total`; of a method with `pathwise` `(policy, rollouts, Through) -> Total`."""
 
 
 Credit = Callable[[Rollouts, Runtime], Tensor | Mapping[str, Tensor]]
@@ -93,6 +106,7 @@ class Method:
     collect      where rollouts come from; None draws one batch
     reference    the loss or the advantage reads `logp_ref`
     critic       the advantage reads `values`
+    pathwise     losses are given `Through` besides, and may differentiate the reward; no decision needs a likelihood
     drawn        the advantage reads `logp_drawn`: of rows of older weights `logp_old` is then the policy's as it is
     epochs       passes over each batch
     minibatches  optimiser steps in one pass
@@ -107,6 +121,7 @@ class Method:
     collect: Collect | None = None
     reference: bool = False
     critic: bool = False
+    pathwise: bool = False
     drawn: bool = False
     epochs: int = 1
     minibatches: int = 1

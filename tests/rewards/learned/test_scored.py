@@ -39,6 +39,14 @@ def test_a_scorer_gives_the_models_number(folders):
         assert found.watch["too_long"].tolist() == [0] * 5
 
 
+def test_the_completion_alone(folders):
+    alone = scorer(str(folders / "one"), reads="completion", device="cpu")
+    whole = scorer(str(folders / "one"), device="cpu")
+    expected = whole([Problem(0, "")] * 5, SAID)["score"]
+    assert torch.equal(alone(ROWS, SAID)["score"], expected)
+    assert not torch.equal(whole(ROWS, SAID)["score"], expected)
+
+
 def test_a_classifier_gives_the_probability_of_its_label(folders):
     found = classifier(str(folders / "three"), label="LABEL_2", device="cpu")(ROWS, SAID)["probability"]
     torch.testing.assert_close(found, by_hand(3).softmax(1)[:, 2], atol=1e-5, rtol=1e-5)

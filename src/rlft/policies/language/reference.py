@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.types import Policy, Problem, Rollouts
+from rlft.types import Denoising, Pathwise, Policy, Problem, Rollouts
 
 
 def untouched(model: nn.Module) -> bool:
@@ -41,6 +41,16 @@ class Lent(nn.Module):
     def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         with torch.no_grad(), self._then():
             return self.lender[0].log_prob(rollouts)
+
+    def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
+        """What a lender's network said of the states, where it refines states."""
+        with torch.no_grad(), self._then():
+            return cast(Pathwise, self.lender[0]).predicted(rollouts, since)
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """What it took their noised samples for."""
+        with torch.no_grad(), self._then():
+            return cast(Denoising, self.lender[0]).denoised(rollouts, at)
 
     def _then(self) -> AbstractContextManager[None]:
         return _exchanged(self.kept) if self.kept else self.model[0].disable_adapter()

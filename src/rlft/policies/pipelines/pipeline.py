@@ -26,11 +26,12 @@ from rlft.policies.pipelines.pictures import thumbnail
 from rlft.policies.pipelines.prompts import Prompts, text_of
 from rlft.policies.stepwise.even import Even
 from rlft.policies.stepwise.noise_rules import FixedRule, ode
-from rlft.policies.stepwise.stepwise import Stepwise, event_scale
+from rlft.policies.stepwise.pathwise import Continuous
+from rlft.policies.stepwise.stepwise import event_scale
 from rlft.types import Policy, Problem, Rollouts
 
 
-class Pipeline(Stepwise):
+class Pipeline(Continuous):
     """A text-to-image pipeline that draws in `drawing.denoising_steps` steps, of which those of `window` are decisions.
 
     family      the pipeline's, see `choose.family_of`; `folder.load` makes a policy of a folder
@@ -127,7 +128,21 @@ class Pipeline(Stepwise):
     def decode(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 H W"]:
         """Pictures in [-1, 1] on the CPU, decoded one at a time: a neighbour changes no pixel."""
         with torch.no_grad():
-            return torch.cat([self.family.decode(one).float().clamp(-1, 1).cpu() for one in x.split(1)])
+            return self.seen(x)
+
+    def seen(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 H W"]:
+        """The same with a graph; where a pixel was clamped its gradient is 0."""
+        self.family.pipe.vae.requires_grad_(False)
+        return torch.cat([self._seen(one).float().clamp(-1, 1).cpu() for one in x.split(1)])
+
+    def _seen(self, x: Tensor) -> Tensor:
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self.family.decode, x, use_reentrant=False)  # type: ignore[no-any-return]
+        return self.family.decode(x)
+
+    def levels(self, k: int) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """(α, σ) before step k."""
+        return self.grid.schedule.weights(self.grid.times[k])
 
     @torch.no_grad()
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
@@ -172,6 +187,32 @@ class Pipeline(Stepwise):
         """As every step-wise policy's; a branch keeps its row's window."""
         self.prompts.keys(rollouts.problems)
         return super().resume(rollouts, at, group, seed)
+
+    def redrawn(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N 3 H W"]:
+        """As every policy's of Gaussian steps, and so are the next two."""
+        self.prompts.keys(rollouts.problems)
+        return super().redrawn(rollouts, since)
+
+    def foreseen(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N 3 H W"]:
+        """See `Continuous`."""
+        self.prompts.keys(rollouts.problems)
+        return super().foreseen(rollouts, since)
+
+    def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
+        """See `Continuous`."""
+        self.prompts.keys(rollouts.problems)
+        return super().predicted(rollouts, since)
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """See `Continuous`."""
+        self.prompts.keys(rollouts.problems)
+        return super().denoised(rollouts, at)
+
+    def says(
+        self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]
+    ) -> Float[Tensor, "M *S"]:
+        """What the network says before step k, guided."""
+        return self._said(x, k, condition[:, 0])
 
     def step(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]) -> Even:
         """The Gaussian of step k from states x; of std 0 outside of the row's window."""

@@ -20,11 +20,12 @@ from rlft.models.denoiser import StateCritic
 from rlft.models.schedules import ROUNDING, Prediction, Schedule
 from rlft.noise import LOSS, START, normal, uniform
 from rlft.policies.stepwise.noise_rules import NoiseRule
-from rlft.policies.stepwise.stepwise import Event, Gaussian, Stepwise, class_numbers, event_scale, in_blocks, step_noise
+from rlft.policies.stepwise.pathwise import Continuous
+from rlft.policies.stepwise.stepwise import Event, Gaussian, class_numbers, event_scale, in_blocks, step_noise
 from rlft.types import Problem, Rollouts, UserError
 
 
-class Diffusion(Stepwise):
+class Diffusion(Continuous):
     """A denoiser that draws its sample in `steps` decisions.
 
     denoiser     `(x [N, *S], t [N], label [N]) -> [N, *S]`; `models.denoiser` has small ones
@@ -134,6 +135,19 @@ class Diffusion(Stepwise):
     def decode(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N *S"]:
         """The sample is the last state."""
         return x
+
+    def seen(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N *S"]:
+        """The sample is the last state."""
+        return x
+
+    def levels(self, k: int) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """(α, σ) before step k."""
+        return self.schedule.weights(self.times[k])
+
+    def says(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M"]) -> Float[Tensor, "M *S"]:
+        """What the denoiser says before step k, guided; `block` rows at a time."""
+        times, blocks = self.times.to(k.device), in_blocks(self.block, x, k, condition)
+        return torch.cat([self.output(state, times[number], label) for state, number, label in blocks])[: len(x)]
 
     def output(self, x: Float[Tensor, "N *S"], t: Float[Tensor, "N"], label: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
         """What the denoiser says, guided; in the states' type."""

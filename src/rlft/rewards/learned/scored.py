@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Float
@@ -13,14 +13,23 @@ from rlft.models.sequence import Reader
 from rlft.rewards.normalised import normalised
 from rlft.types import Parts, Problem, Reward, UserError
 
+Reads = Literal["both", "completion"]
+
 
 def scorer(
-    model: str, *, normalise: str = "", batch: int = 16, dtype: str = "float32", device: str | None = None
+    model: str,
+    *,
+    normalise: str = "",
+    reads: Reads = "both",
+    batch: int = 16,
+    dtype: str = "float32",
+    device: str | None = None,
 ) -> Reward:
     """The number that a reward model of yours gives to prompt and completion.
 
     model      a folder or hub id that `AutoModelForSequenceClassification` reads, with one label
     normalise  its z-score over the "batch" or the "group", see `rewards.normalised`; none by default
+    reads      prompt and completion, or the completion alone, as a model does that was fitted without prompts
     batch      rows in one pass, which changes no number by more than rounding
     dtype, device   of its weights: float32, bfloat16 …; cpu, cuda:1 …
 
@@ -30,11 +39,18 @@ def scorer(
     reader = Reader.load(model, dtype=dtype, device=device)
     if reader.labels != 1:
         raise UserError(f"{model} has {reader.labels} labels and is no scorer: 'classifier({model!r}, label=…)'")
-    return _perhaps(Scored(reader, lambda logits: logits[:, 0], "score", batch), normalise)
+    return _perhaps(Scored(reader, lambda logits: logits[:, 0], "score", batch, reads), normalise)
 
 
 def classifier(
-    model: str, *, label: str, normalise: str = "", batch: int = 16, dtype: str = "float32", device: str | None = None
+    model: str,
+    *,
+    label: str,
+    normalise: str = "",
+    reads: Reads = "both",
+    batch: int = 16,
+    dtype: str = "float32",
+    device: str | None = None,
 ) -> Reward:
     """The probability of a label, by its name or number: softmax over labels; of a model with one, its sigmoid.
 
@@ -42,7 +58,7 @@ def classifier(
     """
     reader = Reader.load(model, dtype=dtype, device=device)
     place = reader.named(label)
-    return _perhaps(Scored(reader, lambda logits: shares(logits)[:, place], "probability", batch), normalise)
+    return _perhaps(Scored(reader, lambda logits: shares(logits)[:, place], "probability", batch, reads), normalise)
 
 
 def shares(logits: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
@@ -61,14 +77,23 @@ class Scored:
     worth   [N L] -> [N]
     """
 
-    def __init__(self, reader: Reader, worth: Callable[[Tensor], Tensor], name: str, batch: int = 16):
+    def __init__(
+        self,
+        reader: Reader,
+        worth: Callable[[Tensor], Tensor],
+        name: str,
+        batch: int = 16,
+        reads: Reads = "both",
+    ):
         if batch < 1:
             raise UserError(f"batch={batch} must be at least 1")
-        self.reader, self.worth, self.name, self.batch = reader, worth, name, batch
+        if reads not in ("both", "completion"):
+            raise UserError(f"a model of texts reads 'both' or the 'completion'; not {reads!r}")
+        self.reader, self.worth, self.name, self.batch, self.reads = reader, worth, name, batch, reads
         reader.model.requires_grad_(False)
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
-        rows = [self.reader.shown(problem.input, str(outputs[row])) for row, problem in enumerate(problems)]
+        rows = [self._shown(problem, str(outputs[row])) for row, problem in enumerate(problems)]
         fit = [row for row, tokens in enumerate(rows) if self.reader.fits(tokens)]
         scores, long = torch.full((len(rows),), torch.nan), torch.ones(len(rows))
         if fit:
@@ -79,7 +104,10 @@ class Scored:
 
     def explain(self, problem: Problem, output: Any) -> str:
         """How much it read, and what it gave."""
-        tokens = self.reader.shown(problem.input, str(output))
+        tokens = self._shown(problem, str(output))
         if not self.reader.fits(tokens):
             return f"{len(tokens)} tokens, and it reads {self.reader.longest}"
         return f"{self.name} {float(self([problem], [output])[self.name][0]):.4g} of {len(tokens)} tokens"
+
+    def _shown(self, problem: Problem, output: str) -> list[int]:
+        return self.reader.shown(problem.input if self.reads == "both" else "", output)

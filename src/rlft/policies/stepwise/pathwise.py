@@ -1,0 +1,101 @@
+"""The gradient of a sample with respect to the weights that drew it: its last steps, taken again with a graph.
+
+A step is a differentiable function of the state before it and of noise that belongs to the row, so taking steps again
+gives the same states and their gradient (the pathwise derivative, or reparameterisation). Where the graph begins, the
+state is the one that was kept: earlier steps have none, which is truncated backpropagation. What is differentiated, a
+reward say, is not known here; nor are states that are letters, through which nothing can be differentiated.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rlft.noise import LOSS, forked, normal
+from rlft.policies.stepwise.stepwise import Stepwise
+from rlft.types import Rollouts
+
+
+class Continuous(Stepwise):
+    """A step-wise policy whose states are numbers and whose steps are Gaussians: `types.Pathwise`."""
+
+    @abstractmethod
+    def foresee(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor) -> tuple[Any, Tensor]:
+        """How step k leads on from states x, and x̂0, the last state predicted there."""
+
+    @abstractmethod
+    def says(self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Tensor) -> Float[Tensor, "M *S"]:
+        """What the network says of states x before step k, guided: the velocity of a flow."""
+
+    @abstractmethod
+    def seen(self, x: Float[Tensor, "N *S"]) -> Tensor:
+        """`decode` with a graph."""
+
+    @abstractmethod
+    def levels(self, k: int) -> tuple[Tensor, Tensor]:
+        """(α, σ), the weights of data and noise before step k."""
+
+    def redrawn(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Any:
+        """The rows' outputs, with a graph of their steps from `since` (0 to D) on; in value those that were drawn,
+        as long as the weights are. A row with since = D has no graph."""
+        condition, keys, since = rollouts.trace["condition"], rollouts.trace["key"], since.to(self.device)
+        x = _begun(rollouts, since)
+        for k in range(int(since.min()), self.steps):
+            going = (since <= k).nonzero()[:, 0]
+            ahead = self.step(x[going], torch.full_like(going, k), condition[going])
+            noisy = bool(ahead.stochastic.any())
+            after = ahead.draw(ahead.noise(keys[going], k)) if noisy else ahead.mean
+            x = after if len(going) == len(x) else x.index_copy(0, going, after)
+        return self.seen(x)
+
+    def foreseen(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Any:
+        """The outputs that the network predicts from the rows' states before step `since` (0 to D - 1), x̂0 decoded,
+        with a graph of that one call."""
+        since = since.to(self.device)
+        return self.seen(self.foresee(_begun(rollouts, since), since, rollouts.trace["condition"])[1])
+
+    def noised_again(self, rollouts: Rollouts, copies: int) -> Rollouts:
+        """`copies` rows of each, whose state before the last step is α·x0 + σ·z of the row's own x0 and new noise z.
+
+        What DRaFT-LV takes the last step from (Clark et al. 2023, arXiv:2309.17400). A row's copies follow each other.
+        """
+        rows = torch.arange(len(rollouts)).repeat_interleave(copies)
+        many, data = rollouts[rows], rollouts.trace["data"].repeat_interleave(copies, dim=0)
+        keys = forked(rollouts.trace["key"], copies).flatten()
+        alpha, sigma = (weight.to(data) for weight in self.levels(self.steps - 1))
+        states = many.trace["states"].clone()
+        states[:, -2] = alpha * data + sigma * normal(keys, 1, data.shape[1:], LOSS)[:, 0].to(data)
+        return replace(many, trace={**many.trace, "states": states, "key": keys})
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """x̂0 of α·x0 + σ·z, the row's own x0 noised anew to the levels before the steps `at`: `types.Denoising`."""
+        count, levels = len(at), at.shape[1]
+        at, data = at.to(self.device).flatten(), rollouts.trace["data"].repeat_interleave(levels, dim=0)
+        z = normal(forked(rollouts.trace["key"], levels).flatten(), 1, data.shape[1:], LOSS)[:, 0]
+        weights = torch.tensor(
+            [[float(weight) for weight in self.levels(k)] for k in range(self.steps)], device=z.device
+        )
+        alpha, sigma = weights.to(data)[at].reshape(len(at), 2, *[1] * (data.ndim - 1)).unbind(1)
+        x = alpha * data + sigma * z.to(data)
+        condition = rollouts.trace["condition"].repeat_interleave(levels, dim=0)
+        return self.foresee(x, at, condition)[1].unflatten(0, (count, levels))
+
+    def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
+        """What the network says at the states that were visited, which are given: before each step from `since` on,
+        and 0 before."""
+        steps = torch.arange(self.steps, device=self.device)
+        rows, slots = (steps >= since.to(self.device)[:, None]).nonzero(as_tuple=True)
+        states = rollouts.trace["states"]
+        said = self.says(states[rows, slots], slots, rollouts.trace["condition"][rows])
+        return torch.zeros_like(states[:, :-1]).index_put((rows, slots), said)
+
+
+def _begun(rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N *S"]:
+    """The states that were kept before step `since`."""
+    states = rollouts.trace["states"]
+    return states[torch.arange(len(states), device=states.device), since]
