@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from rlft import methods, recipes
 from rlft.options.arguments import parse
 from rlft.training.trainer import Trainer
-from rlft.types import Denoising, Exchanging, Method, Pathwise, UserError
+from rlft.types import Denoising, Displaced, Exchanging, Method, Pathwise, UserError
 from tests.fakes import Cards, Table, agreement, share
 
 # What a method cannot be called without.
@@ -27,6 +27,7 @@ REQUIRED = {
     "poly_ppo": {"points": 1},
     "pre_grpo": {"phase": 2},
     "pretrain_zero": {"chooser": "given"},
+    "rest_em": {"start": "online"},  # from the base a round is one step of these: tests/methods
     "relift": {"size": 3, "solved": 2.0},
     "rlpd": {"updates": 3},
     "sft_grpo": {"taught": 1},
@@ -56,9 +57,9 @@ def build(name: str, **wanted) -> Method:
 
 
 # A method of pairs of policies is on trial in test_pair, those that learn from a buffer in test_offpolicy, and
-# those of denoisers, which no table is, in tests/methods/test_draft.py and test_diffusion_nft.py.
+# those of denoisers, which no table is, in tests/methods/test_draft.py, test_diffusion_nft.py and test_grpo_guard.py.
 ROLLOUTS = methods.names(Method)
-NAMES = [name for name in ROLLOUTS if not {Denoising, Exchanging, Pathwise} & {*build(name).needs}]
+NAMES = [name for name in ROLLOUTS if not {Denoising, Displaced, Exchanging, Pathwise} & {*build(name).needs}]
 
 
 def trainer(name: str, **settings) -> Trainer:

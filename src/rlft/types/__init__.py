@@ -16,6 +16,7 @@ from rlft.errors import UserError
 from rlft.types.capabilities import (
     Checking,
     Denoising,
+    Displaced,
     Exchanging,
     HasEntropy,
     HasReference,
@@ -62,6 +63,7 @@ __all__ = [
     "Collect",
     "Credit",
     "Denoising",
+    "Displaced",
     "Exchanging",
     "HasEntropy",
     "HasReference",

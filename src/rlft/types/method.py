@@ -112,6 +112,7 @@ class Method:
     minibatches  optimiser steps in one pass
     min_group    the least G with which the method makes sense
     whole_groups the loss compares rows of a group, so no batch may split one
+    anew         once a step's rows are drawn, weights and optimisers are put back to where the run began
     needs        capabilities of the policy, besides `sample` and `log_prob`
     name         the name of the function that made it, and `settings` its arguments; `published` fills them in
     """
@@ -127,6 +128,7 @@ class Method:
     minibatches: int = 1
     min_group: int = 1
     whole_groups: bool = False
+    anew: bool = False
     needs: tuple[type, ...] = ()
     name: str = "a method of your own"
     settings: Mapping[str, Any] = field(default_factory=dict)
