@@ -36,6 +36,15 @@ class Script:
     def ask(self, places):
         raise NotImplementedError
 
+    def take(self, count):
+        raise NotImplementedError
+
+    def rows_of(self, problems):
+        raise NotImplementedError
+
+    def rewarded(self, rollouts):
+        raise NotImplementedError
+
     def demonstrate(self, count):
         raise NotImplementedError
 

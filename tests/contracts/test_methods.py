@@ -26,6 +26,7 @@ REQUIRED = {
     "pa_rl": {"n": 4, "keep": 2, "climb": 2, "critics": 3},
     "poly_ppo": {"points": 1},
     "pre_grpo": {"phase": 2},
+    "pretrain_zero": {"chooser": "given"},
     "rest_em": {"start": "online"},  # from the base a round is one step of these: tests/methods
     "relift": {"size": 3, "solved": 2.0},
     "rlpd": {"updates": 3},

@@ -7,7 +7,7 @@ import torch
 from rlft.advantages.correction import decoupled
 from rlft.runtime.torchrun import Torchrun
 from tests.contracts.test_methods import NAMES, build, trainer, weights
-from tests.runtime import pairs, sharded
+from tests.runtime import clozes, pairs, sharded
 
 
 def sgd(parameters, lr):
@@ -43,6 +43,7 @@ def main(folder: str) -> None:
     found = {"methods": methods(runtime), "ahead": ahead(runtime)}
     if runtime.world == 2:
         found |= {"pairs": pairs.learned(runtime), "sharded": sharded.learned(runtime, folder)}
+        found |= {"clozes": clozes.learned(runtime)}
     torch.save(found, f"{folder}/{runtime.rank}.pt")
     runtime.close()
 

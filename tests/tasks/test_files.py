@@ -43,6 +43,16 @@ def test_every_format_gives_the_same(ending, tmp_path):
         task.at(2)
 
 
+def test_paragraphs_of_a_text(tmp_path):
+    (tmp_path / "book.txt").write_text("\ufeffOne line\nand another.\n\n  \n\n  Two.\n", encoding="utf-8")
+    task = Files(tmp_path / "book.txt")
+    assert [task.at(index).input for index in range(task.size)] == ["One line\nand another.", "Two."]
+    assert task.at(0).answer is None and task.name == "book"
+    (tmp_path / "empty.md").write_text("\n \n")
+    with pytest.raises(UserError, match=r"empty\.md has no rows"):
+        Files(tmp_path / "empty.md")
+
+
 def test_the_answer_is_there_or_not(tmp_path):
     with_answer = write(tmp_path / "a.jsonl", [{"prompt": "p", "answer": 3}, {"prompt": "q"}])
     assert [Files(with_answer).at(i).answer for i in range(2)] == [3, None]
@@ -108,7 +118,7 @@ def test_the_layout_of_verl(tmp_path):
         ("short.csv", "prompt,answer\na,1\nb\n", r"short.csv:3 does not have the header's 2 columns"),
         ("long.csv", "prompt,answer\na,1,2\n", r"long.csv:2 does not have"),
         ("not.parquet", "PAR0", "is not Parquet"),
-        ("odd.txt", "hello", r"should be one of .jsonl, .ndjson, .json, .csv, .parquet"),
+        ("odd.docx", "hello", r"should be one of .jsonl, .ndjson, .json, .csv, .parquet"),
         ("latin.jsonl", b'{"prompt": "\xe9"}', "is not UTF-8"),
         ("other.jsonl", '{"promt": "a", "x": 1}', r"no column 'prompt'; did you mean promt\? There are promt, x"),
         ("hole.jsonl", '{"prompt": "a"}\n{"prompt": " \\n"}', r"row 2: the prompt \(column 'prompt'\) is empty"),

@@ -162,6 +162,23 @@ def test_corrections_and_contrast_of_annotated_solutions(place):
     assert all(line["contrast"] > 0 and -1 <= line["contrast/similar"] <= 1 for line in lines)
 
 
+def test_a_text_file_as_a_corpus(place):
+    """Words of a plain text, chosen by the model or by its entropy, with questions of one's own; also a column."""
+    (place / "corpus.txt").write_text("abc def\n\nghi jkl abc\n \nmno\n")
+    (place / "corpus.jsonl").write_text('{"text": "abc def"}\n{"text": "ghi jkl abc"}\n')
+    words = ["--model", place / "model", "--reward", "exact", "--steps", 2, "--prompts", 4, "--group", 3]
+    words += ["--max-new-tokens", 6, "--lr", 1e-3, "--method", "pretrain_zero", "--method.asked", "{text} a"]
+    words += ["--method.predicted-with", "{text} b", "--method.mask", "zz"]
+    more = ["--method.chosen", "([a-z])", "--method.word", r"\w"]
+    assert tool("train", "--data", place / "corpus.txt", *words, *more, "--out", place / "own") == 0
+    lines = [json.loads(line) for line in (place / "own" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < line["masks/asked"] <= 12 and line["rows/drawn"] == 3 * line["masks/asked"] for line in lines)
+    data = ["--data", place / "corpus.jsonl", "--prompt-field", "text"]
+    assert tool("train", *data, *words, "--method.chooser", "entropy", "--out", place / "unsure") == 0
+    lines = [json.loads(line) for line in (place / "unsure" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["masks/asked"] for line in lines] == [4, 4]
+
+
 def test_report(place, capsys):
     assert tool("report", place / "run") == 0
     assert capsys.readouterr().out.strip() == str(place / "run" / "report.html")

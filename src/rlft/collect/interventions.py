@@ -100,7 +100,7 @@ def proposed(wording: Wording) -> Proposer:
         policy: Any, problems: Sequence[Problem], attempts: Sequence[str], seed: int
     ) -> list[Correction | None]:
         questions = [wording.question(one, attempt) for one, attempt in zip(problems, attempts, strict=True)]
-        rows = [row for row, question in enumerate(questions) if _readable(policy, question)]
+        rows = [row for row, question in enumerate(questions) if readable(policy, question)]
         found: list[Correction | None] = [None] * len(questions)
         replies = policy.sample([questions[row] for row in rows], 1, seed).outputs if rows else []
         for row, reply in zip(rows, replies, strict=True):
@@ -234,7 +234,8 @@ def _silent(drawn: Rollouts) -> Rollouts:
     return replace(drawn[:1], mask=torch.zeros_like(drawn.mask[:1]))
 
 
-def _readable(policy: Any, problem: Problem) -> bool:
+def readable(policy: Any, problem: Problem) -> bool:
+    """Whether the policy can be asked this: `types.Checking` finds it too long, or refuses it, otherwise."""
     try:
         policy.check([problem])
     except UserError:

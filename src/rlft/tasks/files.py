@@ -1,4 +1,4 @@
-"""Problems from files: JSONL, JSON, CSV, Parquet and Hugging Face data sets, a row a problem. Tokenises nothing."""
+"""Problems from files: JSONL, JSON, CSV, Parquet, Hugging Face data sets, plain text. Tokenises nothing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?::[\w.-]+)?")
 class Files:
     """The rows of a data set; index i is row i, and all its columns reach the reward in `Problem.columns`.
 
-    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a folder written by `datasets.save_to_disk`, a
-             hub id, `owner/name` or `owner/name:configuration`, or the rows themselves
+    path     a .jsonl, .ndjson, .json (a list), .csv or .parquet file, a .txt or .md file, whose paragraphs, between
+             empty lines, are prompts, a folder written by `datasets.save_to_disk`, a hub id, `owner/name` or
+             `owner/name:configuration`, or the rows themselves
     prompt   the column with the prompt: text, or chat messages as a list of {"role": …, "content": …}
     answer   the column with the answer; None is `answer` where there is one, else verl's `reward_model.ground_truth`
     demonstration  the column with what is imitated, where that is not the answer; None is `demonstration` where there
@@ -149,7 +150,13 @@ def _read(path: str | Path, split: str) -> Rows:
 
 
 def _readers() -> dict[str, Callable[[Path], Rows]]:
-    return {".jsonl": _lines, ".ndjson": _lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+    return {
+        **dict.fromkeys((".jsonl", ".ndjson"), _lines),
+        ".json": _json,
+        ".csv": _csv,
+        ".parquet": _parquet,
+        **dict.fromkeys((".txt", ".md"), _paragraphs),
+    }
 
 
 def _lines(file: Path) -> Rows:
@@ -179,6 +186,12 @@ def _json(file: Path) -> Rows:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError(f"{file} should be a list of objects: [{{…}}, …]; for one object a line use .jsonl")
     return rows
+
+
+def _paragraphs(file: Path) -> Rows:
+    """What stands between empty lines, each a text to be read, for methods that mask words of it."""
+    parts = re.split(r"\n[^\S\n]*(?:\n[^\S\n]*)+", file.read_text(encoding="utf-8-sig"))
+    return [{"prompt": part.strip()} for part in parts if part.strip()]
 
 
 def _csv(file: Path) -> Rows:

@@ -109,6 +109,7 @@ class Trainer(Loop):
         self.start = Start(method, policy, self.masters, self.optimizers)
         self.large = large(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
         self.stream, self.ledger = Stream(task, seed), Ledger()
+        self.take = self.stream.take  # see `types.Source`
         self.steps_done, self.updates_done = 0, 0  # updates within the step
         self.pending: Rollouts | None = None
         self.notes: dict[str, float] = {}
@@ -158,15 +159,12 @@ class Trainer(Loop):
     @torch.no_grad()
     def draw(self, count: int) -> Rollouts:
         """This process's share of rollouts for the next `count` problems, rewarded."""
-        return self._asked(self.stream.take(count))
+        return self.rewarded(self.rows_of(self.stream.take(count)))
 
     @torch.no_grad()
     def ask(self, places: Sequence[tuple[int, int]]) -> Rollouts:
         """This process's share of rollouts for the problems with these indices, each at a visit, rewarded."""
-        return self._asked([visited(self.task, index, visit) for index, visit in places])
-
-    def _asked(self, problems: Sequence[Problem]) -> Rollouts:
-        return self.rewarded(self._rows(problems))
+        return self.rewarded(self.rows_of([visited(self.task, index, visit) for index, visit in places]))
 
     @torch.no_grad()
     def drawn_ahead(self, count: int) -> Callable[[], Rollouts]:
@@ -174,10 +172,12 @@ class Trainer(Loop):
         problems = self.stream.take(count)
         if isinstance(self.runtime, Remote):
             return self.runtime.begun(self.policy, problems, self.group, self.seed)
-        rollouts = self._rows(problems)
+        rollouts = self.rows_of(problems)
         return lambda: rollouts
 
-    def _rows(self, problems: Sequence[Problem]) -> Rollouts:
+    @torch.no_grad()
+    def rows_of(self, problems: Sequence[Problem]) -> Rollouts:
+        """This process's share of rollouts for these problems, without rewards."""
         with self.ledger.timed("sample"):
             return self.runtime.sample(self.policy, problems, self.group, self.seed)
 
@@ -216,8 +216,7 @@ class Trainer(Loop):
 
     def count(self, rollouts: Rollouts) -> None:
         """Take rewarded rows into the account of this draw."""
-        scored, decided = int(rollouts.rewards.isfinite().sum()), int(rollouts.mask.sum())
-        self.tally += torch.tensor([len(rollouts), scored, decided])
+        self.tally += torch.tensor([len(rollouts), int(rollouts.rewards.isfinite().sum()), int(rollouts.mask.sum())])
 
     @torch.no_grad()
     def demonstrate(self, count: int) -> Rollouts:

@@ -64,6 +64,15 @@ class HasStates(Protocol):
 
 
 @runtime_checkable
+class HasEntropy(Protocol):
+    """The policy says how unsure it is at each decision: a language policy of its own."""
+
+    def entropy(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """The entropy of all that might have been decided at each decision, nats, without gradient; 0 off the mask."""
+        ...
+
+
+@runtime_checkable
 class Checking(Protocol):
     """The policy can be asked in words, and says beforehand what it cannot read: a language policy."""
 

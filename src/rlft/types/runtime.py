@@ -131,6 +131,18 @@ class Source(Protocol):
         """This process's share of rollouts for the task's problems with these indices, each at a visit, rewarded."""
         ...
 
+    def take(self, count: int) -> list[Problem]:
+        """The task's next `count` problems, on every process the same: for a `collect` that asks them otherwise."""
+        ...
+
+    def rows_of(self, problems: Sequence[Problem]) -> Rollouts:
+        """This process's share of rollouts for these problems, which every process names, without rewards."""
+        ...
+
+    def rewarded(self, rollouts: Rollouts) -> Rollouts:
+        """The rows with the run's rewards, measured and logged."""
+        ...
+
     def demonstrate(self, count: int) -> Rollouts:
         """This process's share of demonstrations of the task's next `count` problems; their rewards are NaN."""
         ...

@@ -28,6 +28,7 @@ from rlft.policies.language.remembered import remember
 from rlft.policies.language.rows import Begun, demonstrated, firsts, gone_on, prompts_in, recorded
 from rlft.policies.language.served import Served, Server
 from rlft.policies.language.text import Codec, Prompting, check_known, check_room, fitting, hint_of_chat
+from rlft.policies.language.tokens.distance import entropies
 from rlft.policies.language.tokens.fused import widened
 from rlft.policies.language.tokens.passes import Lengths, passes
 from rlft.policies.language.tokens.sampling import Sampling
@@ -60,8 +61,7 @@ class Language(nn.Module):
                     temperature=0 (for evaluation) no row has a decision on its mask or can be trained on
     prompting       system prompt, chat, stop strings
     critic          a value head on the last hidden state before each decision, linear, zero at first
-    value_trains_trunk      the value loss reaches the model too. False by default: it trains `value_parameters()` only,
-                    and needs no activations of the model
+    value_trains_trunk      the value loss reaches the model too; by default it trains `value_parameters()` alone
     rows            rows to a forward pass while sampling; None takes all at once
     gradient_checkpointing  recompute the model's activations in the backward pass
     logits_at_once  logits that exist at a time when rows are scored (float32: 4 bytes each)
@@ -161,8 +161,9 @@ class Language(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, folder, merge)
         self.front.processor.save_pretrained(folder)
-        told = {"max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
-        remember(folder, {**vars(self.codec.prompting), **told})
+        remember(
+            folder, {**vars(self.codec.prompting), "max_new_tokens": self.sampling.max_new_tokens, **self.used_with}
+        )
         if self.value_head is not None:
             save_file(self.value_head.state_dict(), folder / VALUE_HEAD)
 
@@ -186,15 +187,8 @@ class Language(nn.Module):
 
     def with_model(self, model: Causal) -> Language:
         """Another model under this one's tokenizer and settings; critic, engine and server stay behind."""
-        return Language(
-            model,
-            self.front.processor,
-            self.sampling,
-            self.codec.prompting,
-            rows=self.rows,
-            gradient_checkpointing=self.gradient_checkpointing,
-            logits_at_once=self.logits_at_once,
-        )
+        told = {name: getattr(self, name) for name in ("rows", "gradient_checkpointing", "logits_at_once")}
+        return Language(model, self.front.processor, self.sampling, self.codec.prompting, **told)
 
     def served(self, server: Server) -> Language:
         """The same weights, not a copy, whose rows another engine draws; see `policies.language.served`."""
@@ -254,8 +248,9 @@ class Language(nn.Module):
         logits are not numbers.
         """
         prompts = [self.prompt(problem, self.sampling.max_new_tokens) for problem in problems]
-        keys = row_keys(problems, group, seed, self.device)
-        return self._go_on(problems, prompts, [[] for _ in prompts], group, keys)
+        return self._go_on(
+            problems, prompts, [[] for _ in prompts], group, row_keys(problems, group, seed, self.device)
+        )
 
     @torch.no_grad()
     def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
@@ -317,6 +312,13 @@ class Language(nn.Module):
         hidden = widened(hidden)
         return hidden.new_zeros(*rollouts.mask.shape, hidden.shape[1]).index_put(at, hidden)
 
+    @torch.no_grad()
+    def entropy(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """That of the next token at each decision, at temperature 1 and without cuts; see `types.HasEntropy`."""
+        hidden, at = self.decisions(rollouts)
+        found = entropies(self.causal, hidden, self.logits_at_once)
+        return found.new_zeros(rollouts.mask.shape).index_put(at, found)
+
     def value_parameters(self) -> Iterable[nn.Parameter]:
         """The value head's parameters; none without `critic=True`."""
         return () if self.value_head is None else self.value_head.parameters()
@@ -373,8 +375,7 @@ class Language(nn.Module):
         prompt, length, completion = (
             rollouts.trace[name].to(self.device) for name in ("prompt", "prompt_length", "completion")
         )
-        sight = self.sight(rollouts.problems, prompts_in(rollouts.trace))
-        asked = Asked(prompt, length, completion, row, place, sight)
+        asked = Asked(prompt, length, completion, row, place, self.sight(rollouts.problems, prompts_in(rollouts.trace)))
         if "context" in rollouts.trace:
             asked = by_segment(asked, rollouts.trace)
         return self.engine.hidden(asked, self.gradient_checkpointing), (row, place)

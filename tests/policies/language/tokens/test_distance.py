@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from rlft.models.small_language import small_llama
-from rlft.policies.language.tokens.distance import distances, reverse_kl
+from rlft.policies.language.tokens.distance import distances, entropies, reverse_kl
 from rlft.policies.language.tokens.scoring import hidden_states
 
 
@@ -42,3 +42,16 @@ def test_of_two_models_a_piece_at_a_time(at_once):
     for a, b in zip(mine, its, strict=True):
         assert_close(a, b, atol=1e-12, rtol=0)
     assert max(float(g.abs().max()) for g in mine) > 1e-3
+
+
+def test_entropies():
+    """Of even logits ln V, of a certain one 0, a piece at a time as at once."""
+    model = small_llama(12, 16, 1, 2).double()
+    hidden = torch.randn(5, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    logp = model.lm_head(hidden).log_softmax(-1)
+    for at_once in (1, 24, 10**6):
+        assert_close(entropies(model, hidden, at_once), -(logp.exp() * logp).sum(-1).detach(), atol=1e-12, rtol=0)
+    assert_close(entropies(model, 0 * hidden, 24), torch.full((5,), 12, dtype=torch.float64).log(), atol=1e-12, rtol=0)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()[3] = 1e4
+    assert_close(entropies(model, torch.ones_like(hidden), 24), torch.zeros(5, dtype=torch.float64), atol=1e-12, rtol=0)

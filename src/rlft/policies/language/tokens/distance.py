@@ -1,4 +1,4 @@
-"""How far one model's next-token distributions are from another's, over the whole vocabulary. Knows no rollouts."""
+"""How unsure a model is of the next token, and how far from another, over the whole vocabulary. Knows no rollouts."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def distances(
     if len(pieces) == 1:
         return piece(*pieces[0])
     return torch.cat([checkpoint(piece, *each, use_reentrant=False, preserve_rng_state=False) for each in pieces])
+
+
+@torch.no_grad()
+def entropies(model: Causal, hidden: Float[Tensor, "M H"], at_once: int) -> Float[Tensor, "M"]:
+    """-sum_v p_v log p_v of p = softmax(logits) at M decisions, nats; `at_once` logits exist at a time."""
+    found = []
+    for piece in hidden.split(max(1, at_once // model.get_output_embeddings().weight.shape[0])):
+        logp = logits_of(model, piece).log_softmax(-1)
+        found.append(-torch.where(logp.isfinite(), logp.exp() * logp, 0).sum(-1))
+    return torch.cat(found)
