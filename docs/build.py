@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def write_evidence() -> None:
-    """The front page, those read off all results, and a page and a picture for each: kept, to be read without a build."""
+    """The front page, those read off all results, a page and a picture for each: kept, to be read without a build."""
     (DOCS / "index.md").write_text(catalogue_page.markdown())
     (DOCS / "taxonomy.md").write_text(reinforced.markdown())
     (DOCS / "which_method.md").write_text(methods_compared.markdown())

@@ -32,7 +32,7 @@ CLAIM = Claim(
     scaled_down="All of it.",
     real="A model is an argument.",
 )
-NOT_KNOWN = dict.fromkeys(KINDS, []) | {
+NOT_KNOWN = {kind: [] for kind in KINDS} | {
     "benchmark": ["alpamayo_r1", "loop", "human_written_cot", "cyclealign", "path_not_taken"],
     "framework": ["dictionary_translation", "uav_vl_r1", "deepvideo_r1", "alphamed", "path_not_taken"],
 }

@@ -240,7 +240,7 @@ def tagged(tag: str) -> list[System]:
 
 
 def words_of(kind: str) -> list[str]:
-    """The words of a kind of tag: those of a closed kind in their order, those in use of an open one by the alphabet."""
+    """The words of a kind of tag: a closed kind's in their order, an open one's that are in use by the alphabet."""
     if kind in VOCABULARY:
         return list(VOCABULARY[kind])
     if kind not in OPEN:

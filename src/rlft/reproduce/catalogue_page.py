@@ -7,8 +7,20 @@ import json
 from collections.abc import Mapping, Sequence
 
 from rlft.reproduce import standing
-from rlft.reproduce.catalogue import KINDS, OPEN, VOCABULARY, State, System, count_line, coverage, not_known, others
-from rlft.reproduce.catalogue import state, systems, words_of
+from rlft.reproduce.catalogue import (
+    KINDS,
+    OPEN,
+    VOCABULARY,
+    State,
+    System,
+    count_line,
+    coverage,
+    not_known,
+    others,
+    state,
+    systems,
+    words_of,
+)
 
 _START = (
     "`rlft` fine-tunes any generative policy with reinforcement learning, on one engine, and carries published systems "
@@ -33,7 +45,15 @@ def markdown() -> str:
     lines += [f"{_MISSING} {'; '.join(f'`{word}`, {text}' for word, text in standing.MISSING.items())}.", ""]
     lines += [f"**{standing.line()}.**", ""]
     lines += [*_systems(states), "", *_others(), "## What the systems cover", "", _COVERAGE, "", *_coverage(states), ""]
-    lines += ["## The tags", "", "`rlft papers --tag WORD` lists the systems that carry one.", "", *_tags(), "", *_not_known()]
+    lines += [
+        "## The tags",
+        "",
+        "`rlft papers --tag WORD` lists the systems that carry one.",
+        "",
+        *_tags(),
+        "",
+        *_not_known(),
+    ]
     return "\n".join(lines)
 
 
@@ -108,4 +128,7 @@ def _tags() -> list[str]:
 def _not_known() -> list[str]:
     """A line for each kind of tag that some systems lack; nothing once all is known."""
     lacking = {kind: keys for kind, keys in not_known().items() if keys}
-    return [f"Not known, because no look-up found it, is the {kind} of {', '.join(keys)}.\n" for kind, keys in lacking.items()]
+    return [
+        f"Not known, because no look-up found it, is the {kind} of {', '.join(keys)}.\n"
+        for kind, keys in lacking.items()
+    ]

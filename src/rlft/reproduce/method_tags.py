@@ -33,6 +33,8 @@ KINDS: Mapping[str, str] = {
     "updates": "what is minimised, by optimiser",
 }
 """kind of tag of a method -> what it tells."""
+# Those with a column of their own.
+_SHOWN = ("credit", "rows", "updates")
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,29 @@ def tagged(tag: str) -> list[MethodTags]:
 
 def table() -> list[str]:
     """The table at the head of the page of methods, and what its filters offer."""
-    shown = [kind for kind in KINDS if kind != "learns"]
     told = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
-    lines = [f"What each is made of, read off the methods themselves ({told}). Systems in bold introduced the method.", ""]
-    lines += [as_script({kind: words()[kind] for kind in ("learns", *shown)}), ""]
-    lines += [f"| method | what it is | {' | '.join(shown)} | systems | tags |", f"|{'---|' * (len(shown) + 4)}"]
+    lines = [
+        f"What each is made of, read off the methods themselves ({told}). Systems in bold introduced the method.",
+        "",
+    ]
+    lines += [as_script(words()), "", f"| method | what it is | {' | '.join(_SHOWN)} | systems | tags |"]
+    lines.append(f"|{'---|' * (len(_SHOWN) + 4)}")
     for one in everything():
-        cells = [" ".join(f"`{word}`" for word in one.tags[kind]) for kind in (*shown, "learns")]
-        named = ", ".join([*(f"**{key}**" for key in one.introduced), *one.used])
-        what = one.says.split(". ")[0].rstrip(".")
-        lines.append(f"| [{one.name}](#{one.name}) | {what} | {' | '.join([*cells[:-1], named, cells[-1]])} |")
+        shown = {kind: " ".join(f"`{word}`" for word in its) for kind, its in one.tags.items()}
+        named = ", ".join([*(f"**{_narrow(key)}**" for key in one.introduced), *map(_narrow, one.used)])
+        cells = [
+            f"[{_narrow(one.name)}](#{one.name})",
+            one.says.split(". ")[0].rstrip("."),
+            *(shown[kind] for kind in _SHOWN),
+        ]
+        cells += [named, " ".join(its for kind, its in shown.items() if kind not in _SHOWN and its)]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _narrow(name: str) -> str:
+    """A name that a narrow column may break at its underscores."""
+    return name.replace("_", "_<wbr>")
 
 
 def words() -> dict[str, list[str]]:

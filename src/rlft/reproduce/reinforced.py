@@ -164,7 +164,9 @@ def _better(result: Mapping[str, Any], statement: Mapping[str, Any]) -> int:
 
 
 def _at_one_budget(result: Mapping[str, Any], arms: tuple[str, str]) -> bool:
-    (drawn, demonstrated, updates), (others, others_demonstrated, others_updates) = (_spent(result, arm) for arm in arms)
+    (drawn, demonstrated, updates), (others, others_demonstrated, others_updates) = (
+        _spent(result, arm) for arm in arms
+    )
     rows = drawn + demonstrated == others + others_demonstrated
     return updates == others_updates or rows
 
@@ -210,5 +212,7 @@ def _map() -> list[str]:
     rows = [start, "", "| kind | words | systems that carry one | not known |", "|---|---|---|---|"]
     for kind in KINDS:
         lacking = not_known()[kind]
-        rows.append(f"| {kind} | {len(words_of(kind))} | {len(systems()) - len(lacking)} | {', '.join(lacking) or '—'} |")
+        rows.append(
+            f"| {kind} | {len(words_of(kind))} | {len(systems()) - len(lacking)} | {', '.join(lacking) or '—'} |"
+        )
     return [*rows, "", "[The systems](index.md) carry them, and [the methods](methods.md) what they are made of."]

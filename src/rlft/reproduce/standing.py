@@ -1,7 +1,7 @@
 """Which of the three tests each system misses, read off recipes, results and tests. Runs nothing, keeps no list.
 
     part       the modules that cite the paper are in the library, or else those that its recipe takes, and a test names
-               each of them, or a module that is made with it; without a recipe nothing says that the parts are all there
+               each of them, or a module that is made with it; without a recipe nothing says that all are there
     result     a committed result has a verdict; `stale` where the claim was changed since
     full-size  the claim's `real` is a command of the tool, and a test reads it
     tags       of a survey: every system of the catalogue has its tags
@@ -40,7 +40,7 @@ _COMMAND = re.compile(r"\brlft (train|run|study|sample|eval|stages|reproduce|fit
 
 
 def missing(key: str) -> tuple[str, ...]:
-    """Words of `MISSING`, for a system or for a recipe that is none. A survey misses what its catalogue does not know."""
+    """Words of `MISSING`, for a system or a recipe that is none. A survey misses what its catalogue does not know."""
     its = catalogue.state(key)
     if its.stage == "survey":
         return ("tags",) if its.unknown else ()
