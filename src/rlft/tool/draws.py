@@ -70,7 +70,8 @@ class Draws:
         self.folder, self.task, self.reward, self.how, self.progress = folder, task, reward, how, progress
         self.load, self.held = load, ("", None)
         self.known: dict[tuple[str, str, int], dict[int, int]] = {}
-        self._open(settings)
+        opened(folder, settings)
+        self._read()
 
     def of(self, model: str, part: str, indices: Sequence[int], count: int, until_solved: bool = False) -> Drawn:
         """How many of `count` draws of each problem are right; what a part is called decides its noise.
@@ -110,33 +111,36 @@ class Draws:
         right = (scores.reshape(-1, size) >= self.how.solved).sum(1).tolist()
         return dict(zip(indices, right, strict=True))
 
-    def _open(self, settings: Mapping[str, Any]) -> None:
-        """Make the folder, or read what it has."""
-        path = self.folder / STUDY
-        if path.is_file():
-            before = json.loads(path.read_text())
-            if other := sorted(n for n in {*before, *settings} if before.get(n) != settings.get(n)):
-                raise UserError(
-                    f"{self.folder} has draws of another study: {other[0]} was {before.get(other[0])!r} and is now "
-                    f"{settings.get(other[0])!r}; choose another --out"
-                )
-            self._read()
-            return
-        if self.folder.exists() and any(self.folder.iterdir()):
-            raise UserError(f"{self.folder} exists already and is no study; choose another --out")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(settings) + "\n")
-        except OSError as error:
-            raise UserError(f"cannot write {self.folder}: {error.strerror}; choose another --out") from error
-
     def _read(self) -> None:
-        path = self.folder / COUNTS
-        text = path.read_text() if path.is_file() else ""
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # the last line of a process that was killed
-            path.write_text(whole)
-        for line in whole.splitlines():
-            told = json.loads(line)
+        for told in lines_of(self.folder / COUNTS):
             held = self.known.setdefault((told["model"], told["part"], told["round"]), {})
             held |= {int(index): int(count) for index, count in told["right"]}
+
+
+def opened(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Make a study's folder, or go on in the one there is. `UserError` where it is of other settings, or no study's."""
+    path = folder / STUDY
+    if path.is_file():
+        before = json.loads(path.read_text())
+        if other := sorted(n for n in {*before, *settings} if before.get(n) != settings.get(n)):
+            raise UserError(
+                f"{folder} has draws of another study: {other[0]} was {before.get(other[0])!r} and is now "
+                f"{settings.get(other[0])!r}; choose another --out"
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists already and is no study; choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}; choose another --out") from error
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """What a file of draws holds; the last line of a process that was killed is taken away."""
+    text = path.read_text() if path.is_file() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole)
+    return [json.loads(line) for line in whole.splitlines()]

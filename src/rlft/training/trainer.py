@@ -30,7 +30,7 @@ from rlft.training.optimizing import Masters, Optimizing
 from rlft.training.paid import columns
 from rlft.training.pending import as_state, from_state
 from rlft.training.score import Scores, graded, score
-from rlft.training.still import frozen
+from rlft.training.still import Start, frozen
 from rlft.training.stream import Stream
 from rlft.types import (
     HasValue,
@@ -106,11 +106,10 @@ class Trainer(Loop):
         self.masters = Masters([weight for u in method.updates for weight in u.parameters(policy)])
         made, of = self.optimizing.optimizer, self.masters.of
         self.optimizers = {u.name: made(of(u.parameters(policy)), lr * u.lr) for u in method.updates}
+        self.start = Start(method, policy, self.masters, self.optimizers)
         self.large = large(policy.parameters() if isinstance(policy, torch.nn.Module) else ())
-        self.stream = Stream(task, seed)
-        self.ledger = Ledger()
-        self.steps_done = 0
-        self.updates_done = 0  # within the step
+        self.stream, self.ledger = Stream(task, seed), Ledger()
+        self.steps_done, self.updates_done = 0, 0  # updates within the step
         self.pending: Rollouts | None = None
         self.notes: dict[str, float] = {}
         self.tally = torch.zeros(3, dtype=torch.long)  # of a draw: rows, those scored, their decisions
@@ -119,6 +118,7 @@ class Trainer(Loop):
         """The next piece of a step, collection or one update; the step's metrics once it is complete."""
         if self.pending is None:
             self.pending = self.credit(self.collect())
+            self.start.back()
             return None
         with self.ledger.timed("update"), spared(self.large):
             for update in self.method.updates:

@@ -15,6 +15,8 @@ of `[N, D]` tensors, and nothing outside `policies/` learns which kind they are.
 from rlft.errors import UserError
 from rlft.types.capabilities import (
     Checking,
+    Denoising,
+    Displaced,
     Exchanging,
     HasReference,
     HasStates,
@@ -59,6 +61,8 @@ __all__ = [
     "Checking",
     "Collect",
     "Credit",
+    "Denoising",
+    "Displaced",
     "Exchanging",
     "HasReference",
     "HasStates",

@@ -135,6 +135,33 @@ class Pathwise(Protocol):
 
 
 @runtime_checkable
+class Denoising(Protocol):
+    """The policy tells data from noise that is put on it: diffusion, a flow, a pipeline; else use grpo or rloo."""
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """What the network takes a row's own sample for, once it has been noised anew to the levels before the steps
+        `at` (0 to D - 1), with a graph. The noise is the row's and the place's, the same at every call.
+
+        The samples themselves are `trace["data"]`, [N *S].
+        """
+        ...
+
+
+@runtime_checkable
+class Displaced(Protocol):
+    """The policy decides by Gaussian steps whose noise is known: diffusion, a flow, a pipeline; else use grpo."""
+
+    def displaced(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """mean z·(μ - μ_old) over the numbers of a step, in float64, z its noise and μ_old the mean it was drawn from;
+        0 off the mask, and at the weights that drew it up to rounding."""
+        ...
+
+    def spans(self) -> Float[Tensor, "D"]:
+        """How much of the noise each step takes away, σ before it less σ after it: dt of a rectified flow."""
+        ...
+
+
+@runtime_checkable
 class Exchanging(Protocol):
     """The policy is a pair that can exchange roles: build a `policies.composed.pair.Pair`, or use ppo for one alone."""
 

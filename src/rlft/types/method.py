@@ -62,7 +62,7 @@ Measure = Callable[[Sequence[Problem], Any], Mapping[str, float]]
 
 
 class Through(NamedTuple):
-    """What a loss that differentiates the reward itself is given besides the policy and the rows.
+    """What a loss that looks past likelihoods is given besides the policy and the rows.
 
     reward     `(problems, outputs) -> [N]`, with the gradient of the outputs; NaN where it cannot score a row
     reference  the policy that a distance is measured to; None where the method asks for none
@@ -106,12 +106,13 @@ class Method:
     collect      where rollouts come from; None draws one batch
     reference    the loss or the advantage reads `logp_ref`
     critic       the advantage reads `values`
-    pathwise     losses differentiate the reward itself, see `Through`; rows need no decision with a likelihood
+    pathwise     losses are given `Through` besides, and may differentiate the reward; no decision needs a likelihood
     drawn        the advantage reads `logp_drawn`: of rows of older weights `logp_old` is then the policy's as it is
     epochs       passes over each batch
     minibatches  optimiser steps in one pass
     min_group    the least G with which the method makes sense
     whole_groups the loss compares rows of a group, so no batch may split one
+    anew         once a step's rows are drawn, weights and optimisers are put back to where the run began
     needs        capabilities of the policy, besides `sample` and `log_prob`
     name         the name of the function that made it, and `settings` its arguments; `published` fills them in
     """
@@ -127,6 +128,7 @@ class Method:
     minibatches: int = 1
     min_group: int = 1
     whole_groups: bool = False
+    anew: bool = False
     needs: tuple[type, ...] = ()
     name: str = "a method of your own"
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -55,6 +55,10 @@ def test_an_adapter_lends_its_base_as_the_reference(adapted):
     base = load(pipelines.folder(name), DRAWING)
     assert torch.equal(reference.log_prob(rollouts), base.log_prob(rollouts).detach())
     assert torch.equal(before, pictures(base))
+    at = torch.ones(len(rollouts), 1, dtype=torch.long)
+    with torch.no_grad():
+        assert torch.equal(reference.denoised(rollouts, at), base.denoised(rollouts, at))
+        assert not torch.equal(policy.denoised(rollouts, at), base.denoised(rollouts, at))
     assert torch.equal(policy.log_prob(rollouts), rollouts.logp_old)
     assert float((pictures(policy) - before).abs().max()) > 1e-3
 

@@ -1,12 +1,16 @@
 """Gradients of pictures through the last steps and the decoder of pipelines with random weights."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from rlft.methods.diffusion_nft import diffusion_nft
 from rlft.methods.draft import draft
+from rlft.noise import LOSS, forked, normal
 from rlft.policies.pipelines.pipeline import Pipeline
 from rlft.training.score import graded
-from rlft.types import Pathwise, Through
+from rlft.types import Denoising, Pathwise, Through
 from tests.policies.pipelines.test_pipeline import ASKED, FAMILIES, drawn, policy
 
 
@@ -73,3 +77,29 @@ def test_what_one_step_predicts_and_the_anchor():
     many = held.noised_again(rows, 2)
     z = (many.trace["states"][:, -2] - (1 - held.grid.times[3]) * many.trace["data"]) / held.grid.times[3]
     assert len(many) == 8 and 0.9 < float(z.std()) < 1.1 and abs(float(z[0].mean() - z[1].mean())) > 1e-3
+
+
+def test_what_a_noised_picture_is_taken_for():
+    """x = (1 - sigma) x0 + sigma z, and x̂0 = x - sigma v of a flow, of noise that is always the same."""
+    held, rollouts = policy("StableDiffusion3"), drawn("StableDiffusion3")
+    assert isinstance(held, Denoising)
+    at = torch.tensor([[1, 3], [2, 0], [3, 1], [0, 2]])
+    with torch.no_grad():
+        found = held.denoised(rollouts, at)
+    assert found.shape == (4, 2, *held.shape) and torch.equal(found, held.denoised(rollouts, at).detach())
+    keys = forked(rollouts.trace["key"], 2)
+    z = normal(keys[:, 1], 1, held.shape, LOSS)[:, 0]
+    sigma = held.grid.times[at[:, 1]].float().view(-1, 1, 1, 1)
+    x = (1 - sigma) * rollouts.trace["data"] + sigma * z.float()
+    with torch.no_grad():
+        by_hand = x - sigma * held.says(x, at[:, 1], rollouts.trace["condition"])
+    torch.testing.assert_close(found[:, 1], by_hand, rtol=0, atol=1e-5)
+    trace = {**rollouts.trace, "at": at, "before": found, "good": torch.tensor([1.0, 0.0, 0.5, 0.5])}
+    rows = replace(rollouts, trace=trace)
+    total = diffusion_nft(anchor=0.5).updates[0].loss(held, rows, Through(reddish, held.reference()))
+    assert float(total.means["anchor"][0]) == float(total.means["moved"][0]) == 0
+    parts = slopes(held, total.sum)
+    assert sum(float(one.abs().sum()) for one in parts if one is not None) > 1e-6
+    even = replace(rollouts, trace={**trace, "good": torch.full((4,), 0.5)})
+    still = slopes(held, diffusion_nft(anchor=0.0).updates[0].loss(held, even, Through(reddish, None)).sum)
+    assert max(float(one.abs().max()) for one in still if one is not None) < 1e-6

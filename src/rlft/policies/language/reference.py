@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rlft.types import Pathwise, Policy, Problem, Rollouts
+from rlft.types import Denoising, Pathwise, Policy, Problem, Rollouts
 
 
 def untouched(model: nn.Module) -> bool:
@@ -46,6 +46,11 @@ class Lent(nn.Module):
         """What a lender's network said of the states, where it refines states."""
         with torch.no_grad(), self._then():
             return cast(Pathwise, self.lender[0]).predicted(rollouts, since)
+
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """What it took their noised samples for."""
+        with torch.no_grad(), self._then():
+            return cast(Denoising, self.lender[0]).denoised(rollouts, at)
 
     def _then(self) -> AbstractContextManager[None]:
         return _exchanged(self.kept) if self.kept else self.model[0].disable_adapter()

@@ -203,6 +203,16 @@ class Pipeline(Continuous):
         self.prompts.keys(rollouts.problems)
         return super().predicted(rollouts, since)
 
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """See `Continuous`."""
+        self.prompts.keys(rollouts.problems)
+        return super().denoised(rollouts, at)
+
+    def displaced(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """See `Continuous`."""
+        self.prompts.keys(rollouts.problems)
+        return super().displaced(rollouts)
+
     def says(
         self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]
     ) -> Float[Tensor, "M *S"]:

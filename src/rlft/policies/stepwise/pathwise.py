@@ -72,6 +72,39 @@ class Continuous(Stepwise):
         states[:, -2] = alpha * data + sigma * normal(keys, 1, data.shape[1:], LOSS)[:, 0].to(data)
         return replace(many, trace={**many.trace, "states": states, "key": keys})
 
+    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
+        """x̂0 of α·x0 + σ·z, the row's own x0 noised anew to the levels before the steps `at`: `types.Denoising`."""
+        count, levels = len(at), at.shape[1]
+        at, data = at.to(self.device).flatten(), rollouts.trace["data"].repeat_interleave(levels, dim=0)
+        z = normal(forked(rollouts.trace["key"], levels).flatten(), 1, data.shape[1:], LOSS)[:, 0]
+        weights = torch.tensor(
+            [[float(weight) for weight in self.levels(k)] for k in range(self.steps)], device=z.device
+        )
+        alpha, sigma = weights.to(data)[at].reshape(len(at), 2, *[1] * (data.ndim - 1)).unbind(1)
+        x = alpha * data + sigma * z.to(data)
+        condition = rollouts.trace["condition"].repeat_interleave(levels, dim=0)
+        return self.foresee(x, at, condition)[1].unflatten(0, (count, levels))
+
+    def displaced(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+        """mean z·(μ - μ_old) of the steps on the mask: the step taken again with its own noise z, less that which was
+        taken, where no rule's std depends on the weights. `types.Displaced`."""
+        states, keys, condition = (rollouts.trace[name] for name in ("states", "key", "condition"))
+        found = rollouts.mask.new_zeros(rollouts.mask.shape, dtype=torch.float64)
+        for k in range(self.steps):
+            rows = rollouts.mask[:, k].nonzero()[:, 0]
+            if not len(rows):
+                continue
+            ahead = self.step(states[rows, k], torch.full_like(rows, k), condition[rows])
+            z = ahead.noise(keys[rows], k)
+            moved = (ahead.draw(z) - states[rows, k + 1]).double()
+            found = found.index_put((rows, torch.full_like(rows, k)), (z * moved).flatten(1).mean(1))
+        return found
+
+    def spans(self) -> Float[Tensor, "D"]:
+        """σ before each step less σ after it, float64."""
+        sigma = torch.tensor([float(self.levels(k)[1]) for k in range(self.steps + 1)], dtype=torch.float64)
+        return sigma[:-1] - sigma[1:]
+
     def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
         """What the network says at the states that were visited, which are given: before each step from `since` on,
         and 0 before."""
