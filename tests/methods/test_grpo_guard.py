@@ -65,15 +65,15 @@ def test_the_loss_by_hand():
 def test_the_ratio_has_no_drift():
     """A plain ratio of densities has a mean below 1 once the means have moved; this one is around 1."""
     policy = linear(rule=flow_sde(0.5))
-    rollouts = policy.sample(problems(*range(3)), 200, seed=3)
+    rollouts = policy.sample(problems(*range(3)), 400, seed=3)
     with torch.no_grad():
         policy.denoiser.a += 0.6
     first = rollouts.mask[0].nonzero()[0, 0]
     with torch.no_grad():
         guarded = policy.displaced(rollouts)[:, first]
         plain = (policy.log_prob(rollouts) - rollouts.logp_old)[:, first]
-    assert abs(float(guarded.mean())) < 3 * float(guarded.std()) / math.sqrt(600)
-    assert float(plain.mean()) < -5 * float(plain.std()) / math.sqrt(600)
+    assert abs(float(guarded.mean())) < 3 * float(guarded.std()) / math.sqrt(1200)
+    assert float(plain.mean()) < -3.5 * float(plain.std()) / math.sqrt(1200)
 
 
 @pytest.mark.parametrize("method", [grpo_guard(clip=0.1), grpo_guard(clip=1e-3, epochs=2, minibatches=2)])

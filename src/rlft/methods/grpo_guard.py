@@ -3,7 +3,7 @@
 
 Differs from `grpo` on a flow in the ratio and in the weight of a step. Averaged over a latent's numbers, a log-ratio
 has a mean below 0 that grows with every update, and a spread of each step's own, so that a clip around 1 stops rows
-with A < 0 and hardly ever one with A > 0. Taken back to a mean of 0 and times the step's std s, all that is left of it is
+with A < 0 and hardly ever one with A > 0. Taken back to a mean of 0 and times the step's std s, what is left of it is
 
     rho_d = exp( mean over numbers of  z · (mu - mu_old) ),     z the noise of the step:  x' = mu_old + s z
           = exp( s (log pi/pi_old + mean (mu - mu_old)² / (2 s²)) )
