@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from rlft.reproduce import catalogue_page, methods_compared, results
+from rlft.reproduce import catalogue_page, method_tags, methods_compared, reinforced, results
 from rlft.reproduce import page as system_page
 from rlft.tool.claims import figure_of
 
@@ -33,8 +33,9 @@ def main() -> None:
 
 
 def write_evidence() -> None:
-    """The front page, that of methods, and a page and a picture for each result: kept, to be read without a build."""
+    """The front page, those read off all results, a page and a picture for each: kept, to be read without a build."""
     (DOCS / "index.md").write_text(catalogue_page.markdown())
+    (DOCS / "taxonomy.md").write_text(reinforced.markdown())
     (DOCS / "which_method.md").write_text(methods_compared.markdown())
     folder = DOCS / "evidence"
     folder.mkdir(exist_ok=True)
@@ -81,12 +82,14 @@ def write_reference(path: Path) -> Path:
 
 
 def methods_index() -> str:
-    """Every method: its first line, its equations, and where it stands."""
+    """Every method: what it is made of in one table, then each one's first line, its equations, and where it stands."""
     lines = [
         "# Methods",
         "",
         "One file each in `src/rlft/methods`. A method is a value made of parts, and none knows what kind of model it",
         "trains. On the command line: `--method NAME`, its arguments as `--method.clip 0.1`.",
+        "",
+        *method_tags.table(),
         "",
     ]
     for path in sorted((SOURCE / "methods").glob("*.py")):

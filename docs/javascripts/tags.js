@@ -1,5 +1,6 @@
 // Filters over a table whose last column is headed "tags": a list for each kind of tag, one for the column headed
-// "evidence", and a field for words. Nothing is fetched, so that it works from files; the choice stands in the address.
+// "evidence", and a field for words. A kind with a column of its own has its words there, the others have them in the
+// last. Nothing is fetched, so that it works from files; the choice stands in the address.
 "use strict";
 
 (() => {
@@ -10,17 +11,20 @@
 
   const cellsOf = (row, place) => (place < 0 ? "" : row.cells[place].textContent.trim());
 
+  const codesOf = (cell) => new Set([...cell.querySelectorAll("code")].map((code) => code.textContent));
+
   function filtered(table, kinds) {
     const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
     const evidence = heads.indexOf("evidence");
+    const placeOf = (kind) => (heads.includes(kind) ? heads.indexOf(kind) : heads.length - 1);
     const rows = [...table.tBodies[0].rows].map((row) => ({
       row,
-      tags: new Set([...row.cells[heads.length - 1].querySelectorAll("code")].map((code) => code.textContent)),
+      tags: Object.fromEntries(Object.keys(kinds).map((kind) => [kind, codesOf(row.cells[placeOf(kind)])])),
       state: cellsOf(row, evidence),
       text: row.textContent.toLowerCase(),
     }));
-    const used = (words) => words.filter((word) => rows.some(({ tags }) => tags.has(word)));
-    const lists = Object.entries(kinds).map(([kind, words]) => [kind, used(words)]);
+    const used = (kind, words) => words.filter((word) => rows.some(({ tags }) => tags[kind].has(word)));
+    const lists = Object.entries(kinds).map(([kind, words]) => [kind, used(kind, words)]);
     if (evidence >= 0) lists.push(["evidence", [...new Set(rows.map(({ state }) => state))].sort()]);
 
     const bar = document.createElement("form");
@@ -51,7 +55,7 @@
       let left = 0;
       for (const { row, tags, state, text } of rows) {
         const fits = Object.entries(chosen).every(([kind, value]) =>
-          kind === "evidence" ? state === value : tags.has(value));
+          kind === "evidence" ? state === value : tags[kind].has(value));
         row.hidden = !(fits && parts.every((part) => text.includes(part)));
         left += row.hidden ? 0 : 1;
       }

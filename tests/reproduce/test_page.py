@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlft.reproduce import catalogue, catalogue_page, page, results
+from rlft.reproduce import catalogue, catalogue_page, page, results, standing
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMITTED = sorted(path.stem for path in results.FOLDER.glob("*.json"))
@@ -29,6 +29,7 @@ def test_every_page_has_a_result():
 
 
 CHROMIUM = shutil.which("chromium")
+KINDS = catalogue_page.kinds(missing=list(standing.MISSING))
 
 
 def shown(folder, query):
@@ -40,7 +41,7 @@ def shown(folder, query):
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in marked)
     page = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     script = (DOCS / "javascripts" / "tags.js").read_text()
-    (folder / "page.html").write_text(f"<!doctype html>{catalogue_page.kinds()}{page}<script>{script}</script>")
+    (folder / "page.html").write_text(f"<!doctype html>{KINDS}{page}<script>{script}</script>")
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
     address = f"file://{folder / 'page.html'}{query}"
     found = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=60).stdout
@@ -54,8 +55,9 @@ def test_the_filters_of_the_front_page(tmp_path):
     everything, keys = shown(tmp_path, "")
     assert everything == f"{len(keys)} of {len(keys)}"
     assert len(keys) == len(catalogue.systems())
-    both = [one for one in catalogue.systems() if "audio" in one.modality and "GRPO" in one.algorithm]
-    said, keys = shown(tmp_path, "?modality=audio&algorithm=GRPO")
+    seeing = [one for one in catalogue.systems() if "vision-language" in one.modality and "TRL" in one.framework]
+    both = [one for one in seeing if "full-size" in standing.missing(one.key) and "RefCOCO" in one.benchmark]
+    said, keys = shown(tmp_path, "?modality=vision-language&framework=TRL&missing=full-size&benchmark=RefCOCO")
     assert said == f"{len(both)} of {len(catalogue.systems())}"
     assert [one.key in key for one, key in zip(both, keys, strict=True)] == [True] * len(both)
     assert len(shown(tmp_path, "?words=r1-aqa+nothing")[1]) == 0

@@ -87,10 +87,35 @@ VOCABULARY: Mapping[str, Mapping[str, str]] = {
         "inference": "nothing is trained: composed, guided or searched",
         "unnamed-RL": "reinforcement learning that the abstract does not name",
     },
+    "framework": {
+        "TRL": "its trainers, also through Open-R1 and R1-V",
+        "verl": "a copy of it, also as SimpleVLA-RL",
+        "EasyR1": "verl for models that see",
+        "OpenRLHF": "a copy of it",
+        "ROLL": "part of it",
+        "RLinf": "part of it",
+        "Cosmos-RL": "a recipe on it",
+        "PipelineRL": "its configuration",
+        "LLaMA-Factory": "supervised stages",
+        "Unsloth": "patched models under another's trainer",
+        "diffusers": "models and schedulers under a loop of the authors'",
+        "Brax": "its training on accelerators",
+        "own-code": "a loop of the authors', on none of these",
+        "unpublished": "no training code was found",
+        "no-training": "nothing was trained",
+    },
 }
-"""kind of tag -> its words, and what each means. A word belongs to one kind."""
+"""closed kind of tag -> its words, and what each means. A word belongs to one kind."""
 
-Stage = Literal["none", "recipe", "evidence"]
+OPEN: Mapping[str, str] = {
+    "benchmark": "the data sets, test sets and worlds that the paper reports on, by name; `own-data` are tasks of the "
+    "authors' without a name, `no-benchmark` is a paper that measures nothing",
+}
+"""kind of tag whose words are those in use, each spelled one way -> what they are."""
+
+KINDS = (*VOCABULARY, *OPEN)
+
+Stage = Literal["none", "recipe", "evidence", "survey"]
 # As in verdict.py, which needs PyTorch.
 VERDICTS = ("reproduced", "not reproduced", "inconclusive")
 
@@ -109,7 +134,7 @@ class System:
     experiment  the arms of the least experiment that tests its claim, and what is measured
     code, data  owner/name of the authors' repository or data set, if known here
 
-    The rest are its tags, words of `VOCABULARY`.
+    The rest are its tags, words of `VOCABULARY`, and of `OPEN` kinds what there is; empty where it is not known.
     """
 
     number: int
@@ -125,19 +150,23 @@ class System:
     changes: tuple[str, ...]
     reward: tuple[str, ...]
     algorithm: tuple[str, ...]
+    framework: tuple[str, ...]
+    benchmark: tuple[str, ...]
     code: str | None = None
     data: str | None = None
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """Its tags of every kind."""
-        return {kind: getattr(self, kind) for kind in VOCABULARY}
+        return {kind: getattr(self, kind) for kind in KINDS}
 
 
 @dataclass(frozen=True)
 class State:
     """How far the evidence for a system has come.
 
-    stage     none: no recipe; recipe: one that can be run; evidence: a committed result
+    stage     none: no recipe; recipe: one that can be run; evidence: a committed result; survey: a map of the field,
+              which has no arms to run: its evidence is the catalogue
+    unknown   of a survey: tags of the catalogue that are not known
     declared  whether the recipe declares a claim
     verdict   of the result, as are `date` and `revision`
     stale     whether the claim was changed, or taken back, after the result was made
@@ -149,8 +178,11 @@ class State:
     date: str | None = None
     revision: str | None = None
     stale: bool = False
+    unknown: int = 0
 
     def __str__(self) -> str:
+        if self.stage == "survey":
+            return f"map, {self.unknown} tags unknown" if self.unknown else "map, complete"
         if self.verdict is not None:
             return f"{self.verdict} (stale)" if self.stale else self.verdict
         if self.stage == "none":
@@ -190,6 +222,8 @@ def state(key: str) -> State:
     if not declared.has_recipe(key):
         system(key)
     result, claims = results.load(key), declared.declares(key)
+    if result is None and not declared.has_recipe(key) and system(key).task == ("survey",):
+        return State("survey", unknown=sum(map(len, not_known().values())))
     if result is None:
         return State("recipe" if declared.has_recipe(key) else "none", claims)
     stale = result["digest"] != declared.digest(key)
@@ -198,11 +232,25 @@ def state(key: str) -> State:
 
 def tagged(tag: str) -> list[System]:
     """The systems that carry a tag, of whatever kind; upper and lower case are the same."""
-    words = {word.casefold(): word for kind in VOCABULARY.values() for word in kind}
+    words = {word.casefold(): word for kind in KINDS for word in words_of(kind)}
     if tag.casefold() not in words:
         raise unknown("tag", tag, list(words.values()))
     word = words[tag.casefold()]
     return [found for found in _read() if any(word in tags for tags in found.tags().values())]
+
+
+def words_of(kind: str) -> list[str]:
+    """The words of a kind of tag: a closed kind's in their order, an open one's that are in use by the alphabet."""
+    if kind in VOCABULARY:
+        return list(VOCABULARY[kind])
+    if kind not in OPEN:
+        raise unknown("kind of tag", kind, list(KINDS))
+    return sorted({word for found in _read() for word in found.tags()[kind]}, key=str.casefold)
+
+
+def not_known() -> dict[str, list[str]]:
+    """kind of tag -> the systems of which nothing of this kind is known."""
+    return {kind: [found.key for found in _read() if not found.tags()[kind]] for kind in KINDS}
 
 
 def coverage(rows: str = "modality", columns: str = "changes") -> dict[str, dict[str, list[str]]]:
@@ -210,19 +258,17 @@ def coverage(rows: str = "modality", columns: str = "changes") -> dict[str, dict
 
     A system with several words of a kind stands in several cells. A pair that no system has is an empty list.
     """
-    for kind in (rows, columns):
-        if kind not in VOCABULARY:
-            raise unknown("kind of tag", kind, list(VOCABULARY))
 
     def both(row: str, column: str) -> list[str]:
         return [found.key for found in _read() if row in found.tags()[rows] and column in found.tags()[columns]]
 
-    return {row: {column: both(row, column) for column in VOCABULARY[columns]} for row in VOCABULARY[rows]}
+    return {row: {column: both(row, column) for column in words_of(columns)} for row in words_of(rows)}
 
 
 def count_line(states: Sequence[State]) -> str:
     """How many there are of each: `61 systems: 12 with a recipe, 9 of them with a claim; 5 with evidence (…)`."""
-    recipes = sum(one.stage != "none" for one in states)
+    recipes = sum(one.stage in ("recipe", "evidence") for one in states)
+    maps = sum(one.stage == "survey" for one in states)
     claims = sum(one.declared for one in states)
     verdicts = [one.verdict for one in states if one.verdict is not None]
     stale = sum(one.stale for one in states)
@@ -230,11 +276,12 @@ def count_line(states: Sequence[State]) -> str:
     parts += [f"{stale} of a claim that was changed since"] if stale else []
     found = f"{len(verdicts)} with evidence" + (f" ({', '.join(parts)})" if verdicts else "")
     noun = "system" if len(states) == 1 else "systems"
-    return f"{len(states)} {noun}: {recipes} with a recipe, {claims} of them with a claim; {found}"
+    last = f"; {maps} a map of the field, whose evidence is this catalogue" if maps else ""
+    return f"{len(states)} {noun}: {recipes} with a recipe, {claims} of them with a claim; {found}{last}"
 
 
 @functools.cache
 def _read() -> tuple[System, ...]:
     entries = tomllib.loads((Path(__file__).parent / "systems.toml").read_text(encoding="utf-8"))["system"]
-    tags = [{kind: tuple(entry[kind]) for kind in VOCABULARY} for entry in entries]
+    tags = [{kind: tuple(entry[kind]) for kind in KINDS} for entry in entries]
     return tuple(System(**{"number": n, **entry, **tags[n - 1]}) for n, entry in enumerate(entries, start=1))

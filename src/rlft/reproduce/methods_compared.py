@@ -105,13 +105,16 @@ def _rank(numbers: Mapping[int, float], higher: bool) -> float:
 
 def everywhere() -> list[Compared]:
     """Of every committed result whose recipe has a method."""
-    found = []
+    found: list[Compared] = []
     for path in sorted(results.FOLDER.glob("*.json")):
-        result = results.read(path)
-        method = inspect.signature(recipes.named(path.stem)).parameters.get("method")
-        if method is not None:
-            found += compared(path.stem, result, as_plain(method.default)["method"])
+        found += of_key(path.stem, results.read(path))
     return found
+
+
+def of_key(key: str, result: Mapping[str, Any]) -> list[Compared]:
+    """The pairs of a result, if its recipe has a method."""
+    method = inspect.signature(recipes.named(key)).parameters.get("method")
+    return [] if method is None else compared(key, result, as_plain(method.default)["method"])
 
 
 def markdown() -> str:
