@@ -151,7 +151,7 @@ def _k5():
     import transformers as T
     from diffusers import Kandinsky5T2IPipeline, Kandinsky5Transformer3DModel
 
-    # a clock of 32 numbers, as real ones have a multiple of: fewer are rounded by their place in a block (SiLU, AVX-512)
+    # a clock of 32 numbers, as real ones have a multiple of: fewer are rounded by their place in a block (AVX-512)
     sizes = {"in_visual_dim": 4, "out_visual_dim": 4, "in_text_dim": 32, "in_text_dim2": 16, "time_dim": 32}
     sizes |= {"model_dim": 16, "ff_dim": 24, "num_text_blocks": 1, "num_visual_blocks": 1, "axes_dims": (4, 6, 6)}
     rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e4}
