@@ -26,7 +26,7 @@ _START = (
     "see, hear, draw or act. **Ahead** is said where the 95 % interval over the paired seeds leaves 0 out, by the end "
     "of the number that the claim calls better. The tasks are small, and so are the models: what is ahead here was "
     "ahead at this size. SFT and RL are arms that had both; their SFT is part of their budget. A system "
-    "counts under each modality of its paper, also where its experiment here is of one alone: that of Kandinsky 5 draws "
+    "counts under each modality of its paper, also where its experiment here is of one: that of Kandinsky 5 draws "
     "pictures, and no video."
 )
 
