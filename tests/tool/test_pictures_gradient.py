@@ -23,7 +23,7 @@ from rlft.models.pair_judge import PairJudge
 class Near(torch.nn.Module):
     # prefers what is red; in both orders what is common falls out
     def forward(self, first, second, asked):
-        return 60 * first[:, 0].mean((1, 2))
+        return 10 * first[:, 0].mean((1, 2))
 
 def real(problems):
     return torch.stack([torch.full((3, 8, 8), float(p.columns["grey"])) for p in problems])
@@ -67,7 +67,7 @@ def small(place, reward="preferred_to_real"):
 def test_the_claim_s_words_raise_a_reward_that_sees_another_picture(place):
     assert tool("train", *small(place), "--eval-data", place / "prompts.jsonl", "--out", place / "run") == 0
     before, after = (json.loads(x) for x in (place / "run/evaluations.jsonl").read_text().splitlines())
-    assert 0 < before["reward"] < after["reward"] - 0.003 < 1
+    assert 0 < before["reward"] < after["reward"] - 0.001 < 1
     metrics = [json.loads(line) for line in (place / "run/metrics.jsonl").read_text().splitlines()]
     assert metrics[0]["anchor"] == 0 < metrics[-1]["anchor"] and metrics[0]["redrawn/first"] <= 1e-6
     assert "kl" not in metrics[0]
