@@ -1,6 +1,5 @@
 """The guarded ratio: by hand on a linear flow, in both of its forms, and what every method must do."""
 
-import copy
 import math
 
 import pytest
@@ -13,9 +12,8 @@ from rlft.policies.stepwise.noise_rules import flow_sde
 from rlft.policies.stepwise.stepwise import step_noise
 from rlft.training.trainer import Trainer
 from rlft.types import Displaced, UserError
-from tests.contracts.test_methods import saved, weights
 from tests.fakes import Cards, Table, agreement
-from tests.methods.test_draft import D, linear, trainer
+from tests.methods.test_draft import D, cut_and_stopped, linear
 from tests.policies.stepwise.toy_diffusion import problems, small
 
 
@@ -78,25 +76,7 @@ def test_the_ratio_has_no_drift():
 
 @pytest.mark.parametrize("method", [grpo_guard(clip=0.1), grpo_guard(clip=1e-3, epochs=2, minibatches=2)])
 def test_micro_batches_and_a_stop_change_nothing(method):
-    def plain(parameters, lr):
-        return torch.optim.SGD(parameters, lr)
-
-    whole, cut = (trainer(method, rows=rows, optimizer=plain) for rows in (None, 3))
-    start, states, log = weights(whole).clone(), [], []
-    while whole.steps_done < 2:
-        states.append(saved(whole))
-        metrics = whole.advance()
-        log += [metrics] if metrics else []
-    for _ in range(2):
-        cut.step()
-    assert (weights(whole) - start).abs().max() > 1e-5
-    assert_close(weights(whole), weights(cut), atol=1e-12, rtol=0)
-    assert log[0]["ratio/first"] < 1e-12
-    for state in states[1::2]:
-        resumed = trainer(method, optimizer=plain)
-        resumed.load_state_dict(copy.deepcopy(state))
-        list(resumed.run(2))
-        assert torch.equal(weights(resumed), weights(whole))
+    assert cut_and_stopped(method, 1e-5)[0]["ratio/first"] < 1e-12
 
 
 def test_what_is_refused():

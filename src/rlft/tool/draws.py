@@ -18,11 +18,8 @@ COUNTS, STUDY = "counts.jsonl", "study.json"
 
 
 @runtime_checkable
-class HowMany(Protocol):
-    """Which draws are right, and how many are made at a time; see `tool.beyond.Counting`."""
-
-    @property
-    def solved(self) -> float: ...
+class AtOnce(Protocol):
+    """How many draws are made at a time, and from which seed on."""
 
     @property
     def at_once(self) -> int: ...
@@ -32,6 +29,14 @@ class HowMany(Protocol):
 
     @property
     def seed(self) -> int: ...
+
+
+@runtime_checkable
+class HowMany(AtOnce, Protocol):
+    """And which draws are right; see `tool.beyond.Counting`."""
+
+    @property
+    def solved(self) -> float: ...
 
 
 @dataclass(frozen=True)

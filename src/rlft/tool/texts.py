@@ -12,7 +12,7 @@ import torch
 from rlft.noise import hashed
 from rlft.runs.log import facts_of, finite
 from rlft.tool.again import Again, built, trained
-from rlft.tool.draws import lines_of, opened
+from rlft.tool.draws import AtOnce, lines_of, opened
 from rlft.training.score import score
 from rlft.types import UserError
 
@@ -23,23 +23,14 @@ Row = tuple[str, float | None]
 
 
 @runtime_checkable
-class HowMany(Protocol):
-    """How much is drawn, and of how much at a time; see `tool.formats.Fresh`."""
+class HowMany(AtOnce, Protocol):
+    """And how much is drawn in all; see `tool.formats.Fresh`."""
 
     @property
     def draws(self) -> int: ...
 
     @property
     def problems(self) -> int: ...
-
-    @property
-    def at_once(self) -> int: ...
-
-    @property
-    def batch(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
 
 
 class Texts:
