@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     ("errors", "cache", "machine", "report", "version"),  # report reads files only
     ("types",),
-    ("memory", "noise", "products", "sandbox", "trackers"),
+    ("chances", "memory", "noise", "products", "sandbox", "trackers"),
     ("losses", "metrics", "models", "runtime", "verifiers"),
     ("advantages",),
     ("collect", "environments"),

@@ -1,24 +1,12 @@
 """Expansion, shrinkage and what chance expands, by hand, by enumeration and by simulation."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 
 from rlft.errors import UserError
-from rlft.measure.beyond import boundary, by_chance, defeated, mean_of, pass_at, unbiased, wilson
-
-
-def test_unbiased_is_the_mean_over_all_choices():
-    for right, drawn in ((0, 4), (1, 4), (2, 5), (5, 5)):
-        rows = [1] * right + [0] * (drawn - right)
-        for k in range(1, drawn + 1):
-            chosen = [max(some) for some in itertools.combinations(rows, k)]
-            assert unbiased(right, drawn, k) == pytest.approx(sum(chosen) / len(chosen))
-    for wrong in ((3, 2, 1), (1, 4, 5), (1, 4, 0), (-1, 4, 1)):
-        with pytest.raises(UserError):
-            unbiased(*wrong)
+from rlft.measure.beyond import boundary, by_chance, defeated, mean_of, pass_at, wilson
 
 
 def test_chance_against_the_integral_and_a_simulation():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rlft.measure.beyond import unbiased
+from rlft.chances import unbiased
 from rlft.measure.formats import (
     Formats,
     by_format,

@@ -16,17 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rlft.chances import unbiased
 from rlft.errors import UserError
-
-
-def unbiased(right: int, drawn: int, k: int) -> float:
-    """The chance that k of the draws, taken without putting back, have a right one: 1 - C(n-c, k) / C(n, k)
-    (arXiv:2107.03374, Eq. 1), an unbiased estimate of 1 - (1 - p)^k."""
-    if not 0 <= right <= drawn or not 1 <= k <= drawn:
-        raise UserError(
-            f"of {drawn} draws {right} are right, and {k} are taken: expected 0 to {drawn}, and 1 to {drawn}"
-        )
-    return 1 - math.comb(drawn - right, k) / math.comb(drawn, k)
 
 
 def by_chance(screened: int, k: int) -> float:

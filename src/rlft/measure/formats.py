@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from rlft.chances import unbiased
 from rlft.errors import UserError
-from rlft.measure.beyond import unbiased
 from rlft.types import Measure, Problem, Reward
 
 OTHER = "other"

@@ -8,12 +8,12 @@ and is good at mending.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+from rlft.chances import unbiased
 from rlft.collect.recycle import Recycling
 from rlft.measure.text import text_measures
 from rlft.models.small_language import small_llama, word_tokenizer
@@ -169,8 +169,8 @@ def executed(reward: Simulating) -> Measure:
 
 
 def among(groups: Collection[Sequence[bool]], k: int) -> float:
-    """The chance that one of k rows of a group is right, 1 - C(G-c, k)/C(G, k), the mean over groups."""
-    return sum(1 - math.comb(len(g) - sum(g), k) / max(math.comb(len(g), k), 1) for g in groups) / len(groups)
+    """The chance that one of k rows of a group is right, or of all where it has fewer: pass@k, the mean over groups."""
+    return sum(unbiased(sum(g), len(g), min(k, len(g))) for g in groups) / len(groups)
 
 
 def corrected(reward: Simulating, task: Task, rounds: int = 3) -> Callable[[Any], Mapping[str, float]]:
