@@ -29,7 +29,7 @@ CLAIM = Claim(
     "fifteen classes of coloured shapes with about four pictures each; thinking is two words, colour and shape. "
     "Metrics are those of 600 held-out pictures, half of them of new classes, two answers each, temperature 1.",
     real="rlft train --model Qwen/Qwen2-VL-2B-Instruct --data TRAIN.jsonl --reward exact --method grpo --group 4 "
-    "--method.beta 0.04; with thinking --reward label format",
+    "--method.beta 0.04",
     metric="harmonic",
     table=("known", "new", "tokens"),
     shared=(),

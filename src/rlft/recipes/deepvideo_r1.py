@@ -40,7 +40,7 @@ CLAIM = Claim(
     "traces sampled with the answer in sight. A clip's difficulty is that of its last plain visit. 120 clips to train "
     "on; held-out accuracy is that of 625 others, two answers each, drawn at temperature 1.",
     real="rlft train --model Qwen/Qwen2.5-3B-Instruct --data TRAIN.jsonl --reward math --method reg_grpo "
-    "--method.epochs 4 --group 8; augmentation is collect.augment.Difficulty and tasks.augmented.Augmented from Python",
+    "--method.epochs 4 --group 8",
     metric="reward",
     table=("followed", "flat", "hard", "easy", "train/slope", "train/drift", "cost/updates"),
     grid={"lr": (5e-5, 1e-4, 2e-4)},

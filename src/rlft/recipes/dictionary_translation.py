@@ -56,10 +56,8 @@ CLAIM = Claim(
         "Spanish word are the dictionary, the others the sentences. Spanish–Wayuunaiki are train.es and train.guc of "
         "Prieto et al. 2024; pairs of up to two words stand in for the dictionary that the paper had."
     ),
-    real=(
-        "rlft run dictionary_translation --source FILE --target FILE --dictionary FILE.tsv --model CHECKPOINT "
-        "--drills 0 starts from any causal model."
-    ),
+    real="rlft run dictionary_translation --source FILE --target FILE --dictionary FILE.tsv --model CHECKPOINT "
+    "--drills 0",
     metric="chrf",
     table=("bleu", "chrf/new", "letters", "queries", "found", "new", "new_asked", "valid", "copy/chrf", "words/chrf"),
     smoke={"steps": 1, "prompts": 2, "group": 2, "drills": 1, "imitation": 2, "problems": 8},

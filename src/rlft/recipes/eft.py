@@ -31,10 +31,7 @@ CLAIM = Claim(
         "Models of 15 000 and 230 000 weights instead of 7 and 70 billion, made-up facts of one digit instead of the "
         "world's, supervised tuning to a manner instead of chat models, and counting instead of GPT-4's judgement."
     ),
-    real=(
-        "rlft sample --model LARGE --mix SMALL-CHAT:SMALL:1 for checkpoints of one tokenizer, or "
-        "mixed(emulated(large, tuned, small)) of three Language policies, drawn through Speculative."
-    ),
+    real="rlft sample --model LARGE --mix SMALL-CHAT:SMALL:1 --prompt TEXT",
     metric="reward",
     table=("terse", "chatty", "calls", "kept"),
     shared=(),

@@ -42,7 +42,8 @@ CLAIM = Claim(
     budget="2048 images of 10 denoising steps each",
     scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 2; a digit for attributes bound to "
     "objects; 8 batches for hundreds of epochs; every weight is trained, and at guidance 1.",
-    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.loop`",
+    real="rlft train --model CompVis/stable-diffusion-v1-4 --data PROMPTS.jsonl --reward SCORE.py:score --method loop "
+    "--event mean --group 4 --prompts 32 --denoising-steps 50 --guidance 5 --lora 16 --lr 3e-4 --steps 200",
     metric="judge/accuracy",
     table=("reward", "frechet", "train/kl", "cost/updates"),
     grid={"lr": (3e-4, 1e-3, 3e-3)},

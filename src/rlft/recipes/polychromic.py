@@ -65,8 +65,7 @@ CLAIM = Claim(
     scaled_down="A Llama of 0.1 million parameters and nine rooms of nine cells with 24 steps instead of BabyAI, "
     "MiniGrid and Algorithmic Creativity; a window of 2 decisions where episodes have 24, not 5 where they have 100; "
     "all 70 sets of 4 of 8 instead of a few drawn; a problem's own start is one of the 2 points.",
-    real="rlft train --method polychromic --method.n 4 --group 8; poly_ppo for any policy that can resume and has a "
-    "critic, with `key` a function of your own that says what counts as the same behaviour",
+    real="rlft train --model MODEL --data TRAIN.jsonl --reward math --method polychromic --method.n 4 --group 8",
     metric="pass@1",
     table=("pass@16", "pass@32", "coverage", "behaviours", "perturbed", "train/entropy"),
     shared=(),

@@ -73,7 +73,8 @@ CLAIM = Claim(
     budget="8192 points of 20 denoising steps in the plane, 2048 digits of 10 elsewhere",
     scaled_down="A 0.5 M-parameter denoiser of 8x8 digits for Stable Diffusion 1.4, thousands of prompts for 100 "
     "thousand, ten for 45; prompts differ in a constant of the reward, and not in what they ask for.",
-    real="`rlft.policies.stepwise.diffusion.Diffusion` around any denoiser with `rlft.methods.prdp`",
+    real="rlft train --model CompVis/stable-diffusion-v1-4 --data PROMPTS.jsonl --reward SCORE.py:score --method prdp "
+    "--event mean --group 2 --prompts 64 --denoising-steps 50 --guidance 5 --lr 1e-5 --steps 1000",
     metric="score",
     table=("total_variation", "excess", "judge/accuracy", "frechet", "train/kl", "reward"),
     shared=(),
