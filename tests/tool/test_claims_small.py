@@ -1,0 +1,90 @@
+"""Commands of claims at full size, run as they stand on a tiny model: its files and sizes are all that is exchanged."""
+
+import json
+import shlex
+import string
+
+import pytest
+
+from rlft.models.small_language import character_tokenizer, small_llama
+from rlft.policies.language.policy import Language
+from rlft.recipes import (
+    carft,
+    cory,
+    deepvideo_r1,
+    dr_po,
+    grpo_family,
+    human_written_cot,
+    kg_reward,
+    kl_bayes,
+    lite_ppo,
+    open_rs,
+    polychromic,
+    relift,
+    supo,
+    tensorbleu,
+)
+from tests.tool.test_main import tool
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
+
+RECIPES = {
+    "carft": carft.CLAIM.real,
+    "cory": cory.CLAIM.real,
+    "deepvideo_r1": deepvideo_r1.CLAIM.real,
+    "dr_po": dr_po.CLAIM.real,
+    "grpo_family": grpo_family.CLAIM.real,
+    "human_written_cot": human_written_cot.CLAIM.real,
+    "kg_reward": kg_reward.CLAIM.real,
+    "kl_bayes": kl_bayes.CLAIM.real,
+    "lite_ppo": lite_ppo.CLAIM.real,
+    "open_rs": open_rs.CLAIM.real,
+    "polychromic": polychromic.CLAIM.real,
+    "relift": relift.CLAIM.real,
+    "supo": supo.CLAIM.real,
+    "tensorbleu": tensorbleu.CLAIM.real,
+}
+FILES = {"REWARD.py": "REWARD.py", "SCORE.py": "REWARD.py", "TOOLS.py": "TOOLS.py"}
+# What the claims ask of a large model, as a tiny one can be asked it.
+SIZES = {"--steps": 1, "--prompts": 2, "--group": 8, "--max-new-tokens": 6, "--lr": 1e-3, "--turns": 2, "--window": 60}
+SIZES |= {"--summaries": 1, "--lora": 2, "--method.minibatches": 2}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A chat model of one layer, rows with every column that a claim names, a reward and a tool."""
+    folder = tmp_path_factory.mktemp("claims")
+    tokenizer = character_tokenizer(
+        "abcdefghijklmnopqrstuvwxyz .0123456789<>/\\{}\n:_-'\"?()[],ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    )
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}?"
+    Language(small_llama(len(tokenizer), width=32, layers=1, heads=2, context=256), tokenizer).save(folder / "model")
+    rows = [
+        {"prompt": f"say {n}", "answer": str(n), "solution": f"{n}.", "path": "a b", "demonstration": f"{n}"}
+        for n in range(8)
+    ]
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "REWARD.py").write_text("def score(problems, outputs):\n    return [len(set(t)) / 6 for t in outputs]\n")
+    (folder / "TOOLS.py").write_text('def search(query: str) -> str:\n    """Looks it up."""\n    return query\n')
+    return folder
+
+
+@pytest.mark.parametrize("key", RECIPES)
+def test_the_command_trains(key, place, tmp_path):
+    words = shlex.split(RECIPES[key])
+    assert words[:2] == ["rlft", "train"]
+    for at, word in enumerate(words):
+        if words[at - 1] in ("--model", "--observer"):
+            words[at] = place / "model"
+        elif words[at - 1] in ("--data", "--eval-data"):
+            words[at] = place / "data.jsonl"
+        elif words[at - 1] in SIZES:
+            words[at] = SIZES[words[at - 1]]
+        elif word.split(":")[0] in FILES:
+            words[at] = f"{place}/{FILES[word.split(':')[0]]}:{word.split(':')[1]}"
+    words += [word for name in ("--steps", "--prompts", "--max-new-tokens", "--group") if name not in words
+              for word in (name, SIZES[name])]  # fmt: skip
+    assert tool(*words[1:], "--out", tmp_path / "run") == 0
+    (metrics,) = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert metrics["step"] == 1
+    assert metrics["updates"] >= 1 or metrics["groups/flat"] == 1  # rows that all earn the same teach nothing
