@@ -71,6 +71,11 @@ def test_another_systems_test_does_not_count(planted):
     planted.recipe("loop", CLAIM)
     write(planted, 'CLAIM = Claim(real="rlft train")\n', READS.format(key="loop_2"))
     assert "full-size" in standing.missing("loop")
+    several = "from rlft.recipes import (\n    {},\n    prdp,\n)\n\nWORDS = loop.CLAIM.real\n"
+    write(planted, 'CLAIM = Claim(real="rlft train")\n', several.format("loop_2"))
+    assert "full-size" in standing.missing("loop")
+    write(planted, 'CLAIM = Claim(real="rlft train")\n', several.format("loop"))
+    assert "full-size" not in standing.missing("loop")
 
 
 def test_a_part_is_named_through_its_package_by_what_is_made_with_it_or_by_its_recipe(planted):

@@ -54,9 +54,7 @@ SIZES |= {"--summaries": 1, "--lora": 2, "--method.minibatches": 2}
 def place(tmp_path_factory):
     """A chat model of one layer, rows with every column that a claim names, a reward and a tool."""
     folder = tmp_path_factory.mktemp("claims")
-    tokenizer = character_tokenizer(
-        "abcdefghijklmnopqrstuvwxyz .0123456789<>/\\{}\n:_-'\"?()[],ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    )
+    tokenizer = character_tokenizer(string.ascii_letters + string.digits + string.punctuation + " \n")
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}?"
     Language(small_llama(len(tokenizer), width=32, layers=1, heads=2, context=256), tokenizer).save(folder / "model")
     rows = [

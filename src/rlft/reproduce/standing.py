@@ -77,7 +77,7 @@ def _has_its_part(key: str) -> bool:
 def _has_its_command(key: str) -> bool:
     if not _COMMAND.search(_real(key)):
         return False
-    imported = re.compile(rf"\brlft\.recipes(\.{key}\b| import [^\n]*\b{key}\b)")
+    imported = re.compile(rf"\brlft\.recipes(\.{key}\b| import (\([^)]*|[^\n(]*)\b{key}\b)")
     return not tests_seen() or any(imported.search(text) for text in _reading_commands())
 
 
