@@ -13,6 +13,7 @@ from rlft.recipes import (
     cory,
     deepvideo_r1,
     dr_po,
+    eft,
     grpo_family,
     human_written_cot,
     kg_reward,
@@ -21,6 +22,7 @@ from rlft.recipes import (
     open_rs,
     polychromic,
     relift,
+    rlvr_domains,
     supo,
     tensorbleu,
 )
@@ -67,9 +69,8 @@ def place(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("key", RECIPES)
-def test_the_command_trains(key, place, tmp_path):
-    words = shlex.split(RECIPES[key])
+def train(words, place, out):
+    """A step of a claim's words, with files and sizes of ours."""
     assert words[:2] == ["rlft", "train"]
     for at, word in enumerate(words):
         if words[at - 1] in ("--model", "--observer"):
@@ -82,7 +83,31 @@ def test_the_command_trains(key, place, tmp_path):
             words[at] = f"{place}/{FILES[word.split(':')[0]]}:{word.split(':')[1]}"
     words += [word for name in ("--steps", "--prompts", "--max-new-tokens", "--group") if name not in words
               for word in (name, SIZES[name])]  # fmt: skip
-    assert tool(*words[1:], "--out", tmp_path / "run") == 0
-    (metrics,) = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert tool(*words[1:], "--out", out / "run") == 0
+    (metrics,) = [json.loads(line) for line in (out / "run/metrics.jsonl").read_text().splitlines()]
     assert metrics["step"] == 1
     assert metrics["updates"] >= 1 or metrics["groups/flat"] == 1  # rows that all earn the same teach nothing
+
+
+@pytest.mark.parametrize("key", RECIPES)
+def test_the_command_trains(key, place, tmp_path):
+    train(shlex.split(RECIPES[key]), place, tmp_path)
+
+
+def test_the_command_of_three_models_samples(place, capsys):
+    words = shlex.split(eft.CLAIM.real)
+    assert words[:2] == ["rlft", "sample"]
+    model = str(place / "model")
+    words = [word.replace("SMALL-CHAT", model).replace("SMALL", model).replace("LARGE", model) for word in words]
+    assert tool(*words[1:], "--max-new-tokens", 6) == 0
+    assert "6 tokens" in capsys.readouterr().out
+
+
+def test_the_command_with_a_verifier_trains(place, tmp_path):
+    """The verifier's words are letters here, as its tokens are."""
+    (place / "verify.txt").write_text("{prompt}{completion} is {answer}?")
+    words = shlex.split(rlvr_domains.CLAIM.real)
+    exchanged = {"VERIFIER": str(place / "model"), "verify.txt": str(place / "verify.txt"), "YES": "Y", "NO": "N"}
+    for name, other in exchanged.items():
+        words = [word.replace(f"'{name}'", f"'{other}'") for word in words]
+    train(words, place, tmp_path)
