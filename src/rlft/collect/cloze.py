@@ -226,8 +226,10 @@ def _unsure(policy: Any, masking: Masking, problems: Sequence[Problem], seed: in
         if rest:
             told.append((number, cut, rest))
             lessons.append(replace(spoken(problem, text[:cut]), demonstration=text[cut:]))
-    rows = policy.demonstrate(lessons, seed) if lessons else None
-    entropies = policy.entropy(rows) if lessons else None
+    if not lessons:
+        return found
+    rows = policy.demonstrate(lessons, seed)
+    entropies = policy.entropy(rows)
     for row, (number, cut, rest) in enumerate(told):
         ends = policy.placed(rows.outputs[row], [place - cut for word in rest for place in word])
         for word, first, last in zip(rest, ends[::2], ends[1::2], strict=True):

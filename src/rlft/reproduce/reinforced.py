@@ -148,13 +148,13 @@ def _stated(one: System, result: Mapping[str, Any]) -> Iterator[Comparison]:
 
 def _oriented(result: Mapping[str, Any], arms: tuple[str, str]) -> tuple[tuple[str, str], Trained, int] | None:
     """RL's arm first, what it was trained by, and the sign that turns a difference so; None if not such a pair."""
-    by = [trained(result, arm) for arm in arms]
-    if not _at_one_budget(result, arms) or by.count("SFT") != 1 or None in by:
+    one: Trained | None = trained(result, arms[0])
+    two: Trained | None = trained(result, arms[1])
+    if one is None or two is None or not _at_one_budget(result, arms) or (one == "SFT") == (two == "SFT"):
         return None
-    first = by.index("SFT") == 1
-    other = by[0] if first else by[1]
-    assert other is not None  # for the type: None was seen above
-    return (arms if first else (arms[1], arms[0])), other, 1 if first else -1
+    if two == "SFT":
+        return arms, one, 1
+    return (arms[1], arms[0]), two, -1
 
 
 def _better(result: Mapping[str, Any], statement: Mapping[str, Any]) -> int:

@@ -86,7 +86,8 @@ def _real(key: str) -> str:
     tree = ast.parse((declared.RECIPES / f"{key}.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "real":
-            return " ".join(one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant) and one.value)
+            constants = (one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant))
+            return " ".join(text for text in constants if isinstance(text, str))
     return ""
 
 
