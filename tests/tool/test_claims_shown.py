@@ -1,7 +1,6 @@
 """Commands of claims at full size, of models that see or hear, as they stand on small ones of that kind."""
 
 import json
-import shlex
 import wave
 
 import numpy as np
@@ -11,12 +10,14 @@ from PIL import Image
 from rlft.policies.language.policy import Language
 from rlft.recipes import cls_rl, r1_aqa, rex_thinker, vlm_r1
 from tests.policies.perception.families import qwen2_audio, qwen_vl, samples
+from tests.tool.claimed import exchanged
 from tests.tool.test_main import tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
 
 SEEING = {"cls_rl": cls_rl.CLAIM.real, "rex_thinker": rex_thinker.CLAIM.real, "vlm_r1": vlm_r1.CLAIM.real}
 SIZES = {"--steps": 1, "--prompts": 2, "--group": 3, "--max-new-tokens": 4, "--lr": 1e-3, "--lora": 2}
+ASKED = ("--steps", "--prompts", "--group", "--max-new-tokens", "--lr")
 BOXES = json.dumps([{"bbox_2d": [4, 4, 20, 20], "label": "dark"}])
 
 
@@ -36,26 +37,18 @@ def place(tmp_path_factory):
     return folder
 
 
-def small(words, model, data):
-    """The words of a claim with this model and data, and sizes for both."""
-    told = shlex.split(words)
-    assert told[:2] == ["rlft", "train"]
-    exchanged = SIZES | {"--model": model, "--data": data}
-    told = [exchanged.get(before, word) for before, word in zip([None, *told], told, strict=False)]
-    left = [name for name in SIZES if name not in told and name != "--lora"]
-    return [*told[1:], *(word for name in left for word in (name, SIZES[name]))]
-
-
 @pytest.mark.parametrize("key", SEEING)
 def test_a_command_of_a_model_that_sees(key, place, tmp_path):
-    words = small(SEEING[key], place / "seeing", place / "seen.jsonl")
-    assert tool(*words, "--out", tmp_path / "run") == 0
+    given = SIZES | {"--model": place / "seeing", "--data": place / "seen.jsonl"}
+    words = exchanged(SEEING[key], given, ASKED)
+    assert words[0] == "train" and tool(*words, "--out", tmp_path / "run") == 0
     (line,) = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 1
 
 
 def test_a_command_of_a_model_that_hears(place, tmp_path):
-    words = small(r1_aqa.CLAIM.real, place / "hearing", place / "heard.jsonl")
-    assert tool(*words, "--out", tmp_path / "run") == 0
+    given = SIZES | {"--model": place / "hearing", "--data": place / "heard.jsonl"}
+    words = exchanged(r1_aqa.CLAIM.real, given, ASKED)
+    assert words[0] == "train" and tool(*words, "--out", tmp_path / "run") == 0
     (line,) = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 1

@@ -26,6 +26,7 @@ from rlft.recipes import (
     supo,
     tensorbleu,
 )
+from tests.tool.claimed import exchanged
 from tests.tool.test_main import tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
@@ -69,21 +70,16 @@ def place(tmp_path_factory):
     return folder
 
 
-def train(words, place, out):
+def train(command, place, out):
     """A step of a claim's words, with files and sizes of ours."""
-    assert words[:2] == ["rlft", "train"]
-    for at, word in enumerate(words):
-        if words[at - 1] in ("--model", "--observer"):
-            words[at] = place / "model"
-        elif words[at - 1] in ("--data", "--eval-data"):
-            words[at] = place / "data.jsonl"
-        elif words[at - 1] in SIZES:
-            words[at] = SIZES[words[at - 1]]
-        elif word.split(":")[0] in FILES:
-            words[at] = f"{place}/{FILES[word.split(':')[0]]}:{word.split(':')[1]}"
-    words += [word for name in ("--steps", "--prompts", "--max-new-tokens", "--group") if name not in words
-              for word in (name, SIZES[name])]  # fmt: skip
-    assert tool(*words[1:], "--out", out / "run") == 0
+    values = SIZES | dict.fromkeys(("--model", "--observer"), place / "model")
+    values |= dict.fromkeys(("--data", "--eval-data"), place / "data.jsonl")
+    words = exchanged(command, values, ("--steps", "--prompts", "--max-new-tokens", "--group"))
+    assert words[0] == "train"
+    for at, (name, colon, rest) in enumerate(str(word).partition(":") for word in words):
+        if name in FILES:
+            words[at] = f"{place}/{FILES[name]}{colon}{rest}"
+    assert tool(*words, "--out", out / "run") == 0
     (metrics,) = [json.loads(line) for line in (out / "run/metrics.jsonl").read_text().splitlines()]
     assert metrics["step"] == 1
     assert metrics["updates"] >= 1 or metrics["groups/flat"] == 1  # rows that all earn the same teach nothing
@@ -91,7 +87,7 @@ def train(words, place, out):
 
 @pytest.mark.parametrize("key", RECIPES)
 def test_the_command_trains(key, place, tmp_path):
-    train(shlex.split(RECIPES[key]), place, tmp_path)
+    train(RECIPES[key], place, tmp_path)
 
 
 def test_the_command_of_three_models_samples(place, capsys):
@@ -106,8 +102,8 @@ def test_the_command_of_three_models_samples(place, capsys):
 def test_the_command_with_a_verifier_trains(place, tmp_path):
     """The verifier's words are letters here, as its tokens are."""
     (place / "verify.txt").write_text("{prompt}{completion} is {answer}?")
-    words = shlex.split(rlvr_domains.CLAIM.real)
-    exchanged = {"VERIFIER": str(place / "model"), "verify.txt": str(place / "verify.txt"), "YES": "Y", "NO": "N"}
-    for name, other in exchanged.items():
-        words = [word.replace(f"'{name}'", f"'{other}'") for word in words]
-    train(words, place, tmp_path)
+    command = rlvr_domains.CLAIM.real
+    others = {"VERIFIER": str(place / "model"), "verify.txt": str(place / "verify.txt"), "YES": "Y", "NO": "N"}
+    for name, other in others.items():
+        command = command.replace(f"'{name}'", f"'{other}'")
+    train(command, place, tmp_path)

@@ -218,7 +218,7 @@ def _unsure(policy: Any, masking: Masking, problems: Sequence[Problem], seed: in
     told: list[tuple[int, int, list[Span]]] = []
     lessons = []
     for number, problem in enumerate(problems):
-        text, words = text_of(problem), masking.words(text_of(problem))
+        words = masking.words(text := text_of(problem))
         if not words:
             continue
         cut = words[0].begin or words[0].end

@@ -53,7 +53,7 @@ def diffusion_nft(
             apart = (said - theirs).double().flatten(1).square().mean(1)
             losses = losses + anchor * apart
             means["anchor"] = _mean(apart.detach(), known)
-        return Total(torch.where(known, losses, 0).sum(), known.sum(), means, {})
+        return Total(torch.where(known, losses, 0).sum(), known.sum(), means)
 
     return Method(
         advantage=uniform,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from rlft.offpolicy.method import OffPolicy
 from rlft.reproduce import declared, results
 from rlft.reproduce.catalogue import systems
 from rlft.reproduce.catalogue_page import as_script
+from rlft.reproduce.standing import imports
 from rlft.types import Method
 
 KINDS: Mapping[str, str] = {
@@ -182,11 +182,7 @@ def _parts(part: Any, room: str, seen: set[int] | None = None) -> Iterator[str]:
 def _takes(key: str, name: str) -> bool:
     """Whether a recipe imports the method."""
     path = declared.RECIPES / f"{key}.py"
-    if not path.is_file():
-        return False
-    text = path.read_text(encoding="utf-8")
-    found = re.search(rf"^\s*from rlft\.methods(\.{name} import | import [^\n]*\b{name}\b)", text, re.MULTILINE)
-    return found is not None
+    return path.is_file() and f"rlft.methods.{name}" in imports(path.read_text(encoding="utf-8"))
 
 
 def _of_a_result(key: str) -> frozenset[str]:

@@ -77,8 +77,20 @@ def _has_its_part(key: str) -> bool:
 def _has_its_command(key: str) -> bool:
     if not _COMMAND.search(_real(key)):
         return False
-    imported = re.compile(rf"\brlft\.recipes(\.{key}\b| import (\([^)]*|[^\n(]*)\b{key}\b)")
-    return not tests_seen() or any(imported.search(text) for text in _reading_commands())
+    return not tests_seen() or any(f"rlft.recipes.{key}" in imports(text) for text in _reading_commands())
+
+
+def imports(text: str) -> frozenset[str]:
+    """The modules of the library that a source imports from, and what it imports as `package.name`."""
+    found: set[str] = set()
+    for module, names in _IMPORT.findall(text):
+        found |= {module, *(f"{module}.{name}" for name in _named(names))}
+    return frozenset(found)
+
+
+def _named(names: str) -> list[str]:
+    """Those of an import, by their own names."""
+    return re.findall(r"\w+", re.sub(r" as \w+", "", names))
 
 
 def _real(key: str) -> str:
@@ -139,12 +151,7 @@ def _reading_commands() -> list[str]:
 @functools.cache
 def _imported_by_tests() -> frozenset[str]:
     """Modules, and names as `package.name`, that tests import."""
-    found: set[str] = set()
-    for text in _tests().values():
-        for module, names in _IMPORT.findall(text):
-            found.add(module)
-            found |= {f"{module}.{name}" for name in re.findall(r"\w+", re.sub(r" as \w+", "", names))}
-    return frozenset(found)
+    return frozenset().union(*map(imports, _tests().values()))
 
 
 @functools.cache
@@ -163,7 +170,7 @@ def _taken(key: str) -> list[str]:
         if package in _sources():
             found[package] = None
             continue
-        for name in re.findall(r"\w+", re.sub(r" as \w+", "", names)):
+        for name in _named(names):
             of_that_name = f"{package}.{name}"
             defining = (m for m, source in _sources().items() if m.startswith(f"{package}.") and _defines(source, name))
             if module := of_that_name if of_that_name in _sources() else next(defining, None):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlft.metrics.readability import in_words
 from rlft.noise import hashed
 from rlft.rewards.adapt import each
 from rlft.types import Problem, Reward, Text, UserError
@@ -17,15 +18,13 @@ FREE = ("length", "both")
 Meaning = tuple[str, frozenset[int]]
 
 _SPLITS = ("train", "test")
-_ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_ONES += ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _UNITS = {" cm": 1, " centimetres": 1, " mm": 10}
 _AND = " and"
 
 
 def worded(number: int) -> str:
     """A number below twenty in words."""
-    return _ONES[number]
+    return in_words(str(number))
 
 
 NUMBERS = {f" {spelt}": n for n in range(2 * LARGEST + 1) for spelt in (str(n), worded(n))}

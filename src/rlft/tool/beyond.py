@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import tyro
 
+from rlft.chances import powers
 from rlft.collect.episodes import worded
 from rlft.errors import say
 from rlft.measure.beyond import Estimate, boundary, by_chance, defeated, mean_of, pass_at
@@ -27,7 +28,7 @@ from rlft.policies.language.tokens.sampling import Sampling
 from rlft.policies.perception.thumbnails import bare
 from rlft.runs.log import finite
 from rlft.tool.draws import Drawn, Draws
-from rlft.tool.show import counting
+from rlft.tool.show import aligned, counting
 from rlft.types import Task, UserError
 
 _SCREEN, _FRESH, _VERIFY = "screen", "fresh", "verify"
@@ -197,7 +198,7 @@ def said(found: Chosen, drawn: dict[str, Drawn], base: str, samples: int, screen
         more = [float(one > 0) - float(other > 0) for one, other in zip(hard, again, strict=True)]
         solves = pass_at(hard, samples, samples)
         numbers: dict[str, Any] = {"expanded": solves, **({} if model == base else {"over_base": mean_of(more)})}
-        numbers |= {f"pass@{k}": pass_at(hard, samples, k) for k in _powers(samples)}
+        numbers |= {f"pass@{k}": pass_at(hard, samples, k) for k in powers(samples)}
         if found.others and not screening.only and model != base:
             sets = boundary(control.at(found.others), own.at(found.others))
             numbers |= {"lost": sets.shrinkage, "kept": sets.preservation, "surer": sets.consolidation}
@@ -206,10 +207,6 @@ def said(found: Chosen, drawn: dict[str, Drawn], base: str, samples: int, screen
     alone = screening.screened and not screening.bases  # of several bases this one may solve some
     expected = by_chance(screening.screened, samples) if alone else None
     return {"base": base, **told, "screened": screening.screened, "by_chance": expected, "models": models}
-
-
-def _powers(most: int) -> list[int]:
-    return [2**power for power in range(most.bit_length()) if 2**power <= most]
 
 
 def table(result: dict[str, Any]) -> list[str]:
@@ -224,8 +221,7 @@ def table(result: dict[str, Any]) -> list[str]:
     for model, numbers in result["models"].items():
         name = f"{model}, again" if model == result["base"] else model
         cells.append([name, *(str(Estimate(**numbers[h])) if h in numbers else "" for h in having)])
-    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
-    lines += ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines += aligned(cells)
     if result["by_chance"] is not None:
         lines.append(
             "If every chance of success were as likely as any other, the base would solve "

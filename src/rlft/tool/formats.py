@@ -15,10 +15,11 @@ from typing import Any
 
 import tyro
 
+from rlft.chances import powers
 from rlft.measure import formats as measures
 from rlft.measure.formats import Formats, Tally, majority, pass_within, tallied
 from rlft.runs.log import Log, facts_of, finite
-from rlft.tool.show import counting
+from rlft.tool.show import aligned, counting
 from rlft.tool.texts import Row, Texts
 from rlft.types import UserError
 
@@ -132,11 +133,11 @@ def of_draws(rows: Mapping[int, Sequence[Row]], known: Formats, solved: float, r
     votes = [majority([reads(text) for text, _ in some], [right for _, right in some]) for some in groups]
     rights = [(len(some), sum(right for _, right in some)) for some in groups]
     found: dict[str, Any] = {"problems": len(groups), **_plain(told)}
-    found |= {f"pass@{k}": pass_within(rights, k) for k in _powers(count)}
+    found |= {f"pass@{k}": pass_within(rights, k) for k in powers(count)}
     found[f"majority@{count}"] = sum(votes) / len(votes)
     within = {name: [[right for text, right in some if known.of(text) == name] for some in groups] for name in told}
     found["pass"] = {
-        name: {f"pass@{k}": pass_within([(len(own), sum(own)) for own in some], k) for k in _powers(count)}
+        name: {f"pass@{k}": pass_within([(len(own), sum(own)) for own in some], k) for k in powers(count)}
         for name, some in within.items()
     }
     return found | {"leads": measures.leading(told), "most_accurate": measures.most_accurate(told)}
@@ -152,7 +153,7 @@ def said(result: Mapping[str, Any]) -> list[str]:
             for one in told["steps"]
         ]
         won = told["converged"]
-        lines += [run, *_aligned(cells)]
+        lines += [run, *aligned(cells)]
         lines.append(
             f"none has won: what leads in the end has {result['at']:.0%} of the rows at none of these steps"
             if won is None
@@ -164,7 +165,7 @@ def said(result: Mapping[str, Any]) -> list[str]:
         cells = [["new draws", *heads, *names]]
         for model, one in result["drawn"].items():
             cells.append([model, *(_number(one[head]) for head in heads), *(_cell(one, name) for name in names)])
-        lines += _aligned(cells)
+        lines += aligned(cells)
         first, *others = result["drawn"].items()
         lines.append(f"most accurate in the base: {first[1]['most_accurate']}; leads there: {first[1]['leads']}")
         lines += [f"leads in {model}: {one['leads']}" for model, one in others]
@@ -206,10 +207,6 @@ def _reader(answer: str | None) -> Any:
     return read
 
 
-def _powers(most: int) -> list[int]:
-    return [2**power for power in range(most.bit_length()) if 2**power <= most]
-
-
 def _number(value: float) -> str:
     return "" if value != value else f"{value:.2f}"
 
@@ -217,8 +214,3 @@ def _number(value: float) -> str:
 def _cell(one: Mapping[str, Any], name: str) -> str:
     accuracy = _number(one["accuracy"][name])
     return _number(one["share"][name]) + (f" ({accuracy})" if accuracy else "")
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]

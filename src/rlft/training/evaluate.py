@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rlft.chances import unbiased
+from rlft.chances import powers, unbiased
 from rlft.training.score import score
 from rlft.types import Measure, Problem, Reward, Sampler, Task, UserError
 
@@ -139,5 +139,4 @@ def pass_at(rewards: Float[Tensor, "P G"]) -> dict[int, float]:
         return {}
     group = rewards.shape[1]
     solved = rewards.sum(1).long().tolist()
-    ks = [k for k in (2**i for i in range(20)) if k <= group]
-    return {k: sum(unbiased(c, group, k) for c in solved) / len(solved) for k in ks}
+    return {k: sum(unbiased(c, group, k) for c in solved) / len(solved) for k in powers(group)}

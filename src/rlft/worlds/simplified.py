@@ -83,7 +83,7 @@ def simplified(
         train,
         test,
         reward,
-        judged=sari(column="source"),
+        judged=rewards["sari"],
         measures=[seen, text_measures],
         watched=[seen],
         samples=2,
@@ -212,12 +212,11 @@ def reading(epochs: int) -> Reader:
         tokenizer = word_tokenizer(words())
         reader = Reader(small_classifier(len(tokenizer), 1, context=96), tokenizer)
         sides = [
-            Labelled(problem.columns["source"], side, label)
+            Labelled("", side, label)
             for problem in map(Pairs().at, range(PAIRS))
             for label, side in enumerate((problem.columns["source"], problem.answer))
         ]
-        alone = [replace(example, prompt="") for example in sides]
-        fit(reader, alone, Fitting(epochs=epochs, lr=3e-3, batch=32, held_out=0.0))
+        fit(reader, sides, Fitting(epochs=epochs, lr=3e-3, batch=32, held_out=0.0))
         return reader
 
     return cached(f"simplified-classifier-{VERSION}-{epochs}", build, lambda made, path: made.save(path), Reader.load)

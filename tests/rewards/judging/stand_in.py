@@ -22,7 +22,6 @@ class StandIn:
         self.usage, self.dies_at, self.slow, self.port = usage, dies_at, slow, 0
         self.model = model
         self.asked, self.bodies, self.lock = Counter(), [], threading.Lock()
-        self.busy = self.most_busy = 0
         self.server = None
         self.start()
 
@@ -56,15 +55,8 @@ def _handler(stand_in):
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with stand_in.lock:
-                stand_in.busy += 1
-                stand_in.most_busy = max(stand_in.most_busy, stand_in.busy)
             time.sleep(stand_in.slow)
-            try:
-                self.answer(body)
-            finally:
-                with stand_in.lock:
-                    stand_in.busy -= 1
+            self.answer(body)
 
         def answer(self, body):
             text = body["messages"][-1]["content"]

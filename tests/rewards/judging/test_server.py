@@ -105,11 +105,23 @@ def test_an_address_is_one(url):
 
 
 def test_so_many_at_a_time(stand_in):
-    stand_in.slow = 0.03
+    asking, most, counted = set(), [], threading.Lock()
+    three = threading.Barrier(3)
     server = Server(stand_in.url)
-    done = dict(together([str(n) for n in range(9)], lambda job, halted: server.ask(BODY, halted)[1], 3))
+
+    def do(job, halted):
+        with counted:
+            asking.add(job)
+            most.append(len(asking))
+        three.wait(timeout=30)  # broken, and an error, where fewer than three are asked at a time
+        failed = server.ask(BODY, halted)[1]
+        with counted:
+            asking.remove(job)
+        return failed
+
+    done = dict(together([str(n) for n in range(9)], do, 3))
     assert done == {str(n): 0 for n in range(9)}
-    assert stand_in.most_busy == 3
+    assert max(most) == 3
 
 
 def test_an_error_ends_the_others_and_loses_nothing():

@@ -178,40 +178,10 @@ class Pipeline(Continuous):
         drawn = ahead[noisy].draw(ahead[noisy].noise(keys[noisy], k))
         return ahead.mean.index_copy(0, noisy, drawn)
 
-    def log_prob(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
+    def told(self, rollouts: Rollouts) -> Int[Tensor, "N 2"]:
         """As every step-wise policy's; prompts that another process or an earlier one has read are read here."""
         self.prompts.keys(rollouts.problems)
-        return super().log_prob(rollouts)
-
-    def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
-        """As every step-wise policy's; a branch keeps its row's window."""
-        self.prompts.keys(rollouts.problems)
-        return super().resume(rollouts, at, group, seed)
-
-    def redrawn(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N 3 H W"]:
-        """As every policy's of Gaussian steps, and so are the next two."""
-        self.prompts.keys(rollouts.problems)
-        return super().redrawn(rollouts, since)
-
-    def foreseen(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N 3 H W"]:
-        """See `Continuous`."""
-        self.prompts.keys(rollouts.problems)
-        return super().foreseen(rollouts, since)
-
-    def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
-        """See `Continuous`."""
-        self.prompts.keys(rollouts.problems)
-        return super().predicted(rollouts, since)
-
-    def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
-        """See `Continuous`."""
-        self.prompts.keys(rollouts.problems)
-        return super().denoised(rollouts, at)
-
-    def displaced(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
-        """See `Continuous`."""
-        self.prompts.keys(rollouts.problems)
-        return super().displaced(rollouts)
+        return super().told(rollouts)
 
     def says(
         self, x: Float[Tensor, "M *S"], k: Int[Tensor, "M"], condition: Int[Tensor, "M 2"]

@@ -43,7 +43,7 @@ class Continuous(Stepwise):
     def redrawn(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Any:
         """The rows' outputs, with a graph of their steps from `since` (0 to D) on; in value those that were drawn,
         as long as the weights are. A row with since = D has no graph."""
-        condition, keys, since = rollouts.trace["condition"], rollouts.trace["key"], since.to(self.device)
+        condition, keys, since = self.told(rollouts), rollouts.trace["key"], since.to(self.device)
         x = _begun(rollouts, since)
         for k in range(int(since.min()), self.steps):
             going = (since <= k).nonzero()[:, 0]
@@ -57,38 +57,47 @@ class Continuous(Stepwise):
         """The outputs that the network predicts from the rows' states before step `since` (0 to D - 1), x̂0 decoded,
         with a graph of that one call."""
         since = since.to(self.device)
-        return self.seen(self.foresee(_begun(rollouts, since), since, rollouts.trace["condition"])[1])
+        return self.seen(self.foresee(_begun(rollouts, since), since, self.told(rollouts))[1])
 
     def noised_again(self, rollouts: Rollouts, copies: int) -> Rollouts:
         """`copies` rows of each, whose state before the last step is α·x0 + σ·z of the row's own x0 and new noise z.
 
         What DRaFT-LV takes the last step from (Clark et al. 2023, arXiv:2309.17400). A row's copies follow each other.
         """
-        rows = torch.arange(len(rollouts)).repeat_interleave(copies)
-        many, data = rollouts[rows], rollouts.trace["data"].repeat_interleave(copies, dim=0)
-        keys = forked(rollouts.trace["key"], copies).flatten()
-        alpha, sigma = (weight.to(data) for weight in self.levels(self.steps - 1))
+        many = rollouts[torch.arange(len(rollouts)).repeat_interleave(copies)]
+        keys, last = self._forked(rollouts, copies), torch.full((len(many),), self.steps - 1, device=self.device)
         states = many.trace["states"].clone()
-        states[:, -2] = alpha * data + sigma * normal(keys, 1, data.shape[1:], LOSS)[:, 0].to(data)
+        states[:, -2] = self._noised(many.trace["data"], keys, last)
         return replace(many, trace={**many.trace, "states": states, "key": keys})
 
     def denoised(self, rollouts: Rollouts, at: Int[Tensor, "N L"]) -> Float[Tensor, "N L *S"]:
         """x̂0 of α·x0 + σ·z, the row's own x0 noised anew to the levels before the steps `at`: `types.Denoising`."""
-        count, levels = len(at), at.shape[1]
-        at, data = at.to(self.device).flatten(), rollouts.trace["data"].repeat_interleave(levels, dim=0)
-        z = normal(forked(rollouts.trace["key"], levels).flatten(), 1, data.shape[1:], LOSS)[:, 0]
-        weights = torch.tensor(
-            [[float(weight) for weight in self.levels(k)] for k in range(self.steps)], device=z.device
-        )
-        alpha, sigma = weights.to(data)[at].reshape(len(at), 2, *[1] * (data.ndim - 1)).unbind(1)
-        x = alpha * data + sigma * z.to(data)
-        condition = rollouts.trace["condition"].repeat_interleave(levels, dim=0)
-        return self.foresee(x, at, condition)[1].unflatten(0, (count, levels))
+        flat, levels = at.to(self.device).flatten(), at.shape[1]
+        data, condition = (one.repeat_interleave(levels, 0) for one in (rollouts.trace["data"], self.told(rollouts)))
+        x = self._noised(data, self._forked(rollouts, levels), flat)
+        return self.foresee(x, flat, condition)[1].unflatten(0, at.shape)
+
+    @staticmethod
+    def _forked(rollouts: Rollouts, count: int) -> Int[Tensor, "M"]:
+        """`count` keys out of each row's, which follow each other."""
+        return forked(rollouts.trace["key"], count).flatten()
+
+    def _noised(self, data: Float[Tensor, "M *S"], keys: Int[Tensor, "M"], at: Int[Tensor, "M"]) -> Tensor:
+        """α·x0 + σ·z of the levels before the steps `at`, with the keys' noise."""
+        wide = (len(at), *[1] * (data.ndim - 1))
+        alpha, sigma = (weight[at].to(data).reshape(wide) for weight in self._schedule(data.device))
+        return alpha * data + sigma * normal(keys, 1, data.shape[1:], LOSS)[:, 0].to(data)
+
+    def _schedule(self, device: torch.device) -> tuple[Float[Tensor, "K1"], Float[Tensor, "K1"]]:
+        """α and σ before each step and after the last, float64."""
+        pairs = [[float(weight) for weight in self.levels(k)] for k in range(self.steps + 1)]
+        alpha, sigma = torch.tensor(pairs, dtype=torch.float64, device=device).unbind(1)
+        return alpha, sigma
 
     def displaced(self, rollouts: Rollouts) -> Float[Tensor, "N D"]:
         """mean z·(μ - μ_old) of the steps on the mask: the step taken again with its own noise z, less that which was
         taken, where no rule's std depends on the weights. `types.Displaced`."""
-        states, keys, condition = (rollouts.trace[name] for name in ("states", "key", "condition"))
+        states, keys, condition = rollouts.trace["states"], rollouts.trace["key"], self.told(rollouts)
         found = rollouts.mask.new_zeros(rollouts.mask.shape, dtype=torch.float64)
         for k in range(self.steps):
             rows = rollouts.mask[:, k].nonzero()[:, 0]
@@ -102,7 +111,7 @@ class Continuous(Stepwise):
 
     def spans(self) -> Float[Tensor, "D"]:
         """σ before each step less σ after it, float64."""
-        sigma = torch.tensor([float(self.levels(k)[1]) for k in range(self.steps + 1)], dtype=torch.float64)
+        sigma = self._schedule(torch.device("cpu"))[1]
         return sigma[:-1] - sigma[1:]
 
     def predicted(self, rollouts: Rollouts, since: Int[Tensor, "N"]) -> Float[Tensor, "N D *S"]:
@@ -111,7 +120,7 @@ class Continuous(Stepwise):
         steps = torch.arange(self.steps, device=self.device)
         rows, slots = (steps >= since.to(self.device)[:, None]).nonzero(as_tuple=True)
         states = rollouts.trace["states"]
-        said = self.says(states[rows, slots], slots, rollouts.trace["condition"][rows])
+        said = self.says(states[rows, slots], slots, self.told(rollouts)[rows])
         return torch.zeros_like(states[:, :-1]).index_put((rows, slots), said)
 
 

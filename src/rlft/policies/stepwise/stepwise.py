@@ -197,6 +197,10 @@ class Stepwise(nn.Module, ABC):
         everyone = tuple(problem for problem in problems for _ in range(group))
         return self._refined(everyone, group, keys, condition, states, torch.zeros_like(keys))
 
+    def told(self, rollouts: Rollouts) -> Tensor:
+        """What the network is told of rows, their conditions: ready for it also where others have drawn the rows."""
+        return rollouts.trace["condition"]
+
     @torch.no_grad()
     def resume(self, rollouts: Rollouts, at: Int[Tensor, "N"], group: int, seed: int) -> Rollouts:
         """`group` continuations of each row from its state before step `at` on; see `types.Resumable`."""
@@ -208,7 +212,7 @@ class Stepwise(nn.Module, ABC):
         # at 0 nothing has been decided: the row is a new one, and so is its start
         new = (cut == 0).view(-1, *[1] * (rows.trace["states"].ndim - 1))
         states = torch.where(new, _along(self.start(keys), self.steps), rows.trace["states"])
-        return self._refined(rows.problems, group, keys, rows.trace["condition"], states, cut)
+        return self._refined(rows.problems, group, keys, self.told(rows), states, cut)
 
     def _refined(
         self,
@@ -242,7 +246,7 @@ class Stepwise(nn.Module, ABC):
         """
         rows, slots = rollouts.mask.nonzero(as_tuple=True)
         states = rollouts.trace["states"]
-        ahead = self.step(states[rows, slots], slots, rollouts.trace["condition"][rows])
+        ahead = self.step(states[rows, slots], slots, self.told(rollouts)[rows])
         logp = ahead.log_prob(states[rows, slots + 1])
         return logp.new_zeros(rollouts.mask.shape).index_put((rows, slots), logp)
 
@@ -257,7 +261,7 @@ class Stepwise(nn.Module, ABC):
                 f"the policy takes {self.steps} steps and its reference {reference.steps}: give both the same"
             )
         rows, slots = rollouts.mask.nonzero(as_tuple=True)
-        here, condition = rollouts.trace["states"][rows, slots], rollouts.trace["condition"][rows]
+        here, condition = rollouts.trace["states"][rows, slots], self.told(rollouts)[rows]
         ahead = self.step(here, slots, condition)
         with torch.no_grad():
             theirs = reference.step(here, slots, condition)

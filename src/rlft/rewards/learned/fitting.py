@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rlft.errors import UserError
@@ -83,6 +83,29 @@ class Fitted:
     ece_before: float
     ece: float
 
+    @staticmethod
+    def of(
+        examples: int,
+        calibrated: int,
+        held_out: bool,
+        logits: Float[Tensor, "M L"],
+        labels: Int[Tensor, "M"],
+        scale: float,
+    ) -> Fitted:
+        """From the logits of what is measured, before they are divided by the temperature."""
+        after = logits / scale
+        return Fitted(
+            examples=examples,
+            calibrated=calibrated,
+            measured=len(labels),
+            held_out=held_out,
+            loss=float(cross_entropy(after.double(), labels)),
+            accuracy=float((after.argmax(-1) == labels).double().mean()),
+            temperature=scale,
+            ece_before=expected_calibration_error(logits, labels),
+            ece=expected_calibration_error(after, labels),
+        )
+
 
 Example = Preference | Labelled
 
@@ -101,7 +124,7 @@ def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) 
     if len(kinds) > 1 or (kinds == {Preference} and reader.labels != 1):
         raise UserError("a scorer has one label, and examples are all preferences or all labels")
     rows = [_read(reader, example) for example in examples]
-    parts = _parts([example.prompt for example in examples], told.held_out)
+    parts = parts_of([str(example.prompt) for example in examples], told.held_out)
     learned, calibrated, measured = ([rows[i] for i, part in enumerate(parts) if part == which] for which in range(3))
     if not learned:
         raise UserError(f"held_out={told.held_out} leaves none of {len(rows)} examples to learn from")
@@ -109,18 +132,7 @@ def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) 
     scale = temperature(*_of(reader, calibrated, told.batch)) if calibrated else 1.0
     logits, labels = _of(reader, measured or learned, told.batch)
     reader.divide(scale)
-    after = logits / scale
-    return Fitted(
-        examples=len(learned),
-        calibrated=len(calibrated),
-        measured=len(labels),
-        held_out=bool(measured),
-        loss=float(cross_entropy(after.double(), labels)),
-        accuracy=float((after.argmax(-1) == labels).double().mean()),
-        temperature=scale,
-        ece_before=expected_calibration_error(logits, labels),
-        ece=expected_calibration_error(after, labels),
-    )
+    return Fitted.of(len(learned), len(calibrated), bool(measured), logits, labels, scale)
 
 
 Row = tuple[list[list[int]], int]
@@ -152,13 +164,20 @@ def logits_of(reader: Reader, rows: Sequence[Row], read: Callable[[list[list[int
 
 
 def _learn(reader: Reader, rows: Sequence[Row], told: Fitting) -> None:
-    parameters = [weight for weight in reader.model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=told.lr, weight_decay=0.0)
     steps = told.epochs * math.ceil(len(rows) / told.batch)
-    for done, batch in enumerate(_batches(rows, told)):
+    losses = (loss_of(logits_of(reader, batch, reader.logits), batch) for batch in _batches(rows, told))
+    descend(reader.model, losses, steps, told.lr)
+
+
+def descend(model: nn.Module, losses: Iterable[Tensor], steps: int, lr: float) -> None:
+    """AdamW without decay over the losses, `steps` of them, at a rate that falls to 0 along a line; each is computed
+    when its turn has come."""
+    parameters = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+    for done, loss in enumerate(losses):
         for group in optimizer.param_groups:
-            group["lr"] = told.lr * (1 - done / steps)
-        loss_of(logits_of(reader, batch, reader.logits), batch).backward()
+            group["lr"] = lr * (1 - done / steps)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -184,7 +203,7 @@ def _of(reader: Reader, rows: Sequence[Row], batch: int) -> tuple[Tensor, Tensor
     return logits, torch.tensor([label for _, label in rows])
 
 
-def _parts(prompts: Sequence[Any], held_out: float) -> list[int]:
-    """0 to fit, 1 to calibrate, 2 to measure: by a hash of the prompt."""
-    places = [hashed("held out", str(prompt)) % 10_000 / 10_000 for prompt in prompts]
+def parts_of(keys: Sequence[str | int], held_out: float) -> list[int]:
+    """0 to fit, 1 to calibrate, 2 to measure: by a hash of what examples share that belong together."""
+    places = [hashed("held out", key) % 10_000 / 10_000 for key in keys]
     return [0 if place >= held_out else 1 + (place >= held_out / 2) for place in places]

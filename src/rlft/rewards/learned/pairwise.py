@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from rlft.errors import UserError
 from rlft.losses.preference import bradley_terry
-from rlft.metrics.calibration import expected_calibration_error, temperature
+from rlft.metrics.calibration import temperature
 from rlft.models.pair_judge import PairJudge
 from rlft.noise import hashed
-from rlft.rewards.learned.fitting import Fitted, Fitting
+from rlft.rewards.learned.fitting import Fitted, Fitting, descend, parts_of
 from rlft.types import Problem, Reward
 
 
@@ -53,8 +52,7 @@ def fit_pairs(
     returned; `augment` changes pictures in training alone, by noise say. In place. `UserError` where nothing is left to
     learn from.
     """
-    held = [hashed("held out", int(group)) % 10_000 / 10_000 for group in pairs.group]
-    places = torch.tensor([0 if p >= told.held_out else 1 + (p >= told.held_out / 2) for p in held], dtype=torch.long)
+    places = torch.tensor(parts_of([int(group) for group in pairs.group.tolist()], told.held_out), dtype=torch.long)
     learned, calibrated, measured = (pairs[(places == part).nonzero()[:, 0]] for part in range(3))
     if not len(learned):
         raise UserError(f"held_out={told.held_out} leaves none of {len(pairs)} pairs to learn from")
@@ -64,33 +62,17 @@ def fit_pairs(
     scale = temperature(*_of(judge, calibrated)) if len(calibrated) else 1.0
     logits, labels = _of(judge, measured if len(measured) else learned)
     judge.temperature.fill_(scale)
-    after = logits / scale
-    return Fitted(
-        examples=len(learned),
-        calibrated=len(calibrated),
-        measured=len(labels),
-        held_out=len(measured) > 0,
-        loss=float(cross_entropy(after.double(), labels)),
-        accuracy=float((after.argmax(-1) == labels).double().mean()),
-        temperature=scale,
-        ece_before=expected_calibration_error(logits, labels),
-        ece=expected_calibration_error(after, labels),
-    )
+    return Fitted.of(len(learned), len(calibrated), len(measured) > 0, logits, labels, scale)
 
 
 def _learn(judge: PairJudge, pairs: Pairs, told: Fitting, augment: Callable[[Tensor], Tensor]) -> None:
     batches = [batch for epoch in range(told.epochs) for batch in _batches(len(pairs), told, epoch)]
-    parameters = [weight for weight in judge.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=told.lr, weight_decay=0.0)
-    for done, batch in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = told.lr * (1 - done / len(batches))
-        rows = pairs[batch]
+
+    def loss(rows: Pairs) -> Tensor:
         logits = judge(augment(rows.better), augment(rows.worse), rows.asked)
-        bradley_terry(logits, torch.zeros_like(logits)).mean().backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        return bradley_terry(logits, torch.zeros_like(logits)).mean()
+
+    descend(judge, (loss(pairs[batch]) for batch in batches), len(batches), told.lr)
 
 
 def _batches(count: int, told: Fitting, epoch: int) -> Iterator[Tensor]:
