@@ -19,6 +19,7 @@ from rlft.recipes import (
     kg_reward,
     kl_bayes,
     lite_ppo,
+    mdagent2,
     open_rs,
     polychromic,
     relift,
@@ -26,6 +27,7 @@ from rlft.recipes import (
     supo,
     tensorbleu,
 )
+from tests.jails import needs_jail, needs_lammps
 from tests.tool.claimed import exchanged
 from tests.tool.test_main import tool
 
@@ -64,6 +66,7 @@ def place(tmp_path_factory):
         {"prompt": f"say {n}", "answer": str(n), "solution": f"{n}.", "path": "a b", "demonstration": f"{n}"}
         for n in range(8)
     ]
+    rows = [{**row, "expected": {"units": "lj"}} for row in rows]
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "REWARD.py").write_text("def score(problems, outputs):\n    return [len(set(t)) / 6 for t in outputs]\n")
     (folder / "TOOLS.py").write_text('def search(query: str) -> str:\n    """Looks it up."""\n    return query\n')
@@ -107,3 +110,9 @@ def test_the_command_with_a_verifier_trains(place, tmp_path):
     for name, other in others.items():
         command = command.replace(f"'{name}'", f"'{other}'")
     train(command, place, tmp_path)
+
+
+@needs_jail
+@needs_lammps
+def test_the_command_with_a_simulator_trains(place, tmp_path):
+    train(mdagent2.CLAIM.real, place, tmp_path)
