@@ -34,10 +34,14 @@ def paid(reward, *texts, problem=SCENE):
 
 
 def test_reasoning():
-    half = "<intent>Straight , KEEP</intent><cause>red light</cause>"
-    twice = REASON + "<cause>clear road</cause>"
-    assert paid(reasoning(), REASON, half, twice, "", "<cause>clear road") == [1, 0.5, 0.5, 0, 0]
-    assert paid(reasoning(fields="cause"), half, REASON) == [0, 1]
+    """A point for the cause, and one for each word of the intent."""
+    meant = "<intent>Straight , KEEP</intent><cause>red light</cause>"
+    left = "<intent>keep, left</intent>"
+    everything = "<intent>keep, stop, left, straight</intent><intent_>keep, straight</intent_>"
+    said = (REASON, meant, REASON + "<cause>clear road</cause>", left, "<intent>keep, keep</intent>")
+    assert_close(paid(reasoning(), *said), [1.0, 2 / 3, 2 / 3, 1 / 3, 1 / 3])
+    assert paid(reasoning(), everything, "", "<cause>clear road", "<intent>keep</intent>") == [0] * 4
+    assert paid(reasoning(fields="cause"), meant, REASON) == [0, 1]
     assert math.isnan(paid(reasoning(fields="why"), REASON)[0])
     with pytest.raises(UserError, match="names no field"):
         reasoning(fields=" ,")
@@ -116,9 +120,11 @@ def test_the_later_one_mends_it():
 
 
 def test_the_released_rewards_of_texts():
-    half = "<cause>red light</cause><intent>keep, straight</intent>"
+    lacking = "<cause>red light</cause><intent>keep, straight</intent>"  # graded 2/3
+    wrong = "<cause>red light</cause><intent>stop, straight</intent>"
     assert paid(alpamayo(**UNITS, recipe="comfort"), KEEP, "nothing") == [0, -1]
-    assert_close(paid(alpamayo(**UNITS, recipe="reasoning"), REASON + KEEP, half + KEEP, KEEP), [0.0, -1.0, -1.0])
+    slipped = paid(alpamayo(**UNITS, recipe="reasoning"), REASON + KEEP, lacking + KEEP, wrong + KEEP, KEEP)
+    assert_close(slipped, [0.0, 0.25, -1.0, -1.0])
     far = {**SCENE.columns, "obstacles": []}
-    found = paid(alpamayo(**UNITS), REASON + KEEP, half + KEEP, KEEP, problem=Problem(0, "x", columns=far))
-    assert_close(found, [0.0, -0.125, -0.1])
+    found = paid(alpamayo(**UNITS), REASON + KEEP, lacking + KEEP, KEEP, problem=Problem(0, "x", columns=far))
+    assert_close(found, [0.0, -1 / 12, -0.1])

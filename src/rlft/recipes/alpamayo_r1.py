@@ -38,8 +38,8 @@ CLAIM = Claim(
     "with what it says, and drives no better; a reward for consistency mends both, and one for safety makes close "
     "encounters rarer, at no cost to the rest.",
     source="Wang et al. 2025, arXiv:2511.00088",
-    budget="40 updates on 16 scenes with 12 rows each for every arm; imitation takes as many demonstrations. Every "
-    "arm chooses its learning rate from two.",
+    budget="40 updates on 16 scenes with 12 rows each for every arm; imitation takes as many demonstrations. Arms "
+    "choose their learning rate from two; those that only check something have the larger one.",
     scaled_down="a decoder of 0.1 million parameters for one of 10 billion, scenes in words for cameras, eight pairs "
     "of controls of half a second for 64 of a tenth; an exact grader for a large reasoning model, which can "
     "neither be mistaken nor be fooled; a flow of three layers that reads the mean and the last of the states for one "
@@ -75,13 +75,14 @@ CLAIM = Claim(
         "consistent": Arm("for the reason and consistency", {"paid": "consistent"}),
         "safe": Arm("for the reason, consistency and driving", {"paid": "safe"}),
         "softmax": Arm("the same, softmax-weighted", {"method": softmax_weighted(temper=4.0)}),
-        "agreement": Arm("for consistency alone", {"paid": "agreement"}),
-        "driving": Arm("for driving alone", {"paid": "driving"}),
-        "slipped": Arm("the released reward whose reason has the wrong sign", {"recipe": "reasoning"}),
-        "mended": Arm("the released reward that mends it", {"recipe": "collision"}),
+        "faster": Arm("for the reason, at the larger rate", {"paid": "reason"}, grid={}),
+        "agreement": Arm("for consistency alone", {"paid": "agreement"}, grid={}),
+        "driving": Arm("for driving alone", {"paid": "driving"}, grid={}),
+        "slipped": Arm("the released reward whose reason has the wrong sign", {"recipe": "reasoning"}, grid={}),
+        "mended": Arm("the released reward that mends it", {"recipe": "collision"}, grid={}),
     },
     statements=[
-        above("for its reasons alone it reasons better", "reason", "sft", least=0.1, of="reasoning"),
+        above("for its reasons alone it reasons better", "reason", "sft", least=0.05, of="reasoning"),
         below("but acts less in keeping with them", "reason", "sft", most=-0.02, of="consistency"),
         above("and drives no better", "reason", "sft", least=-0.02, of="ade"),
         above("with consistency paid it does as it says", "consistent", "sft", least=0.1, of="consistency"),
@@ -98,13 +99,12 @@ CLAIM = Claim(
             between("and is often right", "sft", least=0.6, most=0.9, of="reasoning"),
             below("imitation that goes on does not help", "longer", "sft", most=0.2),
             above("softmax weights learn too", "softmax", "sft", least=0.2),
-            below("and no more than GRPO", "softmax", "safe", most=0.0),
-            below("consistency alone costs reasons", "agreement", "consistent", most=-0.1, of="reasoning"),
+            between("and as much as GRPO", "softmax", "safe", least=-0.15, most=0.15),
+            above("at the larger rate controls that nothing pays decay", "faster", "sft", least=0.2, of="ade"),
+            above("consistency alone mends reasons too", "agreement", "sft", least=0.05, of="reasoning"),
             below("driving alone costs consistency", "driving", "safe", most=-0.1, of="consistency"),
-            below("the wrong sign costs reasons", "slipped", "mended", most=0.0, of="reasoning"),
+            below("the wrong sign costs reasons", "slipped", "mended", most=-0.05, of="reasoning"),
             above("the action expert drives no better than before", "safe", "sft", least=0.0, of="expert/ade"),
         ),
     ],
 )
-# A base that has hardly begun tells nothing that can be read, so all earn the same.
-SMOKE = {"imitation": 60, "group": 12}

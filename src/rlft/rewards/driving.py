@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -110,21 +111,24 @@ class Driving:
 
 
 def reasoning(*, fields: str = "cause,intent") -> Reward:
-    """The share of the reason's fields that are, word for word, those of the problem's columns of their names.
+    """The share of what the problem's columns of these names say that the reason's fields say too, word for word.
 
-    It stands in the place of a large model that grades the reason, which is `judge(…)`. A field that is told twice is
-    wrong; NaN where a problem lacks a column.
+    Words are parted by commas, and their order does not count: a cause and an intent of two words are three points. It
+    stands in the place of a large model that grades the reason, which is `judge(…)`. A field has no point where it is
+    told twice or with more or fewer words; NaN where a problem lacks a column.
     """
     names = [name.strip() for name in fields.split(",") if name.strip()]
     if not names:
         raise UserError(f"fields={fields!r} names no field: 'cause,intent', say")
 
     def graded(problem: Problem, output: Any) -> float:
-        wanted = [field_of(problem.columns, name) for name in names]
-        if any(value is None for value in wanted):
+        columns = [field_of(problem.columns, name) for name in names]
+        if any(value is None for value in columns):
             return math.nan
+        wanted = [_words(str(value)) for value in columns]
         said = [field(str(output), name) for name in names]
-        return sum(s is not None and s == _words(str(w)) for s, w in zip(said, wanted, strict=True)) / len(names)
+        points = sum(_shared(one, other) for one, other in zip(said, wanted, strict=True) if one is not None)
+        return points / sum(map(len, wanted))
 
     return each(graded)
 
@@ -227,6 +231,11 @@ def given(problem: Problem, name: str) -> Any:
     if value is None:
         raise UserError(f"problem {problem.index} has no column {name!r}, which rewards for driving read")
     return value
+
+
+def _shared(said: Sequence[str], wanted: Sequence[str]) -> int:
+    """How many of the words that are wanted are said, where as many are."""
+    return (Counter(said) & Counter(wanted)).total() if len(said) == len(wanted) else 0
 
 
 def _words(text: str) -> list[str]:

@@ -198,15 +198,21 @@ def posed(index: int, scene: Scene, task: str = "driving", split: str = "train")
 def _known(scene: Scene) -> tuple[dict[str, Any], str]:
     """The columns of a scene, and what the expert tells of it."""
     plan = planned(scene)
-    controls = torch.tensor(plan.controls).double() * torch.tensor([CONTROLS.accel, CONTROLS.curvature]).double()
-    speed, bend = torch.tensor([float(scene.speed)]).double(), controls[:1, 1]
-    way = driven(speed, controls[None, :, 0], controls[None, :, 1], CONTROLS.seconds)
     hazards = torch.tensor([float(distance) for distance in scene.hazards]).double()
+    bend = torch.full_like(hazards, _LANES[scene.lane] * CONTROLS.curvature)
     columns = {
         "speed": scene.speed,
         "cause": plan.cause,
         "intent": f"{plan.pace}, {plan.side}",
-        "expert": way.position[0, 1:].tolist(),
-        "obstacles": along(hazards, bend.expand(len(hazards))).tolist(),
+        "expert": _way(scene.speed, plan.controls),
+        "obstacles": along(hazards, bend).tolist() if len(hazards) else [],
     }
     return columns, plan.reason + plan.acts
+
+
+@functools.cache
+def _way(speed: int, steps: tuple[tuple[int, int], ...]) -> list[list[float]]:
+    """Where these controls lead, after each of them."""
+    controls = torch.tensor(steps).double() * torch.tensor([CONTROLS.accel, CONTROLS.curvature]).double()
+    start = torch.tensor([float(speed)]).double()
+    return driven(start, controls[None, :, 0], controls[None, :, 1], CONTROLS.seconds).position[0, 1:].tolist()

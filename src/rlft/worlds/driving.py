@@ -227,7 +227,7 @@ class Decoded:
 def drives(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
     """The columns of the paper's table, of the tokens, and two more.
 
-    reasoning    the share of cause and intent that are right
+    reasoning    the share of cause and intent that is right, of three words
     consistency  the share of rows that do what their intent says
     ade          to the expert, in m, at most 10
     close        the share of rows that come closer than 2 m to a car or a red light, or cannot be read
