@@ -76,7 +76,7 @@ def test_an_expert_that_knows_drives_as_the_demonstrations_do():
     class Knows:
         def decode(self, state, noise):
             assert noise.shape == (5, 8, 2) and len(state) == 5
-            return scaled(problems)
+            return scaled([problem.demonstration for problem in problems])
 
     rows = world.policy.sample(problems, 1, 0)
     told = [Text(problem.demonstration, range(19)) for problem in problems]

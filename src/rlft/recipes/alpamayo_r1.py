@@ -6,7 +6,8 @@ whom some overlook things and most brake late, and reasons of which three in ten
 for the reason, for it and the consistency of what is done with it, and for both and the driving; by GRPO, or with the
 softmax weights that the paper prints. Beside them imitation that goes on; each reward alone; and two released rewards,
 one of which pays worse reasons more. The action expert, a flow that reads the model's states, is fitted to the base and
-not trained by any arm; what it decodes, which the paper does not tell, is judged as the tokens are.
+not trained by any arm; what it decodes, which the paper does not tell, is judged as the tokens are, and so is what it
+would if it were fitted on to how the model drives by its tokens.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ CLAIM = Claim(
     ),
     shared=(),
     grid={"lr": (2e-4, 4e-4)},
-    seeds=8,
+    seeds=6,
     smoke={"steps": 1, "imitation": 2, "fitted": 4, "prompts": 2, "group": 4, "questions": 4},
     arms={
         "sft": Arm("the base, which has imitated", {"steps": 0}, grid={}),
@@ -83,19 +84,17 @@ CLAIM = Claim(
     },
     statements=[
         above("for its reasons alone it reasons better", "reason", "sft", least=0.05, of="reasoning"),
-        below("but acts less in keeping with them", "reason", "sft", most=-0.02, of="consistency"),
-        above("and drives no better", "reason", "sft", least=-0.02, of="ade"),
+        below("but acts less in keeping with them", "reason", "sft", most=0.0, of="consistency"),
+        above("and drives no better", "reason", "sft", least=0.0, of="ade"),
         above("with consistency paid it does as it says", "consistent", "sft", least=0.1, of="consistency"),
         below("and drives better", "consistent", "sft", most=-0.1, of="ade"),
         above("while it reasons as well", "consistent", "reason", least=-0.05, of="reasoning"),
-        below("with safety paid close encounters are rarer", "safe", "consistent", most=-0.02, of="close"),
+        below("with safety paid close encounters are rarer", "safe", "consistent", most=0.0, of="close"),
         above("while it does as it says", "safe", "consistent", least=-0.05, of="consistency"),
         above("reasons as well", "safe", "consistent", least=-0.05, of="reasoning"),
         below("and drives as well", "safe", "consistent", most=0.1, of="ade"),
         *checks(
-            between(
-                "the base is as consistent as the paper's, or nearly", "sft", least=0.4, most=0.8, of="consistency"
-            ),
+            between("the base is as consistent as the paper's", "sft", least=0.45, most=0.8, of="consistency"),
             between("and is often right", "sft", least=0.6, most=0.9, of="reasoning"),
             below("imitation that goes on does not help", "longer", "sft", most=0.2),
             above("softmax weights learn too", "softmax", "sft", least=0.2),
@@ -104,7 +103,8 @@ CLAIM = Claim(
             above("consistency alone mends reasons too", "agreement", "sft", least=0.05, of="reasoning"),
             below("driving alone costs consistency", "driving", "safe", most=-0.1, of="consistency"),
             below("the wrong sign costs reasons", "slipped", "mended", most=-0.05, of="reasoning"),
-            above("the action expert drives no better than before", "safe", "sft", least=0.0, of="expert/ade"),
+            above("the action expert, left alone, drives no better than before", "safe", "sft", of="expert/ade"),
+            below("fitted on to the model's own tokens it does", "safe", "sft", most=-0.5, of="refitted/ade"),
         ),
     ],
 )

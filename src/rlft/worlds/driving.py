@@ -5,7 +5,7 @@ for it, and of reasons of which three in ten are those of another scene, whateve
 nothing about the driving, and the base is often wrong about both, each for itself. One who brakes late does as he says;
 only what is paid for the driving tells him from the expert. The action expert is a flow that was fitted to the base's
 states and those drivers' ways, and is never trained again; what it makes of a model that reinforcement learning has
-changed is measured, and what it would make of it if it were fitted on.
+changed is measured, and what it would if it were fitted on, to how that model drives by its tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rlft.cache import cached
@@ -156,21 +156,44 @@ def blank(policy: Language) -> ActionExpert:
     return ActionExpert(2 * (shape.num_hidden_layers + 1) * shape.hidden_size, (STEPS, 2))
 
 
-def fit(policy: Language, shown: Shown, steps: int, made: ActionExpert | None = None) -> ActionExpert:
-    """An expert fitted to what this model has in mind once it has told the drivers' reasons, and to their ways: a new
-    one, or this one gone on with."""
-    problems = [shown.at(_LOT + row) for row in range(2 * min(steps, 2048))]
+def fit(policy: Language, shown: Shown, steps: int) -> ActionExpert:
+    """An expert fitted to what this model has in mind once it has told the drivers' reasons, and to their ways."""
+    problems = lessons(shown, steps)
     state = minds(policy, policy.lessons(problems), torch.full((len(problems),), _TOLD))
-    if made is None:
-        made = blank(policy)
-        made.standardise(state)
-    made.fit(state, scaled(problems), steps)
+    made = blank(policy)
+    made.standardise(state)
+    made.fit(state, scaled([str(problem.demonstration) for problem in problems]), steps)
     return made
 
 
-def scaled(problems: Sequence[Problem]) -> Float[Tensor, "N T 2"]:
-    """The demonstrated controls, within ±1."""
-    read = [CONTROLS.read(str(problem.demonstration), STEPS) for problem in problems]
+def refit(policy: Language, shown: Shown, steps: int, made: ActionExpert) -> ActionExpert:
+    """A copy of the expert fitted on: to the reasons that the model itself tells, and to how it drives by its tokens.
+
+    Rows that cannot be read are left out; where there are no others it is as it was.
+    """
+    rows = policy.sample(lessons(shown, steps), 1, seed=3)
+    told = [str(output) for output in rows.outputs]
+    read = torch.tensor([CONTROLS.read(text, STEPS) is not None for text in told])
+    made = copy.deepcopy(made)
+    if read.any():
+        state = minds(policy, rows, about_to_act(rows))[read]
+        made.fit(state, scaled([text for text, one in zip(told, read.tolist(), strict=True) if one]), steps)
+    return made
+
+
+def lessons(shown: Shown, steps: int) -> list[Problem]:
+    """What an expert is fitted to in so many steps."""
+    return [shown.at(_LOT + row) for row in range(2 * min(steps, 2048))]
+
+
+def about_to_act(rows: Rollouts) -> Int[Tensor, "N"]:
+    """Where a reason ends, or the row, if that is shorter."""
+    return torch.tensor([min(_TOLD, len(output.tokens)) for output in rows.outputs])
+
+
+def scaled(texts: Sequence[str]) -> Float[Tensor, "N T 2"]:
+    """The controls of these texts, within ±1."""
+    read = [CONTROLS.read(text, STEPS) for text in texts]
     middle, reach = _range()
     return (torch.tensor(read) - middle) / reach
 
@@ -195,7 +218,7 @@ class Decoded:
     """What an action expert makes of a model, read off the model's own reasons in held-out scenes.
 
     NAME/ade, agrees, close and comfort of the `expert` that was fitted to the base, and of the same `refitted` to the
-    model as it is, for a tenth of its steps
+    model's own reasons and tokens, for a tenth of its steps
     """
 
     def __init__(self, made: ActionExpert, shown: Shown, test: Driving, fitted: int):
@@ -204,14 +227,13 @@ class Decoded:
 
     def __call__(self, policy: Language) -> Mapping[str, float]:
         rows = policy.sample(self.problems, 1, seed=1)
-        again = fit(policy, self.shown, max(self.fitted // 10, 1), copy.deepcopy(self.made))
+        again = refit(policy, self.shown, max(self.fitted // 10, 1), self.made)
         found = {"expert": self.of(self.made, policy, rows), "refitted": self.of(again, policy, rows)}
         return {f"{name}/{what}": value for name, its in found.items() for what, value in its.items()}
 
     def of(self, made: Decodes, policy: Language, rows: Rollouts) -> dict[str, float]:
         """How it is driven by what an expert decodes after the reasons of these rows."""
-        at = torch.tensor([min(_TOLD, len(output.tokens)) for output in rows.outputs])
-        state = minds(policy, rows, at)
+        state = minds(policy, rows, about_to_act(rows))
         noise = normal(row_keys(self.problems, 1, 2), torch.tensor([0]), (STEPS, 2))[:, 0].to(state.dtype)
         middle, reach = _range()
         seen = CONTROLS.looked_at(rows.problems, made.decode(state, noise) * reach + middle, RADIUS)
