@@ -12,7 +12,7 @@ from rlft.reproduce import declared
 from rlft.reproduce.arms import claim
 
 PIPELINES = {"b2_diffurl", "kandinsky5", "loop", "prdp"}
-OTHERS = {"sample", "study"}
+OTHERS = {"make-data", "sample", "study"}
 KEYS = declared.claims()
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
+from rlft.recipes import chimera
 from rlft.tasks.files import Files
 from tests.rewards.judging.stand_in import StandIn
+from tests.tool.claimed import exchanged
 from tests.tool.test_main import tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pages")]
@@ -95,3 +97,16 @@ def test_what_is_refused(server, tmp_path, capsys):
         assert tool(*words(server, tmp_path / out, *more)) == 2
         assert match in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
+
+
+def test_a_claim_s_words_make_data(server, tmp_path):
+    """As they stand, but for the server, the files and the amounts."""
+    (tmp_path / "bench.jsonl").write_text('{"prompt": "2 + 1"}\n')
+    (tmp_path / "topics.json").write_text('["sums"]')
+    command = chimera.CLAIM.real.replace("https://HOST/v1", server.url)
+    values = {"--taxonomy": tmp_path / "topics.json", "--topics": 2, "--problems": 4, "--out": tmp_path / "made"}
+    made = exchanged(command, values | {"--unseen": tmp_path / "bench.jsonl"})
+    assert made[0] == "make-data" and tool(*made) == 0
+    assert {body["model"] for body, *_ in server.bodies} == {"WRITER", "ONE", "OTHER", "REASONER"}
+    assert Files(tmp_path / "made" / "train.jsonl").size == 5
+    assert "- checked by (2): OTHER" in (tmp_path / "made" / "README.md").read_text()

@@ -36,7 +36,7 @@ _USERS = ("recipes", "reproduce", "tool", "options", "runs", "report", "evidence
 _PARTS = ("advantages", "collect", "environments", "guidance", "losses", "measure", "methods", "metrics", "policies")
 _PARTS = (*_PARTS, "rewards", "tasks", "worlds")
 _IMPORT = re.compile(r"^\s*from (rlft[\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_COMMAND = re.compile(r"\brlft (train|run|study|sample|eval|stages|reproduce|fit-reward)\b")
+_COMMAND = re.compile(r"\brlft (train|run|study|sample|eval|stages|reproduce|fit-reward|make-data)\b")
 
 
 def missing(key: str) -> tuple[str, ...]:
