@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 
 from rlft.measure.difficulty import by_column, by_difficulty, level, level_chances, level_of
 from rlft.training.evaluate import solved_share
@@ -62,10 +63,12 @@ def test_levels_are_binomial():
 def test_by_the_values_of_a_column():
     """Three rows of a, one of which was not scored, and one of b; parts of a reward are added up."""
     problems = [Problem(index, None, columns={"meta": {"kind": kind}}) for index, kind in enumerate("aaba")]
-    scores = [1.0, 0.0, 0.5, math.nan]
+    scores = [1.0, 0.0, 0.5, None]
     found = by_column(lambda problems, outputs: scores, "meta.kind")(problems, [""] * 4)
     assert found == {"meta.kind/a": 0.5, "meta.kind/b": 0.5}
     parts = by_column(lambda problems, outputs: {"x": scores, "y": [1.0] * 4}, "meta.kind")
     assert parts(problems, [""] * 4) == {"meta.kind/a": 1.5, "meta.kind/b": 1.5}
+    paid = torch.tensor([[0.5, 0.5], [0.0, 1.0], [2.0, 0.0], [0.0, 0.0]])  # at each of two decisions
+    assert by_column(lambda problems, outputs: paid, "meta.kind")(problems, [""] * 4)["meta.kind/b"] == 2
     with pytest.raises(UserError, match="no column 'level'"):
         by_column(lambda problems, outputs: scores, "level")(problems, [""] * 4)

@@ -44,7 +44,8 @@ def by_column(reward: Reward, column: str) -> Measure:
 
     def measure(problems: Sequence[Problem], outputs: Any) -> dict[str, float]:
         found = reward(problems, outputs)
-        total = sum(map(torch.as_tensor, found.values())) if isinstance(found, Mapping) else torch.as_tensor(found)
+        parts = [_numbers(part) for part in (found.values() if isinstance(found, Mapping) else [found])]
+        total = [sum(row) for row in zip(*parts, strict=True)]
         values = []
         for problem in problems:
             if (value := field_of(problem.columns, column)) is None:
@@ -52,10 +53,17 @@ def by_column(reward: Reward, column: str) -> Measure:
                     f"problem {problem.index} of {problem.task} has no column {column!r} to be told apart by"
                 )
             values.append(str(value))
-        rows = [(f"{column}/{v}", s) for v, s in zip(values, torch.as_tensor(total).tolist(), strict=True) if s == s]
+        rows = [(f"{column}/{v}", s) for v, s in zip(values, total, strict=True) if s == s]
         return dict(sorted(means([score for _, score in rows], [name for name, _ in rows]).items()))
 
     return measure
+
+
+def _numbers(scores: Any) -> list[float]:
+    """A number for each row, of one that is paid at its decisions their sum; NaN for what could not be scored."""
+    if isinstance(scores, torch.Tensor):
+        scores = (scores.sum(1) if scores.ndim == 2 else scores).tolist()
+    return [math.nan if score is None else float(score) for score in scores]
 
 
 def by_difficulty(reward: Reward, shares: Mapping[int, float]) -> Measure:
