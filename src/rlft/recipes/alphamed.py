@@ -2,12 +2,13 @@
 the Limits of Medical LLM Reasoning with Minimalist Rule-Based RL", arXiv:2505.17952.
 
 A small model that knows three facts in four of a graph answers questions of one to five hops with four options, mostly
-hastily: it names where the walk begins and takes the option that the last relation leads to from there. It is
-paid for the right option and nothing else. Each arm has as many questions, chosen from one pool by how many of five
-draws of the base are right: all, some, none, a third of each, or any; or questions of two hops and more that tell the
-walk but for its end (vignettes), or the same ones bare. Beside them imitation of as many chains, of a teacher who
-thinks and slips in one hop of eight, before reinforcement or alone; and, as a check, of one who never slips. Judged is
-accuracy on those held-out questions of which five draws of the base were all wrong.
+hastily: it names where the walk begins and takes the option that the last relation leads to from there. It is paid for
+the right option and nothing else. Each arm has as many questions, chosen from one pool by how many of five draws of the
+base are right: all, some, none, or a third of each; or questions of two hops and more that tell the walk but for its
+end (vignettes), or the same ones bare. Beside them imitation of as many chains, of a teacher who knows all facts and
+slips in one hop of eight, before reinforcement or alone; and, as checks, of one who never slips, and of one who slips
+and knows no more than the base. Judged is accuracy on those held-out questions of which five draws of the base were all
+wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from rlft.worlds.curated import curated
 
 STEPS, TAUGHT = 40, 8
 ROWS = 16 * 8  # of a step
+MANY = 24  # seeds of arms that differ little
 
 alphamed = recipe(
     curated, grpo(beta=0.0), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=4e-4, rows=None, every=0
@@ -57,7 +59,7 @@ CLAIM = Claim(
     table=("middle", "easy", "hard/vignette", "hard/bare", "transfer", "walks", "true", "flat"),
     shared=(),
     grid={"lr": (2e-4, 4e-4, 8e-4)},
-    seeds=12,
+    seeds=8,
     smoke={
         "steps": 1,
         "imitation": 2,
@@ -72,15 +74,15 @@ CLAIM = Claim(
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "sft": Arm("SFT on chains, some of which slip", _IMITATED),
+        "sft_same": Arm("SFT on chains of one who knows no more", {**_IMITATED, "chains": "same"}),
         "sft_right": Arm("SFT on right chains", {**_IMITATED, "chains": "right"}),
         "sft_grpo": Arm("SFT on chains that slip, then GRPO", {"method": sft_grpo(taught=TAUGHT, size=ROWS)}),
-        "mixed": Arm("GRPO, a third of each band"),
+        "mixed": Arm("GRPO, a third of each band", seeds=MANY),
         "easy": Arm("GRPO, five of five right", {"data": "easy"}),
-        "middle": Arm("GRPO, one to four", {"data": "middle"}),
-        "hard": Arm("GRPO, none", {"data": "hard"}),
-        "any": Arm("GRPO, as they come", {"data": "any"}),
-        "vignettes": Arm("GRPO, informative: vignettes", {"data": "vignettes"}, seeds=24),
-        "bare": Arm("GRPO, the same bare", {"data": "bare"}, seeds=24),
+        "middle": Arm("GRPO, one to four", {"data": "middle"}, seeds=MANY),
+        "hard": Arm("GRPO, none", {"data": "hard"}, seeds=MANY),
+        "vignettes": Arm("GRPO, informative: vignettes", {"data": "vignettes"}, seeds=MANY),
+        "bare": Arm("GRPO, the same bare", {"data": "bare"}, seeds=MANY),
     },
     statements=[
         above("the rule alone is better than chains of as many problems", "mixed", "sft", least=0.05),
@@ -96,7 +98,8 @@ CLAIM = Claim(
             below("those in the middle have", "middle", most=0.5, of="flat"),
             above("right chains would be better than the rule", "sft_right", "mixed", least=0.05),
             above("chains first are no loss", "sft_grpo", "mixed", least=-0.05),
-            between("a mix is as good as questions as they come", "mixed", "any", least=-0.05, most=0.05),
+            above("chains of one who knows no more are worth less", "sft", "sft_same", least=0.02),
+            above("and no more than the rule", "mixed", "sft_same", least=-0.05),
             above("what is learned of vignettes is worth more elsewhere", "vignettes", "bare", of="transfer"),
         ),
     ],

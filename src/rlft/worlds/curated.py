@@ -40,12 +40,13 @@ TRIES = 5  # draws that decide a level, as published
 _DRAWN = 10**6  # a seed of its own for them
 Band = Literal["easy", "middle", "hard", "mixed", "any", "vignettes", "bare"]
 BANDS = ("easy", "middle", "hard")
+Chains = Literal["slipping", "right", "same"]
 
 
 def curated(
     data: Band = "mixed",
     problems: int = 192,
-    chains: Literal["slipping", "right"] = "slipping",
+    chains: Chains = "slipping",
     imitation: int = 1300,
     pool: int = 3000,
     questions: int = 800,
@@ -57,7 +58,8 @@ def curated(
         data: all five right (easy), some (middle), none (hard), a third of each (mixed), any; or any of two hops and
             more, as vignettes that tell the walk but for its end, or bare.
         problems: how many of them there are to learn from.
-        chains: what is imitated, if anything is: walks of a teacher who slips in one hop of eight, or right ones.
+        chains: what is imitated, if anything is: walks of a teacher who knows all facts and slips in one hop of eight
+            (slipping), or in none (right), or who slips and knows no more than the base has read (same).
         imitation: supervised steps of the base model, of 64 lessons each.
         pool: questions that are chosen from, half of them vignettes.
         questions: held-out ones, with a level each by five other draws.
@@ -110,14 +112,14 @@ def band_of(right: int) -> str:
 class Shown:
     """Questions with the chain of a teacher as what is imitated."""
 
-    def __init__(self, task: Subset, graph: Graph, chains: str):
+    def __init__(self, task: Subset, graph: Graph, chains: Chains):
         self.task, self.graph, self.chains = task, graph, chains
         self.name, self.split, self.size = task.name, task.split, task.size
 
     def at(self, index: int) -> Problem:
         """The problem with this index, below `size`."""
         problem = self.task.at(index)
-        return problem if self.chains == "right" else walked(self.graph, problem, 8)
+        return problem if self.chains == "right" else walked(self.graph, problem, 8, knows=self.chains == "slipping")
 
 
 def thinking(problems: Sequence[Problem], outputs: Sequence[Text]) -> dict[str, float]:
