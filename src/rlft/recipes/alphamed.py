@@ -46,7 +46,8 @@ CLAIM = Claim(
     "single levels do, and informative questions better than bare ones.",
     source="Liu et al. 2025, arXiv:2505.17952",
     budget="40 updates on 128 rows for every arm, of 192 questions: 16 questions with 8 answers each, or 128 chains; "
-    "SFT and then GRPO has 8 and 32 of them. Every arm chooses its learning rate from three, imitation from four, higher ones.",
+    "SFT and then GRPO has 8 and 32 of them. Every arm chooses its learning rate from three, "
+    "imitation from four, up to higher ones.",
     scaled_down="a model of 0.1 million parameters for Llama 3.1 and Qwen2.5 of 7 to 70 billion; a graph of 24 "
     "entities for medicine, questions that tell all but the last hop for long ones (MedQA) and bare ones for short "
     "(MedMCQA); 192 questions for 1,200 to 19,178; three bands of the six levels. Chains are a program's for those of "
