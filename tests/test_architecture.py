@@ -27,7 +27,7 @@ FLOORS = [
     ("policies/conversation", "policies/pipelines", "policies/flows"),
     ("policies/composed",),
     ("training",),
-    ("tasks", "guidance"),
+    ("tasks", "guidance", "synthesis"),
     ("offpolicy", "worldmodels"),
     ("methods",),
     ("evidence",),
@@ -54,6 +54,7 @@ STRANGERS = {
     "worlds": {"methods", "evidence", "runs", "options"},
     "models": {"losses", "metrics"},
     "tasks": {"policies", "training", "measure"},
+    "synthesis": {"policies", "training", "measure", "environments"},
 }
 # Only these may name a library.
 HOME = {

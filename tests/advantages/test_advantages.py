@@ -44,6 +44,17 @@ def test_zscore():
     assert_close(adv.zscore(one_of_eight, correction=0)[0, 0], t(math.sqrt(7)))
 
 
+def test_softmax():
+    """e^0 : e^ln2 : e^ln4 = 1 : 2 : 4 of 3; a baseline cancels; NaN is out, the others are a group of fewer."""
+    r = t([[0.0, math.log(2), math.log(4)], [nan, 5.0, 5.0 + math.log(3) / 2]])
+    assert_close(adv.softmax(1.0)(r)[0], t([3 / 7, 6 / 7, 12 / 7]))
+    assert_close(adv.softmax(2.0)(r)[1], t([nan, 0.5, 1.5]), equal_nan=True)
+    assert_close(adv.softmax(2.0)(adv.center(r)), adv.softmax(2.0)(r), equal_nan=True)
+    assert adv.softmax(0.0)(r[:1]).tolist() == [[1, 1, 1]]
+    assert adv.softmax(1e6)(r[:1]).tolist() == [[0, 0, 3]]
+    assert adv.softmax(1.0)(t([[nan, nan]])).isnan().all()
+
+
 def test_rounding_is_not_a_signal():
     r = torch.full((1, 8), 0.1) * 3
     r[0, 0] += 3e-8

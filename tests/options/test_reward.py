@@ -61,7 +61,7 @@ def test_files(file):
     ("spec", "message"),
     [
         ("maths", "no reward 'maths'; did you mean math"),
-        ("zzzzzz", "there are adactrl, bleu"),
+        ("zzzzzz", "there are adactrl, agreement"),
         ("length", r"missing a required argument: 'target'; it is length\(target: int, unit: str"),
         ("length(target=3, units='words')", "it is length"),
         ("math(seconds=__import__('os'))", "cannot read"),

@@ -20,6 +20,7 @@ from rlft.recipes import (
     kg_reward,
     kl_bayes,
     lite_ppo,
+    mdagent2,
     open_rs,
     polychromic,
     relift,
@@ -27,6 +28,7 @@ from rlft.recipes import (
     supo,
     tensorbleu,
 )
+from tests.jails import needs_jail, needs_lammps
 from tests.tool.claimed import exchanged
 from tests.tool.test_main import tool
 
@@ -65,6 +67,7 @@ def place(tmp_path_factory):
         {"prompt": f"say {n}", "answer": str(n), "solution": f"{n}.", "path": "a b", "demonstration": f"{n}"}
         for n in range(8)
     ]
+    rows = [{**row, "expected": {"units": "lj"}} for row in rows]
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = {"question": "who?", "options": dict(zip("ABCDE", "vwxyz", strict=True)), "answer_idx": "B"}
     asked = [{**options, "level": f"L{n + 1}"} for n in range(6)]
@@ -118,3 +121,9 @@ def test_the_command_with_a_verifier_trains(place, tmp_path):
     for name, other in others.items():
         command = command.replace(f"'{name}'", f"'{other}'")
     train(command, place, tmp_path)
+
+
+@needs_jail
+@needs_lammps
+def test_the_command_with_a_simulator_trains(place, tmp_path):
+    train(mdagent2.CLAIM.real, place, tmp_path)

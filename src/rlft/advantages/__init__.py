@@ -16,6 +16,7 @@ from rlft.advantages.group import (
     overlong,
     per_batch,
     per_group,
+    softmax,
     uniform,
     zscore,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "per_group",
     "return_to_go",
     "rewards_of_decisions",
+    "softmax",
     "uniform",
     "whiten",
     "zscore",

@@ -48,6 +48,21 @@ def best_of(rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
     return torch.where(rewards.isnan(), torch.nan, chosen)
 
 
+def softmax(beta: float) -> Callable[[Tensor], Tensor]:
+    """G softmax(beta R) over the group (arXiv:2511.00088): weights above 0 whose mean is 1, so nothing is unlearned.
+
+    Beta is in 1/reward; a baseline changes nothing. At 0 it is 1 for every row, and as beta grows G for the best one
+    and 0 for the others, `best_of` times G where one is best. G counts the rows that are scored; NaN stays NaN.
+    """
+
+    def weights(rewards: Float[Tensor, "P G"]) -> Float[Tensor, "P G"]:
+        count = rewards.isfinite().sum(1, keepdim=True)
+        share = (beta * rewards).masked_fill(rewards.isnan(), -torch.inf).softmax(1)
+        return torch.where(rewards.isnan(), torch.nan, count * share)
+
+    return weights
+
+
 def at_least(threshold: float) -> Callable[[Tensor], Tensor]:
     """1 for rows whose reward reaches the threshold, NaN (left out) for the others (arXiv:2312.06585)."""
 

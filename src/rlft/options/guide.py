@@ -39,6 +39,11 @@ def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: R
     return _made(functools.partial(makers[call.name], policy, by), call)
 
 
+def looks_ahead(words: str | None) -> bool:
+    """Whether words name a guide that chooses among next states, which a policy then has to draw at random."""
+    return words is not None and parse_call(words).name in [make.__name__ for make in (smc, svdd, svdd_r)]
+
+
 def _made(make: Callable[..., Sampler], call: Call) -> Sampler:
     """The sampler of these numbers: whole ones where it counts something."""
     check_arguments(make, call)

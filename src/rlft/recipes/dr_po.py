@@ -21,13 +21,13 @@ from rlft.worlds.backwards import backwards
 
 HALF, PLAIN = ppo_with_resets(share=0.5, epochs=2), ppo(beta=0.05, epochs=2)
 
-dr_po = recipe(backwards, HALF, steps=70, prompts=32, group=4, lr=1e-3, rows=None, every=0)
+dr_po = recipe(backwards, HALF, steps=120, prompts=32, group=4, lr=1e-3, rows=None, every=0)
 
 CLAIM = Claim(
     sentence="Starting rows from states of the offline data makes PPO better than PPO from the prompts, than DPO and "
     "than supervised fine-tuning.",
     source="Chang et al. 2024, arXiv:2404.08495",
-    budget="70 steps of 32 words with 4 rows each, two passes over them; imitation sees as many demonstrations. Every "
+    budget="120 steps of 32 words with 4 rows each, two passes over them; imitation sees as many demonstrations. Every "
     "arm chooses its learning rate from the same three.",
     scaled_down="a character model of 0.06 million parameters for Pythia 2.8B, words backwards for summaries, an exact "
     "reward of 0 or 1 for a reward model, demonstrations with random slips for written references; DPO on the "
@@ -38,18 +38,19 @@ CLAIM = Claim(
     table=("kl_start", "pass@4", "train/reward", "cost/rows/demonstrated", "cost/decisions/drawn"),
     shared=(),
     grid={"lr": (5e-4, 1e-3, 2e-3)},
+    seeds=6,
     curve="reward",
     smoke={"steps": 2, "imitation": 25, "prompts": 4, "group": 4},
     arms={
-        "base": Arm("no training", {"steps": 0}, grid={}),
+        "base": Arm("no training", {"steps": 0}, grid={}, seeds=24),
         "sft": Arm("imitation of the demonstrations", {"method": sft(), "prompts": 128, "group": 1}),
         "ppo": Arm("PPO, every row from its word", {"method": PLAIN}),
         "dr_po_25": Arm("a quarter of the groups reset", {"method": ppo_with_resets(share=0.25, epochs=2)}),
         "dr_po_50": Arm("half of the groups reset", {"method": HALF}),
         "dr_po": Arm("all groups reset, the paper's setting", {"method": ppo_with_resets(share=1.0, epochs=2)}),
         "expert_iteration": Arm("imitation of the policy's own right words", {"method": expert_iteration(epochs=2)}),
-        "short_ppo": Arm("words of three letters, PPO", {"method": PLAIN, "length": 3}),
-        "short_dr_po": Arm("words of three letters, half of the groups reset", {"method": HALF, "length": 3}),
+        "short_ppo": Arm("words of three letters, PPO", {"method": PLAIN, "length": 3}, seeds=12),
+        "short_dr_po": Arm("words of three letters, half of the groups reset", {"method": HALF, "length": 3}, seeds=12),
     },
     statements=[
         above("with all groups reset it succeeds more often than PPO", "dr_po", "ppo", least=0.1),

@@ -101,8 +101,8 @@ CLAIM = Claim(
     scaled_down="A point mass and networks of two layers of 64 in place of AntMaze, FrankaKitchen, CALVIN and a real "
     "robot; 8 proposals, 2 critics and a scalar value instead of 32, 10 and a distribution; an autoregressive policy "
     "of 8 tokens in place of a transformer and OpenVLA; targets of 8 steps.",
-    real="rlft.methods.pa_rl.pa_rl() has the paper's sizes; any rlft.environments.gym.Gymnasium, MuJoCo's among them, "
-    "and any policy that acts, proposes and imitates, go into a Learner as in this recipe.",
+    real="rlft run pa_rl --env gymnasium_robotics:FrankaKitchen-v1 --data D4RL/kitchen/partial-v2 --policy flow "
+    "--chunk 4 --pretraining 500 --steps 250 --interval 1000 --width 256 --batch 256 --method.steps 4",
     metric="reward",
     table=("alone", "steps", "effort", "final_distance"),
     shared=("decisions/drawn",),

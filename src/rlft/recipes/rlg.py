@@ -67,10 +67,8 @@ CLAIM = Claim(
         "Points in the plane and networks of 30 000 weights instead of Stable Diffusion 3.5; the distance along an "
         "axis instead of models of preference; policy gradient with a KL penalty instead of Flow-GRPO."
     ),
-    real=(
-        "mixed(guided(base, tuned, 1.6), alone=Early(0.9)) of two Diffusion policies around a large denoiser; the "
-        "authors' code advises weights from 1 to 3."
-    ),
+    real="rlft sample --model stabilityai/stable-diffusion-3.5-medium --mix TUNED:1.6 --mix-below 0.9 --prompt PROMPT "
+    "--denoising-steps 40 --guidance 4.5 -n 16 --out PICTURES",
     metric="reward",
     table=("kl", "regret", "off", "calls/network 0", "calls/network 1"),
     shared=(),

@@ -38,7 +38,8 @@ CLAIM = Claim(
     "Regressed values also take 2048 rollouts of the base once, which are not counted.",
     scaled_down="Images of 8x8 pixels and strings of 16 letters instead of Stable Diffusion, DNA and molecules; some "
     "groups of 16 rows. α is 0.06 of the reward's deviation, which is nearly the best candidate, as in the paper.",
-    real="rlft.guidance.svdd(policy, Predicted(reward), alpha=0.01, candidates=20) on any step-wise policy.",
+    real='rlft sample --model stable-diffusion-v1-5/stable-diffusion-v1-5 --prompt PROMPT --guide "svdd(alpha=0.01, '
+    'candidates=20)" --reward SCORE.py:score --denoising-steps 50 --guidance 7.5 -n 16 --out PICTURES',
     metric="reward",
     table=("calls", "calls/reward", "frechet", "diversity", "judge/accuracy", "source/log_prob", "distinct"),
     shared=(),

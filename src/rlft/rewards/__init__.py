@@ -11,6 +11,7 @@ from rlft.rewards.commanded import command
 from rlft.rewards.contracts import dafny
 from rlft.rewards.critiques.critique import critique, served_critique
 from rlft.rewards.designs import verilog
+from rlft.rewards.driving import agreement, alpamayo, reasoning, trajectory
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
@@ -30,6 +31,8 @@ from rlft.rewards.text import choice, concluded, exact, format, label, regex, si
 __all__ = [
     "adactrl",
     "adapted",
+    "agreement",
+    "alpamayo",
     "bleu",
     "box_ap",
     "box_iou",
@@ -65,6 +68,7 @@ __all__ = [
     "path",
     "programs",
     "readability",
+    "reasoning",
     "regex",
     "repetition",
     "result",
@@ -77,6 +81,7 @@ __all__ = [
     "set_f1",
     "similarity",
     "smt",
+    "trajectory",
     "trl",
     "verifier",
     "verilog",

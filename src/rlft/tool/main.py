@@ -28,6 +28,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft run KEY --arm ARM [--seed 1]     one arm of it
   rlft compare A B …                    recipes under one budget, or run folders: one table, one figure
   rlft check-reward --data … --reward … [--model …]     what a reward makes of a few rows, before training
+  rlft make-data --taxonomy "algebra, logic" --writer MODEL --check OTHER --out FOLDER     data that models write
   rlft fit-reward --model … --data preferences.jsonl --out rewards/first     for --reward "scorer('rewards/first')"
   rlft report runs/first [runs/second …]                one page; several runs are compared
   rlft merge runs/first OUT             an adapter added into its base, as one whole model
@@ -57,6 +58,7 @@ COMMANDS = {
     "study levels": "rlft.tool.levels:levels",
     "push": "rlft.tool.push:push",
     "fit-reward": "rlft.tool.fit_reward:fit_reward",
+    "make-data": "rlft.tool.make_data:make_data",
 }
 
 # The same of a model that draws pictures.

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlft.options.guide import Led, guided, looks_ahead
+from rlft.options.mix import Mixing, drawn
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.pipelines.drawing import Drawing
 from rlft.policies.pipelines.folder import Reading
-from rlft.policies.pipelines.load import load
 from rlft.policies.pipelines.pictures import write
-from rlft.runs.folder import model_folder
+from rlft.policies.pipelines.pipeline import Pipeline
 from rlft.runs.log import finite
 from rlft.tool.show import counting, show
 from rlft.training.evaluate import Rated, evaluate
-from rlft.types import Problem, UserError
+from rlft.types import Problem, Reward, Sampler, UserError
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ def eval_(
     model: str,
     data: str,
     reward: tuple[str, ...] = (),
+    mixing: Mixing = Mixing(),
+    guide: str | None = None,
+    guide_reward: tuple[str, ...] = (),
     evaluating: Evaluating = Evaluating(),
     drawing: Drawing = Drawing(),
     reading: Reading = Reading(),
@@ -51,25 +55,33 @@ def eval_(
 ) -> int:
     """Evaluate a text-to-image pipeline on prompts: mean reward with its 95 % interval over prompts.
 
-    Pictures are drawn without noise between the steps, as the pipeline draws them.
+    Pictures are drawn without noise between the steps, as the pipeline draws them, but for a --guide that chooses
+    among next states: those are drawn with the noise that --noise says.
 
     Args:
         model: a folder, a hub id, an adapter's folder, or a run folder, whose trained model is taken.
         data: a file of prompts.
         reward: as for rlft train.
+        guide: draw by looking ahead: "best_of(8)", "svdd(alpha=0.01, candidates=20)", "smc(…)", "svdd_r(…)". See
+            rlft.guidance.
+        guide_reward: what it is led by, as --reward; by default the reward of the evaluation, which is cheating unless
+            you have it when you use the model.
         out: a new folder for every picture as PNG, and rows.jsonl with a line for each.
         json: print one JSON object instead of a table.
     """
     task = load_task(data, fields, "test")
     scored = reward_of(Rewards(reward), task)
-    policy = load(model_folder(model), drawing, reading=reading).deployed()
+    policy = drawn(model, mixing, drawing, reading)
     count = evaluating.problems if evaluating.problems is not None else task.size
     policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
+    sampler = _led(policy, guide, guide_reward, scored)
     seen = _kept(out)
     with counting(not json) as progress:
         told = {**vars(evaluating), "progress": progress, "seen": seen}
-        result = evaluate(policy, task, scored, **told)
-    return show({"model": model, "data": data, **result.numbers()}, json)
+        result = evaluate(sampler, task, scored, **told)
+    spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
+    said = {name: value for name, value in {"mix": list(mixing.mix), "guide": guide}.items() if value}
+    return show({"model": model, **said, "data": data, **result.numbers(), **spent}, json)
 
 
 def sample(
@@ -77,6 +89,9 @@ def sample(
     prompt: str,
     out: Path = Path("pictures"),
     n: int = 1,
+    mixing: Mixing = Mixing(),
+    guide: str | None = None,
+    reward: tuple[str, ...] = (),
     drawing: Drawing = Drawing(),
     reading: Reading = Reading(),
     json: bool = False,
@@ -84,11 +99,17 @@ def sample(
 ) -> int:
     """Draw pictures of a prompt with a text-to-image pipeline, as PNG files in a new folder.
 
+    With --guide "svdd(alpha=0.01, candidates=20)" --reward NAME, each step is the one of 20 whose picture, as it is
+    foreseen, earns most; with --mix TUNED:1.6, by more of a tuning than it was trained.
+
     Args:
         model: a folder, a hub id, an adapter's folder, or a run folder, whose trained model is taken.
         prompt: what to draw.
         out: a new folder for the pictures, and rows.jsonl with a line for each.
         n: pictures.
+        guide: draw by looking ahead: "best_of(8)", "svdd(alpha=0.01, candidates=20)", "smc(…)", "svdd_r(…)". See
+            rlft.guidance.
+        reward: what --guide is led by, as for rlft train.
         json: print one JSON object a picture.
         seed: of the noise that pictures begin with.
     """
@@ -96,13 +117,23 @@ def sample(
         raise UserError(f"-n must be at least 1; got {n}")
     seen = _kept(out)
     problem = Problem(0, prompt, task="prompt", split="sample")
-    policy = load(model_folder(model), drawing, reading=reading).deployed()
+    policy = drawn(model, mixing, drawing, reading)
     policy.check([problem])
-    for number, picture in enumerate(policy.sample([problem], n, seed).outputs):
+    sampler = _led(policy, guide, reward)
+    for number, picture in enumerate(sampler.sample([problem], n, seed).outputs):
         seen([(problem, picture, float("nan"))])
         line = {"file": str(out / _name(number)), "size": [picture.shape[2], picture.shape[1]]}
         show(line, True) if json else print(line["file"])
     return 0
+
+
+def _led(policy: Pipeline, guide: str | None, specs: Sequence[str], own: Reward | None = None) -> Sampler:
+    """The pipeline as it is used, led as `guide` says; a guide that chooses among next states has them drawn."""
+    if not looks_ahead(guide):
+        return guided(policy.deployed(), guide, specs, own)
+    if not policy.noisy:
+        raise UserError(f"--guide {guide!r} chooses among next states, and --noise ode has one: leave --noise out")
+    return guided(policy, guide, specs, own)
 
 
 def _kept(out: Path | None) -> Callable[[Sequence[Rated]], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,9 @@ import torch
 from rlft.environments import minari
 from rlft.environments.gym import Gymnasium
 from rlft.environments.protocol import Discrete, Episode
-from rlft.policies.control.policy import Control, StateTanhGaussian
+from rlft.policies.control.flow import Flow
+from rlft.policies.control.kinds import Kind, of_kind
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.tasks.starts import Starts
 from rlft.types import Problem, UserError
@@ -19,7 +20,13 @@ from rlft.worlds import Ground, World
 
 
 def stepped(
-    env: str | None = None, horizon: int | None = None, data: str | None = None, width: int = 256, seed: int = 0
+    env: str | None = None,
+    horizon: int | None = None,
+    data: str | None = None,
+    policy: Kind = "gaussian",
+    chunk: int = 1,
+    width: int = 256,
+    seed: int = 0,
 ) -> Ground:
     """A world of Gymnasium, learned from single steps in a buffer.
 
@@ -27,14 +34,20 @@ def stepped(
         env: the world's id, Pendulum-v1 for one, or module:id.
         horizon: steps after which an episode is cut off; by default the world's own limit.
         data: episodes of others: a folder of a Minari data set, or the name of one that is here.
+        policy: its class: gaussian within the bounds, as SAC has it; flow; or tokens, which are autoregressive. A world
+            with a list of actions has their logits.
+        chunk: actions that are decided at once.
         width: of the two hidden layers of all networks.
         seed: of everything random.
     """
     world = named(env, horizon)
-    # SAC's: mean and deviation from the state, and rectifiers; a list of actions has its logits
-    head = None if isinstance(world.action, Discrete) else functools.partial(StateTanhGaussian, std=1.0)
-    policy = Control(world, head=head, width=width, activation=torch.relu, seed=seed)
-    return Ground(policy, world, [] if data is None else minari.read(data, world), [ended])
+    if not isinstance(world.action, Discrete):
+        made: Control | Flow = of_kind(policy, world, width, seed, chunk=chunk, std=1.0)
+    elif policy == "gaussian" and chunk == 1:
+        made = Control(world, width=width, activation=torch.relu, seed=seed)
+    else:
+        raise UserError(f"{env} has a list of actions, whose logits are its policy: leave out --policy and --chunk")
+    return Ground(made, world, [] if data is None else minari.read(data, world), [ended])
 
 
 def played(

@@ -6,24 +6,20 @@ The point mass is paid for the goal alone, and half of the expert's episodes arr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from rlft.environments.acted import Acted
 from rlft.environments.experts import demonstrations
 from rlft.environments.point_mass import PointMass
-from rlft.environments.protocol import Environment
 from rlft.measure.control import control
 from rlft.policies.control.flow import Flow
-from rlft.policies.control.policy import Binned, Control, StateTanhGaussian
+from rlft.policies.control.kinds import Kind, of_kind
+from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.tasks.starts import Starts
 from rlft.training.evaluate import evaluate
 from rlft.worlds import Ground
 
-Kind = Literal["gaussian", "flow", "tokens"]
 WORLD = PointMass(shaping=0.0)
 _CHUNK = 4
 
@@ -47,16 +43,8 @@ def trembling(
         seed: of everything random.
     """
     shown = demonstrations(WORLD, data, seed=seed, clumsy=clumsy)
-    return Ground(made(policy, WORLD, width, seed), WORLD, shown, [control(WORLD)], [alone(problems, seed)])
-
-
-def made(policy: Kind, world: Environment, width: int, seed: int) -> Control | Flow:
-    """A policy of this class."""
-    sizes: dict[str, Any] = {"width": width, "seed": seed, "chunk": _CHUNK, "activation": torch.relu}
-    if policy == "flow":
-        return Flow(world, steps=5, **sizes)
-    heads = {"gaussian": StateTanhGaussian, "tokens": partial(Binned, bins=11, width=32, seed=seed)}
-    return Control(world, head=heads[policy], **sizes)
+    made = of_kind(policy, WORLD, width, seed, chunk=_CHUNK)
+    return Ground(made, WORLD, shown, [control(WORLD)], [alone(problems, seed)])
 
 
 def alone(problems: int, seed: int) -> Callable[[Any], Mapping[str, float]]:

@@ -13,12 +13,14 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rlft.policies.language.mixed_causal import MixedCausal, OutsideTopP, same_vocabulary
 from rlft.policies.language.policy import Language
 from rlft.policies.mix import Terms, Weighted, frozen_view, merged
+from rlft.policies.pipelines.mixed import MixedPipeline
+from rlft.policies.pipelines.pipeline import Pipeline
 from rlft.policies.stepwise.diffusion import Diffusion, said
 from rlft.policies.stepwise.masked import Masked
 from rlft.types import Policy, UserError
@@ -36,6 +38,10 @@ class Early:
     def __post_init__(self) -> None:
         if not 0 <= self.until <= 1:
             raise UserError(f"Early(until={self.until}): denoising runs from time 1 to time 0")
+
+    def speaks(self, t: Float[Tensor, "N"]) -> Bool[Tensor, "N"]:
+        """The rows at these times."""
+        return t > self.until
 
 
 def mixed(
@@ -71,7 +77,9 @@ def mixed(
 
 @singledispatch
 def _composed(like: Any, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
-    raise UserError(f"{type(like).__name__} has no score to mix; language models, denoisers and masked diffusion have")
+    raise UserError(
+        f"{type(like).__name__} has no score to mix; language models, denoisers, masked diffusion and pipelines have"
+    )
 
 
 @_composed.register
@@ -89,12 +97,7 @@ def _language(like: Language, policies: Sequence[Any], mix: Weighted, learn: Seq
 
 @_composed.register
 def _diffusion(like: Diffusion, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
-    if not (alone is None or isinstance(alone, Early)):
-        raise UserError(f"{alone} is a rule for tokens; for denoisers there is Early")
-    if abs(sum(mix.weights) - 1) > 1e-6:
-        raise UserError(
-            f"weights of denoisers add up to 1, and {', '.join(f'{w:g}' for w in mix.weights)} to {sum(mix.weights):g}"
-        )
+    _a_prediction(mix, alone)
     _alike(like, policies, "denoisers", ("shape", "classes", "schedule", "prediction"))
     said_by = [_Guided(policy, own) for policy, own in zip(policies, learn, strict=True)]
     rule = like.rule
@@ -112,6 +115,29 @@ def _diffusion(like: Diffusion, policies: Sequence[Any], mix: Weighted, learn: S
         classes=like.classes,
         block=like.block,
     )
+
+
+@_composed.register
+def _pipeline(like: Pipeline, policies: Sequence[Any], mix: Weighted, learn: Sequence[bool], alone: Any) -> Any:
+    _a_prediction(mix, alone)
+    if any(learn):
+        raise UserError("a mix of pipelines is drawn from, and not trained: train one of them, and mix it then")
+    _alike(like, policies, "pipelines", ("shape", "steps"))
+    for name, of in (("families", lambda one: type(one.family)), ("times", lambda one: one.grid.times.tolist())):
+        if any(of(policy) != of(like) for policy in policies):
+            raise UserError(f"what networks of different {name} say does not add")
+    until = None if alone is None else alone.speaks
+    return MixedPipeline(like, [policy.core for policy in policies], mix, until)
+
+
+def _a_prediction(mix: Weighted, alone: Any) -> None:
+    """UserError unless a sum of predictions with these weights is one."""
+    if not (alone is None or isinstance(alone, Early)):
+        raise UserError(f"{alone} is a rule for tokens; for denoisers there is Early")
+    if abs(sum(mix.weights) - 1) > 1e-6:
+        raise UserError(
+            f"weights of denoisers add up to 1, and {', '.join(f'{w:g}' for w in mix.weights)} to {sum(mix.weights):g}"
+        )
 
 
 @_composed.register
@@ -164,7 +190,7 @@ class MixedDenoiser(nn.Module):
         self, x: Float[Tensor, "N *S"], t: Float[Tensor, "N"], label: Int[Tensor, "N"]
     ) -> Float[Tensor, "N *S"]:
         first = self.members[0](x, t, label)
-        early = torch.zeros_like(t, dtype=torch.bool) if self.alone is None else t > self.alone.until
+        early = torch.zeros_like(t, dtype=torch.bool) if self.alone is None else self.alone.speaks(t)
         if early.all():
             return first
         everyone = self.mix([first, *(member(x, t, label) for member in list(self.members)[1:])])

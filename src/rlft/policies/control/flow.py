@@ -6,7 +6,8 @@ Time runs from t = 1, noise, to t = 0, actions, as in `models.schedules`. B or N
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -73,10 +74,7 @@ class Flow(ForEnvironment):
 
     def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N h A"]) -> Float[Tensor, "N h A"]:
         """One decision in each state, in units of the space, in the dtype of the observation."""
-        x = noise.to(observation.dtype)
-        for t, after in zip(self.times[:-1], self.times[1:], strict=True):
-            x = x + (after - t) * self.velocity(observation, x, x.new_full((len(x),), t))
-        return x.clamp(-1, 1)
+        return along(self.velocity, observation, noise.to(observation.dtype), self.times).clamp(-1, 1)
 
     def propose(
         self, observation: Float[Tensor, "B O"], n: int, generator: torch.Generator
@@ -89,15 +87,32 @@ class Flow(ForEnvironment):
         self, observation: Float[Tensor, "B O"], action: Float[Tensor, "B h A"], generator: torch.Generator
     ) -> Float[Tensor, "B h"]:
         """Flow matching: the squared error of the velocity at one time and one noise for each state."""
-        t = torch.rand(len(action), generator=generator, dtype=action.dtype).to(action.device)
-        noise = torch.randn(action.shape, generator=generator, dtype=action.dtype).to(action.device)
-        share = t[:, None, None]
-        error = self.velocity(observation, (1 - share) * action + share * noise, t) - (noise - action)
-        return error.square().sum(dim=-1)
+        return matching(self.velocity, observation, action, generator).sum(dim=-1)
 
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` episodes from the start of each problem, none of whose decisions is on the mask."""
         return Acted(self, self.environment, self.net.biases[0].device).sample(problems, group, seed)
+
+
+Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""v(what is known, x [N h A], t [N]) -> [N h A]"""
+
+
+def along(velocity: Velocity, known: Float[Tensor, "N O"], x: Tensor, times: Sequence[float]) -> Float[Tensor, "N h A"]:
+    """Where Euler steps at these times lead from x at the first of them."""
+    for t, after in pairwise(times):
+        x = x + (after - t) * velocity(known, x, x.new_full((len(x),), t))
+    return x
+
+
+def matching(
+    velocity: Velocity, known: Float[Tensor, "N O"], action: Float[Tensor, "N h A"], generator: torch.Generator
+) -> Float[Tensor, "N h A"]:
+    """The squared error of the velocity at one time and one noise for each row."""
+    t = torch.rand(len(action), generator=generator, dtype=action.dtype).to(action.device)
+    noise = torch.randn(action.shape, generator=generator, dtype=action.dtype).to(action.device)
+    share = t[:, None, None]
+    return (velocity(known, (1 - share) * action + share * noise, t) - (noise - action)).square()
 
 
 def told(observation: Float[Tensor, "N O"], x: Float[Tensor, "N h A"], t: Float[Tensor, "N"]) -> Float[Tensor, "N I"]:

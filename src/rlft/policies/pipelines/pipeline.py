@@ -112,6 +112,12 @@ class Pipeline(Continuous):
             text_of(problem)
 
     @property
+    def noisy(self) -> bool:
+        """Whether any step of its rule is drawn at random."""
+        k = torch.arange(self.steps)
+        return bool((self._weights(k, k >= 0)[2] > 0).any())
+
+    @property
     def dtype(self) -> torch.dtype:
         """The type of the states: the weights', or float32 where those are narrower."""
         return torch.promote_types(next(self.core.parameters()).dtype, torch.float32)
@@ -198,14 +204,14 @@ class Pipeline(Continuous):
     ) -> tuple[Even, Float[Tensor, "M *S"]]:
         """The Gaussian of step k from states x, and the latent predicted there."""
         said = self._said(x, k, condition[:, 0])
-        alpha, sigma = (_wide(w, x) for w in self.grid.schedule.weights(self.grid.times.to(k.device)[k]))
+        alpha, sigma = (wide(w, x) for w in self.grid.schedule.weights(self.grid.times.to(k.device)[k]))
         return self._ahead(x, said, k, condition), self.grid.prediction.estimates(x, said, alpha, sigma)[0]
 
     def _ahead(self, x: Tensor, said: Tensor, k: Tensor, condition: Tensor) -> Even:
         first = condition[:, 1]
         noisy = (first <= k) & (k < (first + self.decisions).clamp(max=self.steps - 1))
         of_x, of_said, s = self._weights(k, noisy)
-        return Even(_wide(of_x, x) * x + _wide(of_said, x) * said, s, self.scale)
+        return Even(wide(of_x, x) * x + wide(of_said, x) * said, s, self.scale)
 
     def _weights(self, k: Tensor, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the mean has of the state and of what the network says there, and s, for each row in float64: the rule's
@@ -235,15 +241,18 @@ class Pipeline(Continuous):
         return torch.cat(said) if straight else torch.cat(said)[rows.argsort()]
 
     def _block(self, x: Tensor, k: Tensor, keys: list[int]) -> Tensor:
+        return self._asked(self.core, x, k, keys)
+
+    def _asked(self, core: nn.Module, x: Tensor, k: Tensor, keys: list[int]) -> Tensor:
         away, told = self.family.away, self.prompts.stacked(keys)
         null = told if away is None else self.prompts.told(self.prompts.key(away))
         clock = self.grid.clock.to(k.device)[k]
-        given: tuple[Any, ...] = (self.core, x, clock, told, null)
+        given: tuple[Any, ...] = (core, x, clock, told, null)
         if self.recompute and torch.is_grad_enabled():
             return checkpoint(self.family.said, *given, use_reentrant=False)  # type: ignore[no-any-return]
         return self.family.said(*given)
 
 
-def _wide(weight: Tensor, x: Tensor) -> Tensor:
+def wide(weight: Tensor, x: Tensor) -> Tensor:
     """A number for each row as something that multiplies x."""
     return weight.to(x).view(-1, *[1] * (x.dim() - 1))
