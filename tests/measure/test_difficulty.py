@@ -3,10 +3,11 @@
 import math
 
 import pytest
+import torch
 
-from rlft.measure.difficulty import by_difficulty, level
+from rlft.measure.difficulty import by_column, by_difficulty, level, level_chances, level_of
 from rlft.training.evaluate import solved_share
-from rlft.types import Problem
+from rlft.types import Problem, UserError
 from tests.fakes import Cards, Table
 
 
@@ -42,3 +43,32 @@ def test_the_share_is_of_a_policy_s_own_rows():
     assert all(abs(share - 0.2) < 0.06 for share in shares.values()) and len(set(shares.values())) > 3
     other = solved_share(policy, Cards(size=12), first, problems=10, samples=500, seed=5)
     assert other != shares
+
+
+@pytest.mark.parametrize(("right", "name"), [(5, "L1"), (4, "L2"), (3, "L3"), (2, "L4"), (1, "L5"), (0, "L6")])
+def test_levels_of_five_draws(right, name):
+    assert level_of(right, 5) == name
+
+
+def test_levels_are_binomial():
+    """Of a guess among four options none of five is right in 243 cases of 1024, all in one."""
+    chances = level_chances(1 / 4, 5)
+    assert list(chances) == ["L1", "L2", "L3", "L4", "L5", "L6"]
+    assert [1024 * chance for chance in chances.values()] == pytest.approx([1, 15, 90, 270, 405, 243], abs=1e-9)
+    assert level_chances(1.0, 5) == {"L1": 1.0, **dict.fromkeys(("L2", "L3", "L4", "L5", "L6"), 0.0)}
+    with pytest.raises(UserError, match="got 6 of 5"):
+        level_of(6, 5)
+
+
+def test_by_the_values_of_a_column():
+    """Three rows of a, one of which was not scored, and one of b; parts of a reward are added up."""
+    problems = [Problem(index, None, columns={"meta": {"kind": kind}}) for index, kind in enumerate("aaba")]
+    scores = [1.0, 0.0, 0.5, None]
+    found = by_column(lambda problems, outputs: scores, "meta.kind")(problems, [""] * 4)
+    assert found == {"meta.kind/a": 0.5, "meta.kind/b": 0.5}
+    parts = by_column(lambda problems, outputs: {"x": scores, "y": [1.0] * 4}, "meta.kind")
+    assert parts(problems, [""] * 4) == {"meta.kind/a": 1.5, "meta.kind/b": 1.5}
+    paid = torch.tensor([[0.5, 0.5], [0.0, 1.0], [2.0, 0.0], [0.0, 0.0]])  # at each of two decisions
+    assert by_column(lambda problems, outputs: paid, "meta.kind")(problems, [""] * 4)["meta.kind/b"] == 2
+    with pytest.raises(UserError, match="no column 'level'"):
+        by_column(lambda problems, outputs: scores, "level")(problems, [""] * 4)

@@ -9,6 +9,7 @@ import pytest
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.policies.language.policy import Language
 from rlft.recipes import (
+    alphamed,
     carft,
     cory,
     deepvideo_r1,
@@ -52,7 +53,7 @@ RECIPES = {
 FILES = {"REWARD.py": "REWARD.py", "SCORE.py": "REWARD.py", "TOOLS.py": "TOOLS.py"}
 # What the claims ask of a large model, as a tiny one can be asked it.
 SIZES = {"--steps": 1, "--prompts": 2, "--group": 8, "--max-new-tokens": 6, "--lr": 1e-3, "--turns": 2, "--window": 60}
-SIZES |= {"--summaries": 1, "--lora": 2, "--method.minibatches": 2}
+SIZES |= {"--summaries": 1, "--lora": 2, "--method.minibatches": 2, "--each": 1}
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +69,18 @@ def place(tmp_path_factory):
     ]
     rows = [{**row, "expected": {"units": "lj"}} for row in rows]
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {"question": "who?", "options": dict(zip("ABCDE", "vwxyz", strict=True)), "answer_idx": "B"}
+    asked = [{**options, "level": f"L{n + 1}"} for n in range(6)]
+    (folder / "options.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
     (folder / "REWARD.py").write_text("def score(problems, outputs):\n    return [len(set(t)) / 6 for t in outputs]\n")
     (folder / "TOOLS.py").write_text('def search(query: str) -> str:\n    """Looks it up."""\n    return query\n')
     return folder
 
 
-def train(command, place, out):
+def train(command, place, out, data="data.jsonl"):
     """A step of a claim's words, with files and sizes of ours."""
     values = SIZES | dict.fromkeys(("--model", "--observer"), place / "model")
-    values |= dict.fromkeys(("--data", "--eval-data"), place / "data.jsonl")
+    values |= dict.fromkeys(("--data", "--eval-data"), place / data)
     words = exchanged(command, values, ("--steps", "--prompts", "--max-new-tokens", "--group"))
     assert words[0] == "train"
     for at, (name, colon, rest) in enumerate(str(word).partition(":") for word in words):
@@ -91,6 +95,13 @@ def train(command, place, out):
 @pytest.mark.parametrize("key", RECIPES)
 def test_the_command_trains(key, place, tmp_path):
     train(RECIPES[key], place, tmp_path)
+
+
+def test_the_command_on_questions_of_all_levels_trains(place, tmp_path):
+    """Rows as MedQA has them, one of each level, reported apart."""
+    train(alphamed.CLAIM.real, place, tmp_path, "options.jsonl")
+    last = json.loads((tmp_path / "run/evaluations.jsonl").read_text().splitlines()[-1])
+    assert [name for name in last if name.startswith("level/")] == [f"level/L{n}" for n in range(1, 7)]
 
 
 def test_the_command_of_three_models_samples(place, capsys):

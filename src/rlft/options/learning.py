@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from rlft.advantages.correction import Beyond, decoupled
+from rlft.measure.difficulty import by_column
 from rlft.rewards.limited import Limited
 from rlft.runs.drive import Run
 from rlft.training.optimizing import Optimizing
@@ -72,11 +73,13 @@ class HeldOut:
         eval_data: held-out problems, evaluated before and after; a task's own test split by default.
         eval_problems: how many of them at most, from 1.
         eval_samples: completions of each.
+        eval_by: a column of the held-out data, of each of whose values the mean reward is reported besides.
     """
 
     eval_data: str | None = None
     eval_problems: int | None = 200
     eval_samples: int = 1
+    eval_by: str | None = None
 
 
 def trainer_of(
@@ -133,4 +136,7 @@ def run_of(learning: Learning, trainer: Trainer, held_out: Task | None, evaluate
         if isinstance(value, int) and value < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1; got {value}")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
+    if evaluated.eval_by is not None:
+        apart = by_column(more.get("reward") or trainer.reward, evaluated.eval_by)
+        more["measures"] = [*more.get("measures", ()), apart]
     return Run(trainer, learning.steps, held_out, **numbers, **more)

@@ -15,6 +15,7 @@ from typing import Any
 from rlft import tasks
 from rlft.errors import nearest
 from rlft.options.calls import called, parse_call
+from rlft.tasks.subset import with_columns
 from rlft.types import Task, UserError
 from rlft.types.values import overlaid
 
@@ -29,6 +30,8 @@ class Fields:
         answer_field: the data's column of answers, by default answer, or reward_model.ground_truth as verl has it.
         demonstration_field: the data's column of what sft, sft_grpo, relift, luffy and dr_po imitate, and int_grpo and
             carft compare with, by default demonstration if there is one, else the answers.
+        where: COLUMN=VALUE, one or several, the rows that are taken (not of held-out problems): level=L2 level=L3.
+        each: so many rows of each of them, a mix of equal parts; without it all.
         media_folder: where paths of pictures and sounds in the data begin; by default at the data file.
     """
 
@@ -36,6 +39,17 @@ class Fields:
     answer_field: str | None = None
     demonstration_field: str | None = None
     media_folder: str | None = None
+    where: tuple[str, ...] = ()
+    each: int | None = None
+
+    def __post_init__(self):
+        if self.each is not None and (self.each < 1 or not self.where):
+            raise UserError(f"--each is how many rows of each value of --where, at least 1; got {self.each}")
+
+    @property
+    def held_out(self) -> Fields:
+        """The columns of held-out problems: nothing is imitated, and all rows are asked."""
+        return replace(self, demonstration_field=None, where=(), each=None)
 
 
 def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told: Any) -> Task:
@@ -59,7 +73,7 @@ def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told
                 f"there is no task {call.name!r}{nearest(call.name, names)}, or a file or hub id (owner/name)"
             )
     else:
-        return importlib.import_module("rlft.tasks.files").Files(
+        task = importlib.import_module("rlft.tasks.files").Files(
             spec,
             split=split,
             prompt=fields.prompt_field or "prompt",
@@ -67,6 +81,7 @@ def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told
             demonstration=fields.demonstration_field,
             media=fields.media_folder,
         )
+        return with_columns(task, fields.where, fields.each) if fields.where else task
     if fields != Fields():
         raise UserError(f"{spec} makes its own problems; fields, and a folder of pictures or sounds, are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))

@@ -50,7 +50,7 @@ def pictures(
         seed: of everything random.
     """
     task = load_task(data, fields)
-    held_out = None if evaluated.eval_data is None else load_task(evaluated.eval_data, fields, split="test")
+    held_out = None if evaluated.eval_data is None else load_task(evaluated.eval_data, fields.held_out, split="test")
     reward = reward_of(rewards, task)
     recompute = adapting.gradient_checkpointing
     policy = load(model_folder(model), drawing, window, reading, lora=adapting.lora, recompute=recompute)

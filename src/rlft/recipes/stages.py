@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from rlft.measure.difficulty import by_column
 from rlft.measure.text import text_measures
 from rlft.options import plan as plans
 from rlft.options.fitting import fitting, to_check
@@ -58,12 +59,15 @@ def stages(
     staged = Staged(policy, [_fitted(stage, policy) for stage in read], seed=seed, runtime=runtime)
     held_out = None
     if evaluated.eval_data is not None:
-        held_out = fitting(load_task(evaluated.eval_data, fields, split="test"), policy)
+        held_out = fitting(load_task(evaluated.eval_data, fields.held_out, split="test"), policy)
         policy.check(to_check(held_out))
         if staged.reward is None:
             raise UserError("held-out problems are scored by the last reward of a stage, and none has one")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
-    return Run(staged, staged.steps, held_out, measures=[text_measures], at=staged.ends, **numbers)
+    watched = [text_measures]
+    if evaluated.eval_by is not None and staged.reward is not None:
+        watched.append(by_column(staged.reward, evaluated.eval_by))
+    return Run(staged, staged.steps, held_out, measures=watched, at=staged.ends, **numbers)
 
 
 def _fitted(stage: Stage, policy: Language) -> Stage:

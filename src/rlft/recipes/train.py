@@ -32,6 +32,7 @@ from rlft.runs.drive import Run
 from rlft.runs.folder import model_folder
 from rlft.runtime.local import Local
 from rlft.tasks.files import Files
+from rlft.tasks.subset import Subset
 from rlft.training.still import frozen
 from rlft.types import (
     Exchanging,
@@ -274,5 +275,5 @@ def _reference(policy: Policy, wanted: bool, shared_by: Runtime | None) -> Polic
 def _held_out(task: Task, data: str, eval_data: str | None, fields: Fields) -> Task | None:
     """The problems to evaluate on: a file's when given, a generator's own test split."""
     if eval_data is not None:
-        return load_task(eval_data, replace(fields, demonstration_field=None), split="test")
-    return None if isinstance(task, Files) else load_task(data, split="test")
+        return load_task(eval_data, fields.held_out, split="test")
+    return None if isinstance(task, Files | Subset) else load_task(data, split="test")

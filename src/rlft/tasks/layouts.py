@@ -1,8 +1,9 @@
-"""Rows as known collections of pictures and sounds write them, told as prompts, answers and what is shown.
+"""Rows as known collections write them, told as prompts, answers and what is shown: pictures, sounds, options.
 
     conversations   LLaVA, VLM-R1: [{"from": "human", "value": "<image>…"}, {"from": "gpt", "value": …}], and `image`
     sentence        RefCOCO as VLM-R1 has it: `image`, `problem` or `sentence`, `solution` or `bbox` [x0, y0, x1, y1]
     audio_id        MMAU: `audio_id`, `question`, `choices`, `answer`
+    options, opa    MedQA, MMLU, MedMCQA: see `multiple_choice`
     annotations     COCO: {"images": …, "annotations": …, "categories": …}, a row a picture
 
 All columns stay. A row that has a prompt is left as it is. Opens no picture.
@@ -15,6 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
+from rlft.tasks.multiple_choice import optional, places_of
 from rlft.types import UserError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -31,6 +33,8 @@ def laid_out(rows: Rows) -> Rows:
     if not len(rows) or not isinstance(rows[0], Mapping) or "prompt" in rows[0]:
         return rows
     known = next((tell for names, tell in _KNOWN if all(name in rows[0] for name in names)), None)
+    if known is None and all(name in rows[0] for name in ("question", "opa", "cop")):
+        known = places_of(rows)
     return rows if known is None else _Told(rows, known)
 
 
@@ -141,4 +145,6 @@ _KNOWN: Sequence[tuple[tuple[str, ...], Tell]] = (
     (("image", "sentence", "bbox"), _phrase),
     (("image", "normal_caption", "solution"), _phrase),
     (("audio_id", "question", "choices"), _heard),
+    (("question", "options"), optional),
+    (("question", "choices"), optional),
 )

@@ -18,16 +18,13 @@ from rlft.chances import powers
 from rlft.collect.episodes import worded
 from rlft.errors import say
 from rlft.measure.beyond import Estimate, boundary, by_chance, defeated, mean_of, pass_at
-from rlft.options.fitting import fitting
-from rlft.options.mix import loaded
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.text import Prompting
 from rlft.policies.language.tokens.sampling import Sampling
-from rlft.policies.perception.thumbnails import bare
 from rlft.runs.log import finite
-from rlft.tool.draws import Drawn, Draws
+from rlft.tool.draws import Drawn, Draws, plain, reader, write_rows
 from rlft.tool.show import aligned, counting
 from rlft.types import Task, UserError
 
@@ -131,10 +128,10 @@ def beyond(
     settings |= {**asdict(prompting), **asdict(fields), "without": list(screening.without)}
     del settings["batch"]
     with counting(not json) as progress:
-        draws = Draws(out, _plain(settings), task, scored, partial(_load, task, told), counted, progress)
+        draws = Draws(out, plain(settings), task, scored, partial(reader, task, told), counted, progress)
         asked = unlike(task, [load_task(name, Fields()) for name in screening.without])
         found = Chosen(*_chosen(draws, base, screening, asked))
-        _write(out / "benchmark.jsonl", task, found.beyond)
+        write_rows(out / "benchmark.jsonl", task, found.beyond)
         drawn_for = found.beyond if screening.only else sorted({*found.beyond, *found.others})
         drawn = {model: draws.of(model, _FRESH, drawn_for, counted.samples) for model in dict.fromkeys((base, *tuned))}
     result = said(found, drawn, base, counted.samples, screening)
@@ -228,29 +225,3 @@ def table(result: dict[str, Any]) -> list[str]:
             f"{result['by_chance']:.3f} of them the next time."
         )
     return lines
-
-
-def _load(task: Task, told: dict[str, Any], model: str) -> Any:
-    """A model that can read the problems."""
-    policy = loaded(model, (), told["sampling"], told["prompting"], told["loading"])
-    fitted = fitting(task, policy)
-    if fitted.size != task.size:
-        raise UserError(
-            f"{model} cannot read all problems, and all models are asked the same: leave --overlong as it is"
-        )
-    policy.check(task.at(index) for index in range(min(task.size or 0, 256)))
-    return policy
-
-
-def _write(path: Path, task: Task, indices: Sequence[int]) -> None:
-    """The benchmark, in the form of any data of problems."""
-    rows = []
-    for index in indices:
-        problem = task.at(index)
-        rows.append({"prompt": bare(problem.input), "answer": problem.answer, **problem.columns, "index": index})
-    path.write_text("".join(files.dumps(finite(row), default=str) + "\n" for row in rows))
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """As a file gives them back."""
-    return files.loads(files.dumps(settings, default=str))

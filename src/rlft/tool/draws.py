@@ -11,6 +11,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from rlft.noise import hashed
+from rlft.options.fitting import fitting
+from rlft.options.mix import loaded
+from rlft.policies.perception.thumbnails import bare
+from rlft.runs.log import finite
 from rlft.training.score import score
 from rlft.types import Reward, Sampler, Task, UserError
 
@@ -149,3 +153,30 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     if whole != text:
         path.write_text(whole)
     return [json.loads(line) for line in whole.splitlines()]
+
+
+def reader(task: Task, told: Mapping[str, Any], model: str) -> Any:
+    """A model that can read the problems; `told` are its `sampling`, `prompting` and `loading`."""
+    policy = loaded(model, (), told["sampling"], told["prompting"], told["loading"])
+    fitted = fitting(task, policy)
+    if fitted.size != task.size:
+        raise UserError(
+            f"{model} cannot read all problems, and all models are asked the same: leave --overlong as it is"
+        )
+    policy.check(task.at(index) for index in range(min(task.size or 0, 256)))
+    return policy
+
+
+def write_rows(path: Path, task: Task, indices: Sequence[int], more: Sequence[Mapping[str, Any]] = ()) -> None:
+    """These problems in the form of any data of problems, each with further columns."""
+    rows = []
+    for place, index in enumerate(indices):
+        problem = task.at(index)
+        row = {"prompt": bare(problem.input), "answer": problem.answer, **problem.columns, "index": index}
+        rows.append({**row, **(more[place] if more else {})})
+    path.write_text("".join(json.dumps(finite(row), default=str) + "\n" for row in rows))
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """As a file gives them back."""
+    return json.loads(json.dumps(settings, default=str))

@@ -12,6 +12,7 @@ from typing import Any
 import tyro
 
 from rlft.errors import say
+from rlft.measure.difficulty import by_column
 from rlft.measure.text import text_measures, turn_measures
 from rlft.options.fitting import fitting
 from rlft.options.guide import Led, guided
@@ -39,6 +40,7 @@ class Evaluating:
         samples: completions of each; by default 1, of a run folder its recipe's number.
         batch: problems sampled at once; memory, not results.
         split: of a task that has splits.
+        by: a column of the data, of each of whose values the mean reward is reported besides.
         seed: of the sampling noise.
     """
 
@@ -46,6 +48,7 @@ class Evaluating:
     samples: int | None = None
     batch: int = 64
     split: str = "test"
+    by: str | None = None
     seed: int = 0
 
 
@@ -102,6 +105,7 @@ def eval_(
         told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress, "seen": seen}
         speaking = tools.tools or tools.agent or tools.generator
         watched = [text_measures, *([turn_measures] if speaking else [])]
+        watched += [by_column(scored, evaluating.by)] if evaluating.by else []
         result = evaluate(sampler, task, scored, measures=watched, **told)
     spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
     said = {n: v for n, v in {"mix": list(mix), "guide": guide}.items() if v}

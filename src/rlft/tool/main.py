@@ -35,6 +35,7 @@ USAGE = f"""rlft {__version__}: reinforcement-learning fine-tuning of any genera
   rlft soup runs/a runs/b … --out OUT   the mean of models that were fine-tuned from one start
   rlft study weights BEFORE AFTER       how much of the weights moved, which part, whether their directions turned
   rlft study beyond BASE TUNED … --data FILE --reward math     whether it solves what its base does not
+  rlft study levels MODEL --data FILE --reward choice     how hard each problem is for it, as columns to choose by
   rlft study formats RUN --format code='^def '     in which formats it answers, how right, and which one wins
   rlft push runs/first OWNER/NAME       to the Hugging Face hub, private; --dry-run FOLDER to look at it first
   rlft doctor                           what this machine has, and a ten-second self-test
@@ -54,6 +55,7 @@ COMMANDS = {
     "study weights": "rlft.tool.study:weights",
     "study beyond": "rlft.tool.beyond:beyond",
     "study formats": "rlft.tool.formats:formats",
+    "study levels": "rlft.tool.levels:levels",
     "push": "rlft.tool.push:push",
     "fit-reward": "rlft.tool.fit_reward:fit_reward",
     "make-data": "rlft.tool.make_data:make_data",
