@@ -14,6 +14,7 @@ from rlft.rewards.designs import verilog
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
+from rlft.rewards.judging.ranking import ranking
 from rlft.rewards.learned.scored import classifier, scorer
 from rlft.rewards.learned.verifier import verifier
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
@@ -64,6 +65,7 @@ __all__ = [
     "overlong",
     "path",
     "programs",
+    "ranking",
     "readability",
     "regex",
     "repetition",
