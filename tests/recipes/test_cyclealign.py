@@ -57,7 +57,7 @@ def place(tmp_path_factory):
 def run(place, server, out, *more):
     """Three steps of the claim's words, with its files and sizes exchanged."""
     command = CLAIM.real.replace("http://127.0.0.1:8000/v1", server.url).replace("STATIC", str(place / "static"))
-    command = command.replace("ranked.jsonl", str(place / "cache" / out.name))
+    command = command.replace("cache='ranked.jsonl'", f"cache='{out}.jsonl', patience=0.1")
     values = {"--model": place / "model", "--data": place / "data.jsonl", "--steps": 3, "--prompts": 2, "--lora": 2}
     values |= {"--max-new-tokens": 6, "--lr": 1e-2, "--group": 4}
     return tool(*exchanged(command, values), "--out", out, *more)

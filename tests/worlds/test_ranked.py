@@ -19,7 +19,6 @@ from rlft.worlds.ranked import (
     examination,
     features,
     malformed,
-    ranked,
     rightness,
     worth,
 )
@@ -115,8 +114,7 @@ def test_his_error_about_an_answer_is_its_own():
 
 
 def test_a_judge_who_knows_ranks_as_answers_are_worth():
-    world = ranked("right", imitation=2, questions=4)
-    problem = Questions().at(0)
+    problem, ranker = Questions().at(0), Ranker(TRUTH, 0.0, 3.0)
     outputs = [text(one) for one in ("abca", "hhhh", "fgfg", "ab")]
-    paid = world.reward([problem] * 4, outputs)["ranking"]
+    paid = ranker([problem] * 4, outputs)["ranking"]
     assert paid.argsort().equal(worth([problem] * 4, outputs).argsort())

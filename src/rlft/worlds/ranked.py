@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any, Literal
 
 import torch
@@ -50,7 +50,7 @@ _SCALE = (2.5, 2.5, 2.5, 2.5, 2.5, 2.0, 2.0)  # so that each varies by about 0.3
 _TRUTH = torch.tensor(TRUTH).double()
 _FINE = 2.0  # what a malformed answer costs
 _DRAFTS = 3  # of which the writer takes the one that he likes best
-_POOL, _EXAMINED = 48, 8  # groups of the base's answers on which the judge is examined, and answers in each
+_EXAMINED = 8  # answers in a group on which the judge is examined
 
 Judge = Literal["noisy", "biased", "right"]
 
@@ -61,21 +61,23 @@ def ranked(
     learns: float = 3.0,
     imitation: int = 200,
     questions: int = 256,
+    examined: int = 48,
 ) -> World:
     """Short answers of hidden worth, ranked by a simulated judge who learns from what he is shown.
 
     Args:
         judge: whose tastes are wrong in part, or mostly wrong and the base's too, or the hidden ones without noise.
-        noise: standard deviation of the judge's error about an answer, whose hidden worth has one of about 0.7.
+        noise: standard deviation of the judge's error about an answer, where that of hidden worths is about 0.7.
         learns: step of gradient descent that he makes on the rankings he is shown; 0 learns nothing from them.
         imitation: supervised steps of the base model, 64 answers each.
         questions: held-out ones.
+        examined: groups of eight answers by the base on which the judge is examined at every step.
     """
     train, test = Questions(), Questions("test", questions)
     policy = base(imitation)
     weights = {"noisy": JUDGED, "biased": BIASED, "right": TRUTH}[judge]
     ranker = Ranker(weights, 0.0 if judge == "right" else noise, learns)
-    examined = examination(ranker, *answered(policy, _POOL))
+    examined = examination(ranker, *answered(policy, examined))
     return World(policy, train, test, ranker, judged=worth, measures=[text_measures], watched=[examined])
 
 
@@ -89,15 +91,16 @@ class Questions:
 
     def at(self, index: int) -> Problem:
         """The problem with this index."""
-        own = [one for one in _triples() if (hashed("ranked", *one) % 4 == 0) == (self.split == "test")]
-        return Problem(
-            index, own[hashed("ranked", self.split, index) % len(own)] + ">", task="ranked", split=self.split
-        )
+        own = _triples(self.split)
+        named = own[hashed("ranked", self.split, index) % len(own)]
+        return Problem(index, named + ">", task=self.name, split=self.split)
 
 
 @cache
-def _triples() -> tuple[str, ...]:
-    return tuple(a + b + c for a in LETTERS for b in LETTERS for c in LETTERS if len({a, b, c}) == 3)
+def _triples(split: str) -> tuple[str, ...]:
+    """Those of a split, one in four for testing."""
+    found = ["".join(letters) for letters in permutations(LETTERS, 3)]
+    return tuple(one for one in found if (hashed("ranked", *one) % 4 == 0) == (split == "test"))
 
 
 def features(question: str, answer: str) -> Float[Tensor, "7"]:
