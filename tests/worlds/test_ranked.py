@@ -108,6 +108,7 @@ def test_his_error_about_an_answer_is_its_own():
     assert scores[0] == scores[2]
     kept = Ranker(JUDGED, 0.0, 3.0).scores(problems, outputs)
     assert (scores - kept).abs().min() > 1e-3
+    assert (scores - Ranker(JUDGED, 0.6, 3.0, seed=1).scores(problems, outputs)).abs().min() > 1e-3
     assert_close(scores[1:2], ranker.scores(problems[:1], outputs[1:2]), rtol=0, atol=0)
     paid = ranker(problems, outputs)["ranking"]
     assert paid.argmax() == scores.argmax() and paid[0] == paid[2] and paid.sum() == 2

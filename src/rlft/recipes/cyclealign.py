@@ -75,8 +75,9 @@ CLAIM = Claim(
     scaled_down="a character model of 0.1 million parameters for Alpaca-7B; answers of four to eight letters, whose "
     "worth is linear in seven features, for dialogues on helpfulness and harm; and a simulated judge for ChatGPT: his "
     "learning from demonstrations is one step of gradient descent by construction (eight right rankings raise his tau "
-    "from 0.32 to 0.40), so that he learns is assumed here, and what he learns is found out. 32 demonstrations. Which "
-    "part of the ranking teaches the policy, and the weight of its loss, no source at hand says; both ways are tried.",
+    "from 0.32 to 0.40), so that he learns is assumed here, and what he learns is found out. One base and one judge's "
+    "tastes for all seeds; his noise is each seed's own. 32 demonstrations. Which part of the ranking teaches the "
+    "policy, and the weight of its loss, no source at hand says; both ways are tried.",
     real="rlft train --model PKU-Alignment/alpaca-7b-reproduced --data hh.jsonl --chat --reward "
     "\"ranking(url='http://127.0.0.1:8000/v1', model='JUDGE', demonstrations='STATIC.jsonl', cache='ranked.jsonl')\" "
     "--method cyclealign --method.keep 4 --method.least 3 --prompts 32 --group 4 --max-new-tokens 256 --lora 16 "

@@ -62,6 +62,7 @@ def ranked(
     imitation: int = 200,
     questions: int = 256,
     examined: int = 48,
+    seed: int = 0,
 ) -> World:
     """Short answers of hidden worth, ranked by a simulated judge who learns from what he is shown.
 
@@ -72,11 +73,12 @@ def ranked(
         imitation: supervised steps of the base model, 64 answers each.
         questions: held-out ones.
         examined: groups of eight answers by the base on which the judge is examined at every step.
+        seed: of everything random but the base, the judge's noise too.
     """
     train, test = Questions(), Questions("test", questions)
     policy = base(imitation)
     weights = {"noisy": JUDGED, "biased": BIASED, "right": TRUTH}[judge]
-    ranker = Ranker(weights, 0.0 if judge == "right" else noise, learns)
+    ranker = Ranker(weights, 0.0 if judge == "right" else noise, learns, seed)
     examined = examination(ranker, *answered(policy, examined))
     return World(policy, train, test, ranker, judged=worth, measures=[text_measures], watched=[examined])
 
@@ -145,8 +147,8 @@ class Ranker:
     = x_a - x_b, and adds noise that is an answer's own: the same question and answer have the same error at all times.
     """
 
-    def __init__(self, weights: Sequence[float], noise: float, learns: float):
-        self.weights, self.noise, self.learns = torch.tensor(weights).double(), noise, learns
+    def __init__(self, weights: Sequence[float], noise: float, learns: float, seed: int = 0):
+        self.weights, self.noise, self.learns, self.seed = torch.tensor(weights).double(), noise, learns, seed
 
     def __call__(self, problems: Sequence[Problem], outputs: Sequence[Any]) -> Parts:
         scores = self.scores(problems, outputs, shown_with(problems))
@@ -161,7 +163,7 @@ class Ranker:
         """What he thinks that they are worth when he is shown this."""
         score = described(problems, outputs) @ self.learned(shown) - _FINE * malformed(outputs)
         pairs = zip(problems, outputs, strict=True)
-        keys = [hashed("judge", problem.input, problem.index, str(output)) for problem, output in pairs]
+        keys = [hashed("judge", self.seed, problem.input, problem.index, str(output)) for problem, output in pairs]
         return score + self.noise * normal(torch.tensor(keys, dtype=torch.int64), 1)[:, 0]
 
     def learned(self, shown: Sequence[Mapping[str, Any]]) -> Float[Tensor, "7"]:
