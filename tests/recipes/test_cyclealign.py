@@ -23,9 +23,11 @@ def test_by_round():
     metrics = [{"measure/tau": a, "measure/right": b, "ranked/agreed": 0.5} for a, b in zip(tau, right, strict=True)]
     found = by_round(metrics, [{"reward": 0.1}, {"reward": 0.4}, {"reward": 0.9}])
     expected = {"tau/first": 0.3, "tau/gain": 0.1, "tau/late": 0.2, "right/early": 0.7, "right/late": 0.6}
-    assert found == pytest.approx({**expected, "agreed": 0.5, "half": 0.4})
+    assert found == pytest.approx({**expected, "agreed": 0.5, "half": 0.4, "tipped": 0.0})
     none = by_round([], [{"reward": 0.3}])
-    assert none.pop("half") == 0.3 and all(math.isnan(value) for value in none.values()) and "tau/gain" not in none
+    assert none.pop("half") == 0.3 and none.pop("tipped") == 0
+    assert by_round([], [{"reward": 0.3}, {"reward": 0.2}])["tipped"] == 1
+    assert all(math.isnan(value) for value in none.values()) and "tau/gain" not in none
 
 
 def test_arms_ask_the_judge_as_often():

@@ -47,10 +47,13 @@ def by_round(metrics: Lines, evaluations: Lines) -> Numbers:
     right/NAME share of the pairs he is shown that are in the hidden order, in the first quarter (early) and the last
     agreed     share of rows on which he and the policy agree, on average over the steps
     half       held-out worth at the run's middle
+    tipped     1 if it is less in the end than at the start
     """
     found = {name: _of(metrics, name) for name in ("measure/tau", "measure/right", "ranked/agreed")}
     tau, (early, late) = found["measure/tau"], quarters(found["measure/right"] or [math.nan])
-    told = {"right/early": early, "right/late": late, "half": evaluations[len(evaluations) // 2]["reward"]}
+    worths = [line["reward"] for line in evaluations]
+    told = {"right/early": early, "right/late": late, "half": worths[len(worths) // 2]}
+    told["tipped"] = float(worths[-1] < worths[0])
     told["agreed"] = mean(found["ranked/agreed"]) if found["ranked/agreed"] else math.nan
     if len(tau) < 2:
         return told
@@ -75,7 +78,7 @@ CLAIM = Claim(
     scaled_down="a character model of 0.1 million parameters for Alpaca-7B; answers of four to eight letters, whose "
     "worth is linear in seven features, for dialogues on helpfulness and harm; and a simulated judge for ChatGPT: his "
     "learning from demonstrations is one step of gradient descent by construction (eight right rankings raise his tau "
-    "from 0.32 to 0.40), so that he learns is assumed here, and what he learns is found out. One base and one judge's "
+    "from 0.36 to 0.45), so that he learns is assumed here, and what he learns is found out. One base and one judge's "
     "tastes for all seeds; his noise is each seed's own. 32 demonstrations. Which part of the ranking teaches the "
     "policy, and the weight of its loss, no source at hand says; both ways are tried.",
     real="rlft train --model PKU-Alignment/alpaca-7b-reproduced --data hh.jsonl --chat --reward "
@@ -83,9 +86,9 @@ CLAIM = Claim(
     "--method cyclealign --method.keep 4 --method.least 3 --prompts 32 --group 4 --max-new-tokens 256 --lora 16 "
     "--lr 1e-5 --steps 500",
     metric="reward",
-    table=("half", "tau/first", "tau/gain", "tau/late", "right/early", "right/late", "agreed", "truncated"),
+    table=("half", "tipped", "tau/first", "tau/gain", "tau/late", "right/early", "right/late", "agreed", "truncated"),
     grid=_RANKED,
-    seeds=10,
+    seeds=12,
     smoke={"steps": 2, "imitation": 2, "prompts": 4, "group": 4, "questions": 8, "examined": 2},
     more=by_round,
     curve="reward",
@@ -103,12 +106,12 @@ CLAIM = Claim(
         "truth": Arm("one way, a judge who knows", {**cycles(**_ONE_WAY), "judge": "right"}, **_FIXED),
         "biased_one_way": Arm("one way, a biased judge", {**cycles(**_ONE_WAY), "judge": "biased"}, **_FIXED),
         "biased": Arm("CycleAlign, a biased judge", {**cycles(), "judge": "biased"}, **_FIXED),
-        "credulous": Arm("CycleAlign, a credulous judge", {**cycles(), "learns": 8.0}, **_FIXED),
+        "credulous": Arm("CycleAlign, a credulous judge", {**cycles(), "learns": 12.0}, **_FIXED),
     },
     statements=[
         above("the cycle is better than one way", "cycle", "one_way", least=0.2),
         above("the policy becomes better", "cycle", "base", least=0.5),
-        above("and the judge ranks better", "cycle", least=0.03, of="tau/gain"),
+        above("and the judge ranks better for what he is shown", "cycle", least=0.0, of="tau/gain"),
         *checks(
             between("the judge is neither blind nor right", "cycle", least=0.2, most=0.5, of="tau/first"),
             above("a judge who knows teaches more, one way", "truth", "one_way", least=0.2),
@@ -116,15 +119,15 @@ CLAIM = Claim(
                 "showing him what is agreed on adds little to learning from it", "cycle", "alone", least=-0.2, most=0.1
             ),
             above("it helps where his whole ranking teaches", "shown", "one_way", least=0.2),
-            above("his own ranking, shown to him, does not", "shown", "shown_own", least=0.2),
+            above("and no less than to show him his own", "shown", "shown_own", least=-0.2),
             above("what is agreed on is right more often", "shown", "shown_own", least=0.01, of="right/early"),
             between("GRPO by his places is as good", "grpo", "cycle", least=-0.4, most=0.3),
             below("RRHF's weight of 1 teaches nothing", "heavy", "base", most=0.2),
             below(
                 "with the base's worst taste the cycle ends worse than one way", "biased", "biased_one_way", most=-0.5
             ),
-            below("and so does a judge who believes too easily", "credulous", "base", most=-0.5),
-            below("who comes to rank worse", "credulous", "cycle", most=-0.1, of="tau/late"),
+            below("and with a judge who believes too easily than with the other", "credulous", "cycle", most=-0.3),
+            below("as he comes to rank worse", "credulous", "cycle", most=-0.1, of="tau/late"),
         ),
     ],
 )
