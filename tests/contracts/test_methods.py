@@ -19,6 +19,7 @@ from tests.fakes import Cards, Table, agreement, share
 # What a method cannot be called without.
 # Vines need a number of prompts that their points divide; tests/collect has them, over processes too.
 REQUIRED = {
+    "cyclealign": {"least": 2},
     "dapo_filtered": {"limit": 99},
     "carft": {"solved": 0.6, "formed": 0.2},
     "dr_grpo": {"length": 3},

@@ -15,6 +15,7 @@ from rlft.rewards.driving import agreement, alpamayo, reasoning, trajectory
 from rlft.rewards.environment import result
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
+from rlft.rewards.judging.ranking import ranking
 from rlft.rewards.learned.scored import classifier, scorer
 from rlft.rewards.learned.verifier import verifier
 from rlft.rewards.length import adactrl, cosine, cosine_open_rs, length, overlong
@@ -67,6 +68,7 @@ __all__ = [
     "overlong",
     "path",
     "programs",
+    "ranking",
     "readability",
     "reasoning",
     "regex",

@@ -13,7 +13,7 @@ from rlft.types import Problem, field_of
 
 # `\boxed{score}` and `\frac{x}{y}` are no fields: the first half takes such commands, and names nothing.
 _FIELD = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})+|\{([A-Za-z_][\w.]*)\}")
-_JUDGED = ("completion", "final", "steps")
+_JUDGED = ("completion", "final", "steps", "responses")
 
 
 class Template:
@@ -25,6 +25,7 @@ class Template:
         {answer}      the problem's answer
         {NAME}        a column of the row, {extra_info.index} one inside a column
         {steps}       of a critique, its steps, numbered
+        {responses}   of a ranking, the answers, numbered
 
     Filled in at once, so that a completion that has fields in it shows them as they are. `UserError` for a row without
     such a column or answer.
@@ -41,8 +42,8 @@ class Template:
     def filled(self, problem: Problem, output: Any) -> str:
         """The prompt of a row."""
         whole = str(output)
-        own = {"prompt": _shown(problem.input), "completion": whole, "final": said(whole) or ""}
-        own |= {} if problem.answer is None else {"answer": _shown(problem.answer)}
+        own = {"prompt": written(problem.input), "completion": whole, "final": said(whole) or ""}
+        own |= {} if problem.answer is None else {"answer": written(problem.answer)}
 
         def value(found: re.Match[str]) -> str:
             name = found[1]
@@ -54,7 +55,7 @@ class Template:
             if column is None:
                 there = ", ".join([*own, *map(str, problem.columns)])
                 raise UserError(f"the judge's prompt asks for {{{name}}}, and a row has only {there}")
-            return _shown(column)
+            return written(column)
 
         return _FIELD.sub(value, self.text)
 
@@ -72,7 +73,8 @@ def template(told: str) -> Template:
         ) from None
 
 
-def _shown(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value as a prompt shows it: of a conversation its messages, each with its role."""
     if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(m, Mapping) for m in value):
         return "\n".join(f"{one.get('role', 'user')}: {one.get('content', '')}" for one in value)
     return str(value)
