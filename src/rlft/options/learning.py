@@ -137,6 +137,9 @@ def run_of(learning: Learning, trainer: Trainer, held_out: Task | None, evaluate
             raise UserError(f"--{name.replace('_', '-')} must be at least 1; got {value}")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
     if evaluated.eval_by is not None:
-        apart = by_column(more.get("reward") or trainer.reward, evaluated.eval_by)
+        reward = more.get("reward") or trainer.reward
+        if reward is None:
+            raise UserError("--eval-by scores held-out problems by a reward, and there is none: give --reward")
+        apart = by_column(reward, evaluated.eval_by)
         more["measures"] = [*more.get("measures", ()), apart]
     return Run(trainer, learning.steps, held_out, **numbers, **more)

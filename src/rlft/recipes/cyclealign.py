@@ -66,7 +66,7 @@ def _of(metrics: Lines, name: str) -> list[float]:
 
 _ONE_WAY, _SHOWN = {"teaches": "judge", "shown": "none"}, {"teaches": "judge"}
 _RANKED = {"lr": (5e-4, 1e-3), "method.weight": (0.01, 0.1)}
-_FIXED = {"grid": {}}
+_FIXED: dict[str, Any] = {}
 CLAIM = Claim(
     sentence="A judge that cannot be trained and a policy that is align each other: what both rank alike, shown to the "
     "judge and taught to the policy, makes the judge rank better, and the policy better than what the judge alone "
@@ -93,7 +93,7 @@ CLAIM = Claim(
     more=by_round,
     curve="reward",
     arms={
-        "base": Arm("the base, untrained", {"steps": 0}, **_FIXED),
+        "base": Arm("the base, untrained", {"steps": 0}, grid=_FIXED),
         "best": Arm("imitation of the judge's best", cycles(**_ONE_WAY, weight=0.0), grid={"lr": (5e-4, 1e-3)}),
         "one_way": Arm("RRHF by the judge's ranking, one way", cycles(**_ONE_WAY)),
         "cycle": Arm("CycleAlign", cycles(), grid={"lr": (5e-4, 1e-3)}),
@@ -102,11 +102,11 @@ CLAIM = Claim(
         "shown": Arm("the judge's ranking teaches, he is shown what is agreed on", cycles(**_SHOWN)),
         "shown_own": Arm("it teaches, he is shown it himself", cycles(**_SHOWN, shown="judge")),
         "grpo": Arm("GRPO, paid by his places", {"method": grpo(beta=0.0)}, grid={"lr": (2.5e-4, 5e-4, 1e-3, 2e-3)}),
-        "heavy": Arm("one way, RRHF's weight 1", cycles(**_ONE_WAY, weight=1.0), **_FIXED),
-        "truth": Arm("one way, a judge who knows", {**cycles(**_ONE_WAY), "judge": "right"}, **_FIXED),
-        "biased_one_way": Arm("one way, a biased judge", {**cycles(**_ONE_WAY), "judge": "biased"}, **_FIXED),
-        "biased": Arm("CycleAlign, a biased judge", {**cycles(), "judge": "biased"}, **_FIXED),
-        "credulous": Arm("CycleAlign, a credulous judge", {**cycles(), "learns": 12.0}, **_FIXED),
+        "heavy": Arm("one way, RRHF's weight 1", cycles(**_ONE_WAY, weight=1.0), grid=_FIXED),
+        "truth": Arm("one way, a judge who knows", {**cycles(**_ONE_WAY), "judge": "right"}, grid=_FIXED),
+        "biased_one_way": Arm("one way, a biased judge", {**cycles(**_ONE_WAY), "judge": "biased"}, grid=_FIXED),
+        "biased": Arm("CycleAlign, a biased judge", {**cycles(), "judge": "biased"}, grid=_FIXED),
+        "credulous": Arm("CycleAlign, a credulous judge", {**cycles(), "learns": 12.0}, grid=_FIXED),
     },
     statements=[
         above("the cycle is better than one way", "cycle", "one_way", least=0.2),

@@ -19,7 +19,7 @@ from rlft.runs.drive import Run
 from rlft.runs.folder import model_folder
 from rlft.runs.staged import Staged
 from rlft.runs.stages import Learned, Merged, Stage
-from rlft.types import Runtime, Teachable, UserError
+from rlft.types import Measure, Runtime, Teachable, UserError
 
 
 def stages(
@@ -64,7 +64,7 @@ def stages(
         if staged.reward is None:
             raise UserError("held-out problems are scored by the last reward of a stage, and none has one")
     numbers = {"problems": evaluated.eval_problems, "samples": evaluated.eval_samples}
-    watched = [text_measures]
+    watched: list[Measure] = [text_measures]
     if evaluated.eval_by is not None and staged.reward is not None:
         watched.append(by_column(staged.reward, evaluated.eval_by))
     return Run(staged, staged.steps, held_out, measures=watched, at=staged.ends, **numbers)

@@ -73,7 +73,7 @@ class Controls:
         points = torch.tensor([[*one, *[[math.nan, math.nan]] * (most - len(one))] for one in there])
         close = clearance(way.position, points.reshape(len(problems), most, 2)) < radius
         smooth = comfort(way.speed, way.heading, self.seconds).score
-        done = [*meta_actions(way.speed, way.heading)]
+        done: list[tuple[str, str] | None] = [*meta_actions(way.speed, way.heading)]
         return Driving(ade(way.position[:, 1:], expert).clamp(max=FAR), close.float(), smooth, done)
 
 

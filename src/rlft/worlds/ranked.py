@@ -79,8 +79,8 @@ def ranked(
     policy = base(imitation)
     weights = {"noisy": JUDGED, "biased": BIASED, "right": TRUTH}[judge]
     ranker = Ranker(weights, 0.0 if judge == "right" else noise, learns, seed)
-    examined = examination(ranker, *answered(policy, examined))
-    return World(policy, train, test, ranker, judged=worth, measures=[text_measures], watched=[examined])
+    examining = examination(ranker, *answered(policy, examined))
+    return World(policy, train, test, ranker, judged=worth, measures=[text_measures], watched=[examining])
 
 
 class Questions:

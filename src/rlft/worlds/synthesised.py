@@ -208,7 +208,7 @@ def student(imitation: int) -> Language:
     """The cached model after its teacher."""
     stream = Stream(Questions("train", topics=KNOWN), seed=0)
     lessons = Lessons(lambda step: [careless(problem) for problem in stream.take(64)], imitation)
-    shape = {"width": 64, "layers": 2, "context": 24}
+    shape: dict[str, Any] = {"width": 64, "layers": 2, "context": 24}
     return taught(f"synthesised-{VERSION}-{imitation}", "0123456789=?.+-*", lessons, tokens=6, **shape)
 
 
