@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rlft import methods
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
@@ -66,3 +68,9 @@ def test_the_container_copies_what_there_is():
     assert {"pyproject.toml", "src"} <= set(copied)
     assert all((ROOT / name).exists() for name in copied)
     assert 'ENTRYPOINT ["rlft"]' in page
+
+
+def test_the_readme_names_every_method():
+    text = (ROOT / "README.md").read_text()
+    listed = re.search(r"There are [a-z-]+: `([^`]+)`; and in a second loop,[^`]+`([^`]+)`", text)
+    assert sorted(" ".join(listed.groups()).split()) == sorted(methods.names())
