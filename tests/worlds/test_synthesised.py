@@ -111,5 +111,5 @@ def test_the_stages():
         ("sft", 3, 64, "sft")
     ]
     sft, after = chimera(**small, **CLAIM.arms["rl"].arguments, lr=2e-4).trainer.stages
-    assert (sft.steps, sft.numbers["prompts"], sft.numbers["group"], sft.numbers["lr"]) == (80, 64, 1, 3e-3)
-    assert (after.parent, after.method.name, after.steps, after.numbers["lr"]) == ("sft", "grpo", 20, 2e-4)
+    assert (sft.steps, sft.numbers["prompts"], sft.numbers["group"], sft.numbers["lr"]) == (200, 64, 1, 2e-3)
+    assert (after.parent, after.method.name, after.steps, after.numbers["lr"]) == ("sft", "grpo", 60, 2e-4)
