@@ -60,11 +60,12 @@ def case(request):
 
 
 def test_every_family_with_a_score_is_here():
-    """A family that cannot be mixed says so."""
+    """A family that cannot be mixed says so. Mixed pipelines are drawn from and not trained, and have a file of their
+    own, `tests/policies/pipelines/test_mixed.py`."""
     from rlft.policies.composed.mixed import _composed
 
     members = {kind.__name__ for kind in _composed.registry if kind is not object}
-    assert members == {"Language", "Diffusion", "Masked"}
+    assert members == {"Language", "Diffusion", "Masked", "Pipeline"}
 
 
 def test_it_trains(case):
