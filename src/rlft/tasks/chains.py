@@ -66,10 +66,16 @@ class Chains:
         return kind, str(hashed(draw, "first") % 10) + signs
 
 
-def totals(chain: str, slips: Sequence[int] = ()) -> str:
-    """The running totals modulo 10: those of `3+4-2` are `75`. Each of `slips` is added to a total and gone on from."""
+def slips(draw: int, count: int, often: int) -> list[int]:
+    """What a careless teacher is off by at each of `count` totals: 1 to 9 at one in so many, else 0."""
+    draws = [hashed(draw, place) for place in range(count)]
+    return [0 if one % often else one // often % 9 + 1 for one in draws]
+
+
+def totals(chain: str, off: Sequence[int] = ()) -> str:
+    """The running totals modulo 10: those of `3+4-2` are `75`. Each of `off` is added to a total and gone on from."""
     total, found = int(chain[0]), ""
     for place, (operator, operand) in enumerate(zip(chain[1::2], chain[2::2], strict=True)):
-        total = (OPERATORS[operator](total, int(operand)) + (slips[place] if slips else 0)) % 10
+        total = (OPERATORS[operator](total, int(operand)) + (off[place] if off else 0)) % 10
         found += str(total)
     return found

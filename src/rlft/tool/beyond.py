@@ -18,6 +18,7 @@ from rlft.chances import powers
 from rlft.collect.episodes import worded
 from rlft.errors import say
 from rlft.measure.beyond import Estimate, boundary, by_chance, defeated, mean_of, pass_at
+from rlft.options.counts import at_least
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.language.folder import Loading
@@ -76,10 +77,8 @@ class Counting:
     batch: int = 16
     seed: int = 0
 
-    def __post_init__(self):
-        for name in ("samples", "at_once", "batch"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(self, name)}")
+    def __post_init__(self) -> None:
+        at_least(self, samples=1, at_once=1, batch=1)
 
 
 def beyond(

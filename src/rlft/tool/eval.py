@@ -14,6 +14,7 @@ import tyro
 from rlft.errors import say
 from rlft.measure.difficulty import by_column
 from rlft.measure.text import text_measures, turn_measures
+from rlft.options.counts import at_least
 from rlft.options.fitting import fitting
 from rlft.options.guide import Led, guided
 from rlft.options.mix import loaded
@@ -88,7 +89,7 @@ def eval_(
         json: print one JSON object instead of a table.
         trust_run: without --data, run the code that a run folder names although others have made it; asked once.
     """
-    _check_counts(evaluating)
+    at_least(evaluating, problems=1, samples=1, batch=1)
     told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
         _check_run(model, reward, mix, tools.tools, tools.agent, tools.generator, out)
@@ -110,13 +111,6 @@ def eval_(
     spent = sampler.spent.per_row() if isinstance(sampler, Led) else {}
     said = {n: v for n, v in {"mix": list(mix), "guide": guide}.items() if v}
     return show({"model": model, **said, "data": data, **result.numbers(), **spent}, json)
-
-
-def _check_counts(evaluating: Evaluating) -> None:
-    for name in ("problems", "samples", "batch"):
-        value = getattr(evaluating, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} must be at least 1; got {value}")
 
 
 def _check_run(model: str, *told: Any) -> None:

@@ -18,6 +18,7 @@ import tyro
 from rlft.chances import powers
 from rlft.measure import formats as measures
 from rlft.measure.formats import Formats, Tally, majority, pass_within, tallied
+from rlft.options.counts import at_least
 from rlft.runs.log import Log, facts_of, finite
 from rlft.tool.show import aligned, counting
 from rlft.tool.texts import Row, Texts
@@ -45,10 +46,8 @@ class Fresh:
     batch: int = 16
     seed: int = 0
 
-    def __post_init__(self):
-        for name, least in (("draws", 0), ("problems", 1), ("at_once", 1), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"--{name.replace('_', '-')} must be at least {least}; got {getattr(self, name)}")
+    def __post_init__(self) -> None:
+        at_least(self, draws=0, problems=1, at_once=1, batch=1)
 
 
 def formats(

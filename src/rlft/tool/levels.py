@@ -18,6 +18,7 @@ import tyro
 from rlft.collect.episodes import worded
 from rlft.measure.difficulty import level_of
 from rlft.measure.informative import flat_after
+from rlft.options.counts import at_least
 from rlft.options.reward import Rewards, reward_of
 from rlft.options.task import Fields, load_task
 from rlft.policies.language.folder import Loading
@@ -49,10 +50,8 @@ class Levelling:
     batch: int = 32
     seed: int = 0
 
-    def __post_init__(self):
-        for name in ("samples", "group", "batch"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} must be at least 1; got {getattr(self, name)}")
+    def __post_init__(self) -> None:
+        at_least(self, samples=1, group=1, batch=1)
 
     @property
     def at_once(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import tyro
 
 from rlft.options.calls import called, parse_call
+from rlft.options.counts import at_least
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
 from rlft.policies.language.text import Prompting
@@ -47,11 +48,7 @@ class Amount:
     batch: int = 32
 
     def __post_init__(self) -> None:
-        least = {"topics": 0, "problems": 1, "tries": 1, "batch": 1, "most": 1}
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and value < bound:
-                raise UserError(f"--{name} must be at least {bound}; got {value}")
+        at_least(self, topics=0, problems=1, tries=1, batch=1, most=1)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rlft.measure.difficulty import by_difficulty
 from rlft.measure.text import text_measures
 from rlft.noise import hashed
 from rlft.policies.language.policy import Language
-from rlft.tasks.chains import OPERATORS, Chains, totals
+from rlft.tasks.chains import OPERATORS, Chains, slips, totals
 from rlft.training.evaluate import solved_share
 from rlft.training.stream import Stream
 from rlft.types import Problem
@@ -54,6 +54,4 @@ def mistaken(problem: Problem) -> Problem:
     """The problem as the base's teacher answers it: `#` read as `+`, and slips that are gone on from."""
     chain = problem.input.rstrip(".=").replace("#", "+")
     draw = hashed("slips", problem.task, problem.index, problem.visit)
-    draws = [hashed(draw, place) for place in range(len(chain) // 2)]
-    slips = [0 if one % _SLIP else one // _SLIP % 9 + 1 for one in draws]
-    return replace(problem, answer=totals(chain, slips))
+    return replace(problem, answer=totals(chain, slips(draw, len(chain) // 2, _SLIP)))

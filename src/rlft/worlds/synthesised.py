@@ -19,7 +19,7 @@ from rlft.rewards.text import exact
 from rlft.synthesis.make import Made
 from rlft.synthesis.taxonomy import Path_, taxonomy
 from rlft.synthesis.validation import Verdict, kept
-from rlft.tasks.chains import Chains, totals
+from rlft.tasks.chains import Chains, slips, totals
 from rlft.training.stream import Stream
 from rlft.types import Problem, UserError
 from rlft.worlds import World
@@ -175,9 +175,9 @@ def written(topic: Path_, number: int, seed: int) -> tuple[Made, bool]:
         guess = totals(chain[:at] + str(hashed(draw, "guess") % 4 + 1) + chain[at + 1 :])
         return Made(topic, asked(f"{chain[:at]}?{chain[at + 1 :]}"), guess), False
     if fault < ILL + WRONG:
-        slips = [0] * (len(chain) // 2)
-        slips[place] = hashed(draw, "slip") % 9 + 1
-        return Made(topic, asked(chain), totals(chain, slips)), False
+        off = [0] * (len(chain) // 2)
+        off[place] = hashed(draw, "slip") % 9 + 1
+        return Made(topic, asked(chain), totals(chain, off)), False
     return Made(topic, asked(chain), str(problem.answer)), True
 
 
@@ -193,8 +193,8 @@ def _verdict(one: Made, draw: int) -> Verdict:
         return Verdict(False, False)
     chain = chain_of(one)
     tried = [hashed(draw, "slip", place) for place in range(len(chain) // 2)]
-    slips = [try_ // 100 % 9 + 1 if try_ % 100 < SLIP else 0 for try_ in tried]
-    return Verdict(True, totals(chain, slips) == one.answer)
+    off = [try_ // 100 % 9 + 1 if try_ % 100 < SLIP else 0 for try_ in tried]
+    return Verdict(True, totals(chain, off) == one.answer)
 
 
 def takes(steps: float = 3) -> tuple[float, float, float]:
@@ -216,9 +216,7 @@ def careless(problem: Problem) -> Problem:
     """The problem with a working that slips now and then, and is gone on from."""
     chain = chain_of(problem)
     draw = hashed("careless", problem.task, problem.index, problem.visit)
-    draws = [hashed(draw, place) for place in range(len(chain) // 2)]
-    slips = [0 if one % _CARELESS else one // _CARELESS % 9 + 1 for one in draws]
-    return replace(problem, answer=totals(chain, slips))
+    return replace(problem, answer=totals(chain, slips(draw, len(chain) // 2, _CARELESS)))
 
 
 def by_topic(reward: Callable[..., Any]) -> Callable[[Sequence[Problem], Any], dict[str, float]]:
