@@ -18,7 +18,7 @@ from rlft.methods.sft import sft
 from rlft.recipes import recipe
 from rlft.worlds.hopping import hopping
 
-STEPS = 20
+STEPS = 30
 
 kg_reward = recipe(
     hopping, grpo(beta=0.0), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=10
@@ -52,7 +52,7 @@ CLAIM = Claim(
     "short paths answer questions of longer ones, better than the answer's reward alone, the path's alone, or "
     "the supervised model that they begin with; also where options stand in another order.",
     source="Kansal and Jha 2026, arXiv:2601.15160",
-    budget="20 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
+    budget="30 updates on 16 questions with 8 answers each for every arm that draws; imitation takes as many of 128 "
     "paths with their options. Every arm chooses its learning rate from two.",
     scaled_down="a model of 0.1 million parameters for Qwen3-14B; a graph of 24 entities and 4 relations for a medical "
     "one, all of which it has learned, and to walk on it up to five hops where it is asked for the walk alone; "
@@ -69,7 +69,7 @@ CLAIM = Claim(
     table=("near", "hops-4", "hops-5", "half", "reordered", "moved", "connected", "spelled", "ignored", "words"),
     shared=(),
     grid={"lr": (3e-4, 5e-4)},
-    seeds=10,
+    seeds=12,
     smoke={"steps": 1, "imitation": 2, "prompts": 4, "group": 4, "questions": 10},
     more=on_the_way,
     curve="far",
