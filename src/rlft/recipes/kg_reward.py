@@ -19,6 +19,8 @@ from rlft.recipes import recipe
 from rlft.worlds.hopping import hopping
 
 STEPS = 30
+# Of what pays for the option: whether five hops are found at all differs from seed to seed.
+MANY = 72
 
 kg_reward = recipe(
     hopping, grpo(beta=0.0), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=5e-4, rows=None, every=10
@@ -76,10 +78,10 @@ CLAIM = Claim(
     arms={
         "base": Arm("the base, which saw a careless teacher", {"steps": 0}, grid={}),
         "sft": Arm("SFT on paths and options of one to three", {"method": sft(), "prompts": 128, "group": 1}),
-        "outcome": Arm("GRPO, the option, 0.1 or -1", _PAID["outcome"]),
+        "outcome": Arm("GRPO, the option, 0.1 or -1", _PAID["outcome"], seeds=MANY),
         "path": Arm("the path alone", _PAID["path"]),
-        "both": Arm("the option, 0.1 or -1, and the path", _PAID["both"]),
-        "gated": Arm("both, the path where the option is right", _PAID["gated"]),
+        "both": Arm("the option, 0.1 or -1, and the path", _PAID["both"], seeds=MANY),
+        "gated": Arm("both, the path where the option is right", _PAID["gated"], seeds=MANY),
     },
     statements=[
         above("on four and five hops both are better than the option alone", "both", "outcome", least=0.02),
