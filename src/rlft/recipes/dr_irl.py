@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
+from rlft.advantages.hardness import By
 from rlft.evidence.claim import Arm, Claim, Lines, Numbers, above, below, between, checks
 from rlft.evidence.statistics import quarters
 from rlft.methods.grpo_s import grpo_s
@@ -43,7 +44,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     return found
 
 
-def scaled(by: str, **told: Any) -> Mapping[str, Any]:
+def scaled(by: By, **told: Any) -> Mapping[str, Any]:
     """GRPO-S with these scales; by none it is GRPO."""
     return {"method": grpo_s(by=by, beta=BETA, **told)}
 
