@@ -78,7 +78,7 @@ class Asked:
     def unused(self, *_):
         raise AssertionError("it draws anew, and nothing else")
 
-    ask = demonstrate = teach = resume = unused
+    ask = judged = demonstrate = teach = resume = unused
 
 
 def source(**other):

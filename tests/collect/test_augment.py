@@ -45,6 +45,9 @@ class Script:
     def rewarded(self, rollouts):
         raise NotImplementedError
 
+    def judged(self, problems, outputs, decisions):
+        raise NotImplementedError
+
     def demonstrate(self, count):
         raise NotImplementedError
 

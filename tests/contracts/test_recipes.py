@@ -106,12 +106,12 @@ def test_steps_of_a_world_and_an_evaluation(name):
 
 
 def tossed(reward):
-    """0 or 1 for each row, and NaN where this reward gives no number."""
+    """0 or 1 for each row, and NaN where no part of this reward gives a number."""
 
     def scores(problems, outputs):
         own = reward(problems, outputs)
         parts = own.values() if isinstance(own, dict) else [own]
-        nan = [any(torch.as_tensor(part[i]).isnan().any() for part in parts) for i in range(len(outputs))]
+        nan = [all(torch.as_tensor(part[i]).isnan().any() for part in parts) for i in range(len(outputs))]
         return [math.nan if wrong else float(i % 2) for i, wrong in enumerate(nan)]
 
     return scores

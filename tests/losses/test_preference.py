@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch.testing import assert_close
 
-from rlft.losses.preference import bradley_terry
+from rlft.losses.preference import bradley_terry, maximum_likelihood_irl
 
 
 def test_bradley_terry():
@@ -22,3 +23,27 @@ def test_its_gradient_raises_the_better_and_lowers_the_worse():
     bradley_terry(better, worse).backward()
     assert better.grad.item() == pytest.approx(-0.25, rel=1e-6)
     assert worse.grad.item() == pytest.approx(0.25, rel=1e-6)
+
+
+def test_inverse_rl_is_0_at_equal_rewards_and_knows_no_constant():
+    demonstrated, drawn = torch.tensor([1.0, 3.0]).double(), torch.tensor([[1.0, 1.0], [2.0, 4.0]]).double()
+    found = maximum_likelihood_irl(demonstrated, drawn, beta=2.0)
+    assert_close(found, torch.tensor([0.0, math.log((math.exp(1) + math.exp(2)) / 2) - 1.5]).double())
+    assert_close(maximum_likelihood_irl(demonstrated + 5, drawn + 5, beta=2.0), found)
+    # the demonstration among the rows, and one beside it: Bradley and Terry's, less log 2
+    both = torch.stack([demonstrated, drawn[:, 0]], 1)
+    expected = bradley_terry(demonstrated, drawn[:, 0]) - math.log(2)
+    assert_close(maximum_likelihood_irl(demonstrated, both), expected)
+
+
+def test_its_gradient_is_what_is_demonstrated_less_what_the_best_policy_does():
+    """Three answers, of a uniform reference, so that drawing each once is its whole distribution."""
+    rewards = torch.tensor([0.3, -0.5, 1.1], dtype=torch.float64, requires_grad=True)
+    shown, beta = torch.tensor([0.5, 0.25, 0.25]).double(), 0.7
+    loss = (shown * maximum_likelihood_irl(rewards, rewards.expand(3, 3), beta)).sum()
+    (gradient,) = torch.autograd.grad(loss, rewards)
+    assert_close(gradient, ((rewards / beta).softmax(0) - shown).detach() / beta)
+    # zero where the policy does what is demonstrated
+    right = (beta * shown.log()).requires_grad_()
+    loss = (shown * maximum_likelihood_irl(right, right.expand(3, 3), beta)).sum()
+    assert_close(torch.autograd.grad(loss, right)[0], torch.zeros(3).double())

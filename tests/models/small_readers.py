@@ -23,11 +23,11 @@ def small_reader(labels=1, chat=False, context=64, seed=0):
     return Reader(model, tokenizer)
 
 
-def small_encoder():
+def small_encoder(alphabet="abcdefgh"):
     """A BERT, which reads both ways."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    tokenizer = character_tokenizer("abcdefgh")
+    tokenizer = character_tokenizer(alphabet)
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     config = BertConfig(
         vocab_size=len(tokenizer), num_labels=3, max_position_embeddings=32, initializer_range=0.5, **shape

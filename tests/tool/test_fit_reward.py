@@ -7,8 +7,8 @@ import pytest
 
 from rlft.errors import UserError
 from rlft.options.reward import load_reward
-from rlft.rewards.learned.fitting import Labelled, Preference
-from rlft.tool.fit_reward import examples_of
+from rlft.rewards.learned.fitting import Demonstrated, Labelled, Preference
+from rlft.tool.fit_reward import demonstrations, examples_of, rows_of
 from rlft.types import Problem
 from tests.models.small_readers import small_reader
 from tests.tool.test_main import tool
@@ -18,6 +18,10 @@ def file(folder, *rows):
     path = folder / "data.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
+
+
+def examples(data):
+    return examples_of(rows_of(data), data)
 
 
 def user(text):
@@ -38,7 +42,7 @@ def test_preferences_in_the_forms_that_there_are(tmp_path):
         {"chosen": "c", "rejected": "r"},
     )
     chat = Preference([user("p")], "c", "r")
-    assert examples_of(data) == ([Preference("p", "c", "r"), chat, chat, chat, Preference("", "c", "r")], [])
+    assert examples(data) == ([Preference("p", "c", "r"), chat, chat, chat, Preference("", "c", "r")], [])
 
 
 def test_labels_are_named(tmp_path):
@@ -47,7 +51,7 @@ def test_labels_are_named(tmp_path):
         {"prompt": "p", "completion": "a", "label": "good"},
         {"prompt": "p", "completion": "b", "label": "bad"},
     )
-    assert examples_of(data) == ([Labelled("p", "a", 1), Labelled("p", "b", 0)], ["bad", "good"])
+    assert examples(data) == ([Labelled("p", "a", 1), Labelled("p", "b", 0)], ["bad", "good"])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_labels_are_named(tmp_path):
 )
 def test_other_files_are_refused(tmp_path, rows, words):
     with pytest.raises(UserError, match=words):
-        examples_of(file(tmp_path, *rows))
+        examples(file(tmp_path, *rows))
 
 
 def test_a_folder_is_made_that_scores(tmp_path, capsys):
@@ -90,3 +94,45 @@ def test_a_classifier_keeps_its_names(tmp_path):
     reward = load_reward(f"classifier({str(tmp_path / 'fitted')!r}, label='True', device='cpu')")
     good, bad = reward([Problem(0, "77"), Problem(1, "88")], ["ab", "b"])["probability"]
     assert good > 0.8 > 0.2 > bad
+
+
+def drawn_file(folder, *rows):
+    path = folder / "drawn.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def written(prompt, *texts):
+    return [{"prompt": prompt, "completion": text, "reward": 0.0} for text in texts]
+
+
+def test_demonstrations_and_what_was_drawn_for_their_prompts(tmp_path):
+    data = file(
+        tmp_path,
+        {"prompt": "p", "completion": "c", "category": "one"},
+        {"prompt": [user("q")], "completion": [assistant("d")], "category": "two"},
+    )
+    drawn = drawn_file(tmp_path, *written("p", "x", "y", "z"), *written([user("q")], "v", "w"))
+    one, two = Demonstrated("p", "c", ("x", "y")), Demonstrated([user("q")], "d", ("v", "w"))
+    assert demonstrations(rows_of(data), data, drawn) == [one, two]  # as many of each as there are of every one
+    assert demonstrations(rows_of(data, ["category=one"]), data, drawn) == [Demonstrated("p", "c", ("x", "y", "z"))]
+    nothing = drawn_file(tmp_path, *written("p", "", "y"), *written([user("q")], "v", ""))
+    assert demonstrations(rows_of(data), data, nothing)[0] == Demonstrated("p", "c", ("", "y"))
+    less = drawn_file(tmp_path, *written("p", "x"))
+    with pytest.raises(UserError, match="nothing that was written for the prompt of row 2"):
+        demonstrations(rows_of(data), data, less)
+    with pytest.raises(UserError, match="it has category: one, two"):
+        rows_of(data, ["category=three"])
+
+
+def test_a_scorer_of_demonstrations(tmp_path, capsys):
+    """Of one category; what was demonstrated is worth more than what was drawn, with prompts that were held out too."""
+    small_reader(chat=True).save(tmp_path / "base")
+    rows = [{"prompt": f"{n}", "completion": "ab", "category": "cb"[n % 2]} for n in range(60)]
+    drawn = drawn_file(tmp_path, *(row for n in range(60) for row in written(f"{n}", "ba", "aa", "bb")))
+    words = ["--model", tmp_path / "base", "--data", file(tmp_path, *rows), "--drawn", drawn, "--where", "category=c"]
+    assert tool("fit-reward", *words, "--out", tmp_path / "fitted", "--lr", "0.03", "--epochs", "4") == 0
+    assert "accuracy 1.000" in capsys.readouterr().out
+    reward = load_reward(f"scorer({str(tmp_path / 'fitted')!r}, device='cpu')")
+    scores = reward([Problem(0, "7")] * 4, ["ba", "ab", "aa", "bb"])["score"]
+    assert scores.argmax() == 1

@@ -233,7 +233,7 @@ def by_states(policy: Any, rollouts: Rollouts) -> tuple[Float[Tensor, "N H"], Fl
 def by_ngrams(policy: Any, rollouts: Rollouts) -> tuple[Float[Tensor, "N H"], Float[Tensor, "N H"]]:
     """How often each one to three characters come in a text, in buckets by their hash: needs no model, never drifts."""
     outputs = [rollouts.outputs[row] for row in range(len(rollouts))]
-    counts = [torch.stack([_counted(worded(text)) for text in texts]) for texts in (_inputs(rollouts), outputs)]
+    counts = [torch.stack([counted(worded(text)) for text in texts]) for texts in (_inputs(rollouts), outputs)]
     return counts[0].to(rollouts.mask.device), counts[1].to(rollouts.mask.device)
 
 
@@ -266,7 +266,8 @@ def _inputs(rollouts: Rollouts) -> list[Any]:
     return [problem.input for problem in rollouts.problems]
 
 
-def _counted(text: str) -> Float[Tensor, "H"]:
+def counted(text: str) -> Float[Tensor, "H"]:
+    """How often each one to three characters come in a text, in buckets by their hash."""
     counts = torch.zeros(_WIDTH)
     for size in range(1, _NGRAMS + 1):
         for start in range(len(text) - size + 1):

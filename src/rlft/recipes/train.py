@@ -74,7 +74,8 @@ class Second:
         teacher: of on_policy_distillation, given as `model` is; of the same tokenizer.
         observer: the second model of a method that trains two (cory), given as `model` is; by default a copy of it.
         observer_asked: what follows the first model's answer in the second's prompt; {prompt} is the question.
-        sentences: an encoder of texts, a folder or hub id: the sentence model of a method with a memory (memory_r).
+        sentences: an encoder of texts, a folder or hub id: the sentence model of a method that embeds
+            answers (memory_r, grpo_s).
     """
 
     teacher: str | None = None
@@ -243,12 +244,16 @@ def _corrected(method: Method, learning: Learning) -> Method:
 
 
 def _remembering(method: Method, sentences: str | None) -> Method:
-    """The method that remembers questions and answers by what this model makes of them."""
+    """The method that embeds answers as this model does: to remember them, or to compare them with lessons."""
     if sentences is None:
         return method
-    if "embed" not in method.settings:
-        raise UserError(f"method {method.name} has no use for --sentences; memory_r is the one that embeds answers")
-    return methods.named(method.name)(**{**method.settings, "embed": by_texts(Sentences.load(sentences))})
+    if "embed" in method.settings:
+        embedded = {"embed": by_texts(Sentences.load(sentences))}
+    elif "encode" in method.settings:
+        embedded = {"encode": Sentences.load(sentences)}
+    else:
+        raise UserError(f"method {method.name} has no use for --sentences; memory_r and grpo_s embed answers")
+    return methods.named(method.name)(**{**method.settings, **embedded})
 
 
 def _paired(one: Language, two: Language, again: str, sources: Iterable[Task]) -> Pair:

@@ -1,4 +1,4 @@
-"""`rlft fit-reward`: a reward model or a classifier from a file of preferences or labels. Trains no policy."""
+"""`rlft fit-reward`: a reward model or a classifier from preferences, demonstrations or labels. Trains no policy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from rlft.errors import UserError, shown
 from rlft.models.sequence import Reader
-from rlft.rewards.learned.fitting import Example, Fitted, Fitting, Labelled, Preference, fit
+from rlft.rewards.learned.fitting import Demonstrated, Example, Fitted, Fitting, Labelled, Preference, fit
 from rlft.runs.folder import model_folder, refuse_taken, written_whole
-from rlft.tasks.files import Files
+from rlft.tasks.files import Files, Rows
+from rlft.tasks.subset import with_columns
 
 
 def fit_reward(
@@ -20,26 +21,35 @@ def fit_reward(
     data: str,
     out: Path,
     fitting: Fitting = Fitting(),
+    drawn: str | None = None,
+    where: tuple[str, ...] = (),
     dtype: str = "float32",
     device: str | None = None,
 ) -> int:
-    """Fit a reward model to preferences, or a classifier to labels, and save it as an ordinary model folder.
+    """Fit a reward model to preferences or demonstrations, or a classifier to labels, and save it as a model folder.
 
     Rows with `prompt`, `chosen` and `rejected` make a scorer (Bradley and Terry), for --reward "scorer('OUT')"; rows
-    with `prompt`, `completion` and `label` a classifier, for --reward "classifier('OUT', label='NAME')". Texts or chat
-    messages; messages in `chosen` and `rejected` may begin with the prompt's. What it says is calibrated by a
-    temperature, which is divided into its head. Numbers are of prompts that were held out, and stand in
-    OUT/fit.json.
+    with `prompt`, `completion` and `label` a classifier, for --reward "classifier('OUT', label='NAME')". With --drawn,
+    rows with `prompt` and `completion` are demonstrations, and make a scorer too: by maximum likelihood inverse
+    reinforcement learning (arXiv:2503.18991), which tells them from what a policy wrote. Texts or chat messages;
+    messages in `chosen` and `rejected` may begin with the prompt's. What it says is calibrated by a temperature, which
+    is divided into its head. Numbers are of prompts that were held out, and stand in OUT/fit.json.
 
     Args:
         model: what is fitted, a language model or a scorer: a folder, a hub id, or a run folder.
         data: a JSONL, JSON, CSV or Parquet file, a saved data set or a hub id.
         out: a new folder.
+        drawn: a file of what the policy that is to learn writes for the same prompts, rows with `prompt` and
+            `completion`, as `rlft eval --out FILE --samples 4` writes them.
+        where: COLUMN=VALUE, one or several, the rows that are taken: category=fraud.
         dtype: of the weights: float32, bfloat16, float64.
         device: cpu, cuda, cuda:1; a GPU where there is one.
     """
     refuse_taken(out)
-    examples, names = examples_of(data)
+    if drawn:
+        examples, names = demonstrations(rows_of(data, where, ("prompt",)), data, drawn), []
+    else:
+        examples, names = examples_of(rows_of(data, where), data)
     reader = Reader.load(model_folder(model), labels=max(len(names), 1), dtype=dtype, device=device)
     if names:
         reader.model.config.id2label = dict(enumerate(names))
@@ -62,9 +72,28 @@ def _told(found: Fitted) -> str:
     )
 
 
-def examples_of(data: str) -> tuple[list[Example], list[str]]:
-    """The examples of a file, and the names of their labels in order; none of preferences."""
-    rows = _rows(data)
+def demonstrations(rows: Rows, data: str, drawn: str) -> list[Demonstrated]:
+    """Each row's completion, and as many that were drawn for its prompt as there are of every prompt."""
+    written: dict[str, list[str]] = {}
+    for place, row in enumerate(rows_of(drawn, (), ("prompt",)), 1):  # a policy may have written nothing
+        prompt, said = _parted(row.get("prompt"), _had(row, "completion", drawn, place))
+        written.setdefault(json.dumps(prompt), []).append(said)
+    found = [_parted(row.get("prompt"), _had(row, "completion", data, at)) for at, row in enumerate(rows, 1)]
+    for place, (prompt, _) in enumerate(found, 1):
+        if json.dumps(prompt) not in written:
+            raise UserError(f"{drawn} has nothing that was written for the prompt of row {place} of {data}")
+    fewest = min(len(written[json.dumps(prompt)]) for prompt, _ in found)
+    return [Demonstrated(prompt, said, tuple(written[json.dumps(prompt)][:fewest])) for prompt, said in found]
+
+
+def _had(row: Mapping[str, Any], column: str, data: str, place: int) -> Any:
+    if row.get(column) is None:
+        raise UserError(f"{data}, row {place} has no {column!r}")
+    return row[column]
+
+
+def examples_of(rows: Rows, data: str) -> tuple[list[Example], list[str]]:
+    """The examples of a file's rows, and the names of their labels in order; none of preferences."""
     preferred = "chosen" in rows[0]
     found: list[Example] = []
     names = [] if preferred else sorted({_label(row, place) for place, row in enumerate(rows, 1)})
@@ -83,13 +112,19 @@ def examples_of(data: str) -> tuple[list[Example], list[str]]:
     return found, names
 
 
-def _rows(data: str) -> Sequence[Mapping[str, Any]]:
-    for column in ("chosen", "completion"):
+def rows_of(data: str, where: Sequence[str] = (), needed: Sequence[str] = ("chosen", "completion")) -> Rows:
+    """The rows of a file, those whose columns have these values; it has one of the columns that are needed."""
+    for column in needed:
         try:
-            return Files(data, prompt=column).rows
+            files = Files(data, prompt=column)
+            return [files.rows[at] for at in with_columns(files, where).indices] if where else files.rows
         except UserError as error:
             if f"no column '{column}'" not in str(error):
                 raise
+    if needed == ("prompt",):
+        raise UserError(
+            f"{data} has no column `prompt`; demonstrations and what is drawn have `prompt` and `completion`"
+        )
     raise UserError(f"{data} has neither `chosen` and `rejected` nor `completion` and `label`")
 
 

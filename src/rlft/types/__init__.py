@@ -52,7 +52,7 @@ from rlft.types.method import (
     published,
     unused,
 )
-from rlft.types.outputs import Message, Text, Transcript, Turns
+from rlft.types.outputs import Message, Text, Transcript, Turns, output_of
 from rlft.types.rows import COLUMNS, Problem, Rollouts, field_of
 from rlft.types.runtime import Remote, Revisited, Runtime, Source, Stateful, StoredTask, Task, visited
 
@@ -105,6 +105,7 @@ __all__ = [
     "actor_parameters",
     "critic_parameters",
     "field_of",
+    "output_of",
     "published",
     "untrained",
     "unused",

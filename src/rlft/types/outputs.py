@@ -36,6 +36,11 @@ class Text(str):
         return str(self), self.tokens, self.truncated, self.raw, self.opened
 
 
+def output_of(lesson: Any) -> Any:
+    """What is to be imitated as the output that it would be: a text as `Text`, anything else as it is."""
+    return Text(lesson) if isinstance(lesson, str) and not isinstance(lesson, Text) else lesson
+
+
 def opened_tags(text: str) -> str:
     """The tags that a text ends with, `<think>` for instance."""
     found = re.search(r"(?:<[A-Za-z]\w*>\s*)+$", text)

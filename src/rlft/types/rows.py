@@ -71,6 +71,8 @@ COLUMNS = {
     "pools": "a collect that compares chains with annotated ones",
     "toward": "a collect that compares chains with annotated ones",
     "version": "a Trainer that draws ahead",
+    "hardness": "a collect that compares rows with demonstrations",
+    "gap": "a collect that compares rows with demonstrations",
     "weight": "an advantage that weighs rows by who drew them, such as advantages.correction",
 }
 

@@ -109,6 +109,13 @@ class Remote(Runtime, Protocol):
         ...
 
 
+class Judged(Protocol):
+    """What a reward said of N outputs: `total` [N], NaN of one that it could not score."""
+
+    @property
+    def total(self) -> Tensor: ...
+
+
 @runtime_checkable
 class Source(Protocol):
     """What a `collect` draws from: a Trainer, which draws with `policy` for its step number `steps_done` + 1."""
@@ -141,6 +148,10 @@ class Source(Protocol):
 
     def rewarded(self, rollouts: Rollouts) -> Rollouts:
         """The rows with the run's rewards, measured and logged."""
+        ...
+
+    def judged(self, problems: Sequence[Problem], outputs: Any, decisions: int) -> Judged:
+        """What the run's reward says of outputs, of at most so many decisions; nothing is measured or logged."""
         ...
 
     def demonstrate(self, count: int) -> Rollouts:

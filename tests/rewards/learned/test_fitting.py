@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rlft.errors import UserError
-from rlft.rewards.learned.fitting import Fitting, Labelled, Preference, fit, logits_of, loss_of
+from rlft.rewards.learned.fitting import Demonstrated, Fitting, Labelled, Preference, fit, logits_of, loss_of
 from tests.models.small_readers import small_reader
 
 QUICK = Fitting(epochs=4, lr=3e-2, batch=16)
@@ -23,6 +23,22 @@ def test_preferences_are_bradley_terrys():
     rows = [([[0], [1]], 0), ([[2], [0]], 0)]
     logits = logits_of(small_reader(), rows, read(math.log(3), 0.0, 0.0))
     assert loss_of(logits, rows).item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-6)
+
+
+def test_a_demonstration_is_told_from_what_was_drawn():
+    """Scores log 3, 0 and log 2 of three texts: the first one of 3 + 1 + 2, and the second one of as many."""
+    rows = [([[0], [1], [2]], 0), ([[1], [2], [0]], 0)]
+    logits = logits_of(small_reader(), rows, read(math.log(3), 0.0, math.log(2)))
+    assert loss_of(logits, rows).item() == pytest.approx((math.log(6 / 3) + math.log(6 / 1)) / 2, rel=1e-6)
+    # with one drawn it is a preference
+    pair = [([[0], [1]], 0)]
+    assert loss_of(logits_of(small_reader(), pair, read(math.log(3), 0.0)), pair).item() == pytest.approx(
+        math.log(4 / 3), rel=1e-6
+    )
+    with pytest.raises(UserError, match="got 1, 2"):
+        fit(small_reader(), [Demonstrated("1", "a", ("b",)), Demonstrated("2", "a", ("b", "c"))])
+    with pytest.raises(UserError, match="a scorer has one label"):
+        fit(small_reader(3), [Demonstrated("1", "a", ("b",))])
 
 
 def test_one_label_is_a_sigmoid_and_several_are_a_softmax():
@@ -92,7 +108,7 @@ def test_what_cannot_be_fitted_is_refused():
     reader = small_reader(context=8)
     for examples, words in (
         ([], "no examples"),
-        ([Preference("1", "a", "b"), Labelled("1", "a", 0)], "all preferences or all labels"),
+        ([Preference("1", "a", "b"), Labelled("1", "a", 0)], "all demonstrations or all labels"),
         ([Preference("1", "a" * 9, "b")], "11 tokens"),
         ([Labelled("1", "a", 2)], "label 2 is none of the 2"),
     ):

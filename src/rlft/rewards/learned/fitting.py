@@ -29,6 +29,15 @@ class Preference:
 
 
 @dataclass(frozen=True)
+class Demonstrated:
+    """A completion that was demonstrated, and others that a policy wrote for the same prompt."""
+
+    prompt: Any
+    completion: str
+    drawn: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Labelled:
     """A completion and the number of its label."""
 
@@ -67,8 +76,8 @@ class Fitted:
     examples      it was fitted to, `calibrated` those its temperature was found on, and `measured` those that the
                   numbers are of
     held_out      whether it was neither fitted nor calibrated on these; else they are those it was fitted to
-    loss          -log p of the label in nats, or of the preference
-    accuracy      share of the examples whose label, or preference, is the likelier one
+    loss          -log p of the label in nats, or of the preference, or of the demonstration among what was drawn
+    accuracy      share of the examples whose label, or preference, or demonstration is the likeliest one
     temperature   by which its numbers were divided
     ece_before    expected calibration error without that, and `ece` with it
     """
@@ -107,13 +116,16 @@ class Fitted:
         )
 
 
-Example = Preference | Labelled
+Example = Preference | Labelled | Demonstrated
 
 
 def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) -> Fitted:
     """Fit all weights of a reader by maximum likelihood, and calibrate its head by a temperature.
 
     Preferences: a reader of one label, -log sigmoid(s(chosen) - s(rejected)) (`losses.preference.bradley_terry`).
+    Demonstrations: -log softmax(s(demonstration), s(drawn) …)[0], maximum likelihood inverse reinforcement learning
+    (`losses.preference.maximum_likelihood_irl`) with the demonstration among the rows and s = r / beta; as many rows
+    with each. With one it is a preference.
     Labels: -log softmax(logits)[label], or of a reader of one label -log sigmoid of it for 1 and of its negative for 0.
     Examples of one prompt are fitted, calibrated on, or measured together. Without anything held out the temperature is
     1 and the numbers are of the examples that it was fitted to. `UserError` where a text is longer than it reads.
@@ -121,8 +133,10 @@ def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) 
     if not examples:
         raise UserError("there are no examples to fit a reward model to")
     kinds = {type(example) for example in examples}
-    if len(kinds) > 1 or (kinds == {Preference} and reader.labels != 1):
-        raise UserError("a scorer has one label, and examples are all preferences or all labels")
+    if len(kinds) > 1 or (kinds <= {Preference, Demonstrated} and reader.labels != 1):
+        raise UserError("a scorer has one label, and examples are all preferences, all demonstrations or all labels")
+    if len(counts := {len(example.drawn) for example in examples if isinstance(example, Demonstrated)}) > 1:
+        raise UserError(f"as many rows are drawn for each demonstration; got {', '.join(map(str, sorted(counts)))}")
     rows = [_read(reader, example) for example in examples]
     parts = parts_of([str(example.prompt) for example in examples], told.held_out)
     learned, calibrated, measured = ([rows[i] for i, part in enumerate(parts) if part == which] for which in range(3))
@@ -136,12 +150,14 @@ def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) 
 
 
 Row = tuple[list[list[int]], int]
-"""The texts of an example as tokens, the chosen one first, and its label."""
+"""The texts of an example as tokens, the chosen or demonstrated one first, and its label."""
 
 
 def _read(reader: Reader, example: Example) -> Row:
     if isinstance(example, Preference):
         texts, label = [example.chosen, example.rejected], 0
+    elif isinstance(example, Demonstrated):
+        texts, label = [example.completion, *example.drawn], 0
     else:
         texts, label = [example.completion], example.label
         if not 0 <= label < max(reader.labels, 2):
@@ -155,11 +171,12 @@ def _read(reader: Reader, example: Example) -> Row:
 def logits_of(reader: Reader, rows: Sequence[Row], read: Callable[[list[list[int]]], Tensor]) -> Float[Tensor, "M L"]:
     """Two numbers or more of each example, whose softmax is the model's probability of its labels.
 
-    Of a preference the two scores, of a single label 0 and what it says, for 0 and 1.
+    Of a preference the two scores, of a demonstration its own and those of what was drawn, of a single label 0 and
+    what it says, for 0 and 1.
     """
     flat = read([tokens for texts, _ in rows for tokens in texts])
-    if len(rows[0][0]) == 2:
-        return flat[:, 0].reshape(-1, 2)
+    if (several := len(rows[0][0])) > 1:
+        return flat[:, 0].reshape(-1, several)
     return flat if reader.labels > 1 else torch.cat([torch.zeros_like(flat), flat], 1)
 
 
