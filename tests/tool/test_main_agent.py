@@ -6,6 +6,7 @@ import pytest
 
 from rlft.models.small_language import small_llama, word_tokenizer
 from rlft.policies.language.policy import Language
+from tests.environments.guessing import Guessing
 from tests.tool.test_main import tool
 
 pytest.importorskip("openai")
@@ -30,7 +31,7 @@ def name(problem, endpoint):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("agent")
-    tokenizer = word_tokenizer([*"0123456789!"])
+    tokenizer = word_tokenizer([*"0123456789!\n"])
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}!"
     Language(small_llama(len(tokenizer), width=16, layers=1, heads=2, context=32), tokenizer).save(folder / "model")
     (folder / "data.jsonl").write_text("".join(json.dumps({"prompt": str(i)}) + "\n" for i in range(8)))
@@ -64,6 +65,30 @@ def test_trained_resumed_evaluated_and_remembered(place, capsys):
     assert 0 <= json.loads(capsys.readouterr().out)["reward"] <= 1
 
 
+def test_an_environment_that_is_served_trains_and_is_remembered(place, capsys):
+    """Stopped and resumed it is the same run: the problem decides what an episode is."""
+    pytest.importorskip("websockets")
+    guessing = Guessing(words=("7", "3"))
+    agent = f"openenv('{guessing.url}', action='guess')"
+    told = ("--data", place / "data.jsonl", "--reward", "result", "--max-new-tokens", 4, "--turns", 3)
+    train = ("train", "--model", place / "model", *told, "--agent", agent, "--prompts", 2, "--group", 4, "--lr", 1e-2)
+    assert tool(*train, "--steps", 3, "--out", place / "played") == 0
+    assert tool(*train, "--steps", 1, "--out", place / "halved") == 0
+    assert tool("train", "--resume", place / "halved", "--steps", 3) == 0
+    whole, again = (
+        [json.loads(line) for line in (place / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("played", "halved")
+    )
+    assert [(line["reward"], line["loss"]) for line in again] == [(line["reward"], line["loss"]) for line in whole]
+    assert any(line["reward"] > 0 for line in whole) and all(line["ratio/first"] <= 5e-5 for line in whole)
+    capsys.readouterr()
+    assert (
+        tool("eval", "--model", place / "played", "--data", place / "data.jsonl", "--reward", "result", "--json") == 0
+    )
+    assert 0 <= json.loads(capsys.readouterr().out)["reward"] <= 1
+    guessing.server.shutdown()
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -71,6 +96,8 @@ def test_trained_resumed_evaluated_and_remembered(place, capsys):
         (("--agent", "agent.py"), "--agent 'agent.py' is not file.py:function"),
         (("--agent", "PLACE/agent.py:solve,name"), "names 2 functions; a row has one agent"),
         (("--agent", "PLACE/agent.py:name"), "'Ada', no number"),
+        (("--agent", "openenv('127.0.0.1')"), "is at an address"),
+        (("--agent", "openenv(port=1)"), "it is openenv(url"),
     ],
 )
 def test_what_is_refused(place, capsys, more, said):

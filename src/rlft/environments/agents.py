@@ -128,6 +128,10 @@ class Agents:
         begun = [Message(message["role"], message["content"]) for message in problem.input]
         for place, wanted in enumerate([begun, *between]):
             said = running.heard(self.seconds)
+            if said[-1].failed:
+                raise UserError(
+                    f"the agent's program, for problem {problem.index} of {problem.task}: {said[-1].content}"
+                )
             if _said(said) != _said(wanted):
                 raise UserError(
                     f"the agent's program, for problem {problem.index} of {problem.task}, said "

@@ -14,6 +14,8 @@ import re
 import secrets
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,10 +59,27 @@ class Served:
         told = {"base_url": self.url, "api_key": self.key, "timeout": None, "max_retries": 0, "http_client": pool}
         return OpenAI(**{**told, **settings})
 
+    def ask(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """What the policy says to all of a conversation; needs no package. `ConnectionError` where it is over."""
+        asked = json.dumps({"model": self.model, "messages": list(messages)}).encode()
+        told = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(f"{self.url}/chat/completions", asked, told)
+        try:
+            with _direct().open(request) as answer:
+                return json.load(answer)["choices"][0]["message"]["content"] or ""
+        except urllib.error.HTTPError as error:
+            raise ConnectionError(json.load(error)["error"]["message"]) from None
+
     def environment(self) -> dict[str, str]:
         """The variables that OpenAI's clients read, for a program in a process of its own."""
         told = {"OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": self.key, "OPENAI_MODEL": self.model}
         return {**told, "NO_PROXY": _HOST, "no_proxy": _HOST}
+
+
+@functools.cache
+def _direct() -> urllib.request.OpenerDirector:
+    """To loopback, past whatever proxy there is."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @functools.lru_cache(maxsize=1)

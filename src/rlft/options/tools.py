@@ -4,6 +4,7 @@ files, that a program of the user's speaks to as to a served model, or that prom
     --tools tools.py:add            --tools tools.py:add,search other.py:look_up
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
+    --agent "openenv('http://127.0.0.1:8000')" --reward result
     --generator owner/coder --turns 4 --reward dafny
 
 The functions are named as rewards are. `policies.conversation.policy` holds conversations, `environments.tools` calls,
@@ -20,8 +21,9 @@ from typing import Any
 from rlft.environments.agents import Agents
 from rlft.environments.dialogue import Dialogue
 from rlft.environments.generated import Generated, advised
+from rlft.environments.openenv import openenv
 from rlft.environments.tools import Tools
-from rlft.options.calls import function_in
+from rlft.options.calls import Call, called, function_in, parse_call
 from rlft.policies.conversation.policy import Conversation, Window
 from rlft.policies.language.folder import Loading
 from rlft.policies.language.policy import Language
@@ -30,6 +32,8 @@ from rlft.rewards.attempts import LastAttempt, by_reward
 from rlft.runs.folder import model_folder
 from rlft.types import Reward, UserError
 
+# What may speak to the policy besides a program of the user's.
+ENVIRONMENTS = {"openenv": openenv}
 _FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 
@@ -40,7 +44,8 @@ class ToolUse:
 
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
-        agent: a program that asks the model over the OpenAI protocol, file.py:function; see the guide.
+        agent: a program that asks the model over the OpenAI protocol, file.py:function, or an environment that is
+            served as OpenEnv serves it, openenv('URL'); see the guide.
         turns: with tools, an agent or a generator, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
         agent_seconds: with an agent, how long it may take between two requests.
@@ -97,7 +102,7 @@ class ToolUse:
         policy.used_with |= {
             **told,
             "tools": tuple(map(_whole, self.tools)),
-            "agent": self.agent and _whole(self.agent),
+            "agent": self.agent and (self.agent if _environment(self.agent) else _whole(self.agent)),
         }
         return self._conversing(policy, self._answering())
 
@@ -107,10 +112,18 @@ class ToolUse:
     def _answering(self) -> Dialogue:
         if not self.agent:
             return Tools([f for words in self.tools for f in _functions(words)], seconds=self.tool_seconds)
+        if call := _environment(self.agent):
+            return Agents(called(ENVIRONMENTS[call.name], call), seconds=self.agent_seconds)
         found = _functions(self.agent, "--agent")
         if len(found) > 1:
             raise UserError(f"--agent {self.agent!r} names {len(found)} functions; a row has one agent")
         return Agents(found[0], seconds=self.agent_seconds)
+
+
+def _environment(words: str) -> Call | None:
+    """`--agent` as a call, where it names an environment of `ENVIRONMENTS`."""
+    name = words.partition("(")[0].strip()
+    return parse_call(words) if name in ENVIRONMENTS else None
 
 
 def _whole(words: str) -> str:
