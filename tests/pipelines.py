@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 WORDS = ["a", "the", "big", "small", "red", "green", "cat", "dog", "house", "on", "of", "in"]
-SIZE = {"StableDiffusion": 16, "StableDiffusion3": 16, "Flux": 16, "Kandinsky5": 32}
+SIZE = {"StableDiffusion": 16, "StableDiffusion3": 16, "Flux": 16, "Kandinsky5": 32, "QwenImage": 16}
 _TOKENS = 12
 
 
@@ -27,7 +27,14 @@ def built(name, **more):
     """The pipeline of this family; `more` for its builder."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        return {"StableDiffusion": _sd, "StableDiffusion3": _sd3, "Flux": _flux, "Kandinsky5": _k5}[name](**more)
+        makers = {
+            "StableDiffusion": _sd,
+            "StableDiffusion3": _sd3,
+            "Flux": _flux,
+            "Kandinsky5": _k5,
+            "QwenImage": _qwen,
+        }
+        return makers[name](**more)
 
 
 def redrawn(model, std=0.15):
@@ -147,25 +154,50 @@ def _flux(reads=True):
     )
 
 
-def _k5():
+def _qwen_vl():
+    """Qwen2.5-VL, as an encoder of texts."""
     import transformers as T
+
+    rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e4}
+    layers = {"num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 24}
+    text = {"hidden_size": 32, "intermediate_size": 24, "rope_parameters": rope, "max_position_embeddings": 2048}
+    sight = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 32}
+    marks = {"image_token_id": 20, "video_token_id": 21, "vision_start_token_id": 22, "vision_end_token_id": 23}
+    config = T.Qwen2_5_VLConfig(text_config={**layers, **text}, vision_config=sight, **marks)
+    return redrawn(T.Qwen2_5_VLForConditionalGeneration(config))
+
+
+def _k5():
     from diffusers import Kandinsky5T2IPipeline, Kandinsky5Transformer3DModel
 
     # a clock of 32 numbers, as real ones have a multiple of: fewer are rounded by their place in a block (AVX-512)
     sizes = {"in_visual_dim": 4, "out_visual_dim": 4, "in_text_dim": 32, "in_text_dim2": 16, "time_dim": 32}
     sizes |= {"model_dim": 16, "ff_dim": 24, "num_text_blocks": 1, "num_visual_blocks": 1, "axes_dims": (4, 6, 6)}
-    rope = {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e4}
-    layers = {"num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 24}
-    text = {"hidden_size": 32, "intermediate_size": 24, "rope_parameters": rope, "max_position_embeddings": 1024}
-    sight = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 32}
-    marks = {"image_token_id": 20, "video_token_id": 21, "vision_start_token_id": 22, "vision_end_token_id": 23}
-    config = T.Qwen2_5_VLConfig(text_config={**layers, **text}, vision_config=sight, **marks)
     return Kandinsky5T2IPipeline(
         transformer=redrawn(Kandinsky5Transformer3DModel(**sizes)),
         vae=_vae(4, 0.48, levels=2),
-        text_encoder=redrawn(T.Qwen2_5_VLForConditionalGeneration(config)),
+        text_encoder=_qwen_vl(),
         tokenizer=tokenizer(1024),  # a bare tokenizer passes for the processor, which needs torchvision
         text_encoder_2=_clip("CLIPTextModel", length=77),
         tokenizer_2=tokenizer(77),
         scheduler=flow(shift=3.0),
+    )
+
+
+def _qwen(reads=False):
+    from diffusers import AutoencoderKLQwenImage, QwenImagePipeline, QwenImageTransformer2DModel
+
+    sizes = {"in_channels": 16, "out_channels": 4, "num_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2}
+    network = QwenImageTransformer2DModel(
+        joint_attention_dim=32, axes_dims_rope=(8, 4, 4), guidance_embeds=reads, **sizes
+    )
+    blocks = {"base_dim": 8, "z_dim": 4, "dim_mult": [1, 2], "num_res_blocks": 1, "temperal_downsample": [False]}
+    scales = {"latents_mean": [0.1, -0.2, 0.3, 0.0], "latents_std": [1.5, 0.5, 1.0, 2.0]}
+    shift = {"base_shift": 0.5, "max_shift": 0.9, "max_image_seq_len": 8192, "shift_terminal": 0.02}
+    return QwenImagePipeline(
+        transformer=redrawn(network),
+        vae=redrawn(AutoencoderKLQwenImage(**blocks, **scales), std=0.2),
+        text_encoder=_qwen_vl(),
+        tokenizer=tokenizer(1024, begin=False),
+        scheduler=flow(shift=1.0, use_dynamic_shifting=True, **shift),
     )

@@ -125,6 +125,23 @@ def test_a_whole_pipeline_is_what_diffusers_loads(tmp_path):
     assert torch.equal(half.log_prob(found), found.logp_old)
 
 
+def test_an_adapter_of_a_qwen_image_is_what_diffusers_loads(tmp_path):
+    """Trained adapters stand at every layer that is named, and the pipeline draws with them what the policy draws."""
+    from diffusers import DiffusionPipeline
+
+    policy = load(pipelines.folder("QwenImage"), DRAWING, lora=2)
+    moved(policy).save(tmp_path / "tuned")
+    pipe = DiffusionPipeline.from_pretrained(pipelines.folder("QwenImage"))
+    told = {"num_inference_steps": 3, "true_cfg_scale": 4.0, "negative_prompt": "", "height": 16, "width": 16}
+    drawn = []
+    for tuned in (False, True):
+        if tuned:
+            pipe.load_lora_weights(tmp_path / "tuned")
+        drawn.append(2 * pipe(ASKED[0].input, latents=latents(policy), output_type="pt", **told).images - 1)
+    torch.testing.assert_close(drawn[1].clamp(-1, 1), pictures(policy), rtol=0, atol=2e-5)
+    assert float((drawn[0] - drawn[1]).abs().max()) > 1e-2
+
+
 def test_what_is_no_pipeline_is_said(tmp_path):
     assert not is_pipeline(str(tmp_path)) and not is_pipeline("nowhere/at-all") and not is_pipeline("./a/b")
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "PixArtSigmaPipeline"}))

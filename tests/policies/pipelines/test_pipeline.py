@@ -19,7 +19,9 @@ from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 from tests import pipelines
 
-FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5"]
+FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5", "QwenImage"]
+# What the pipeline itself calls a guidance of 4 away from the empty prompt.
+GUIDED = {"QwenImage": {"true_cfg_scale": 4.0, "negative_prompt": ""}}
 ASKED = [Problem(0, "a red cat"), Problem(1, "the big green dog in a small house")]
 
 
@@ -54,7 +56,7 @@ def test_without_noise_it_draws_what_the_pipeline_draws(name):
     pipe.resolutions = [(size, size)]
     for row, problem in enumerate(ASKED):
         start = found.trace["states"][row : row + 1, 0].clone()
-        theirs = own(pipe, problem, start, guidance_scale=4.0, height=size, width=size)
+        theirs = own(pipe, problem, start, **GUIDED.get(name, {"guidance_scale": 4.0}), height=size, width=size)
         assert theirs.std() > 0.1
         torch.testing.assert_close(found.outputs[row : row + 1], theirs, rtol=0, atol=2e-5)
 
@@ -140,6 +142,17 @@ def test_times_are_those_of_the_pipeline_and_shifted_once():
     even = torch.tensor([1, 0.75, 0.5, 0.25], dtype=torch.float64)
     flux = torch.cat([math.exp(mu) / (math.exp(mu) + 1 / even - 1), torch.zeros(1, dtype=torch.float64)])
     torch.testing.assert_close(policy("Flux").grid.times, flux, rtol=0, atol=1e-6)
+
+
+def test_times_that_are_stretched_to_end_at_a_noise():
+    """Qwen-Image's: shifted as FLUX's are, then 1 - t scaled so that the last noisy one is 0.02."""
+    mu = 0.5 + (0.9 - 0.5) / (8192 - 256) * (16 - 256)  # 16 tokens
+    even = torch.tensor([1, 0.75, 0.5, 0.25], dtype=torch.float64)
+    shifted = math.exp(mu) / (math.exp(mu) + 1 / even - 1)
+    stretched = 1 - (1 - shifted) * (1 - 0.02) / (1 - shifted[-1])
+    times = policy("QwenImage").grid.times
+    torch.testing.assert_close(times, torch.cat([stretched, torch.zeros(1).double()]), rtol=0, atol=1e-6)
+    assert float(times[3]) == pytest.approx(0.02, abs=1e-6)
 
 
 def test_noise_is_nobody_else_s_and_no_scheduler_is_stepped():
@@ -268,6 +281,7 @@ def test_micro_batches_change_the_weights_by_rounding_alone():
     [
         (lambda: family_of(pipelines.built("Flux", reads=False), drawing("Flux")), "would change nothing"),
         (lambda: family_of(pipelines.built("Flux"), drawing("Flux", negative="a dog")), "no negative prompt"),
+        (lambda: family_of(pipelines.built("QwenImage", reads=True), drawing("QwenImage")), "distilled"),
         (lambda: family_of(pipelines.built("StableDiffusion", thresholding=True), Drawing()), "clips"),
         (lambda: family_of(object()), "object is not one of the pipelines"),
         (lambda: policy("Flux").check([Problem(7, 3)]), "problem 7 asks for 3"),

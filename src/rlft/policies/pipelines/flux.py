@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, plain_flow, shift_of
+from rlft.policies.pipelines.family import Told
+from rlft.policies.pipelines.packed import Packed
 from rlft.types import UserError
 
 
-class Flux(Family):
+class Flux(Packed):
     """`FluxPipeline`: dev, whose network reads the guidance, and schnell, whose network does not."""
 
     adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
     usual = 3.5
 
     def __init__(self, pipe: Any, drawing: Drawing):
-        plain_flow(pipe)
         self.reads = bool(pipe.transformer.config.guidance_embeds)
         if not self.reads and drawing.guidance not in (None, 1):
             raise UserError(
@@ -35,33 +34,13 @@ class Flux(Family):
     def away(self) -> None:
         return None
 
-    @property
-    def finest(self) -> int:
-        return self.pipe.vae_scale_factor * 2
-
-    @property
-    def _grid(self) -> tuple[int, int]:
-        return self.height // self.finest, self.width // self.finest
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        high, wide = self._grid
-        return high * wide, self.pipe.transformer.config.in_channels
-
-    def grid(self, steps: int) -> Grid:
-        scheduler = self.pipe.scheduler
-        mu = shift_of(scheduler, self.shape[0], 1.15)
-        sigmas = np.linspace(1.0, 1 / steps, steps)
-        told = {"num_inference_steps": steps} if scheduler.config.get("use_flow_sigmas") else {"sigmas": sigmas}
-        return flow_grid(self.scheduler(mu=mu, **told))
-
     def encode(self, prompt: str) -> Told:
         text, pooled, ids = self.pipe.encode_prompt(prompt, None, device=self.pipe.device, **self.tokens)
         return {"text": text, "pooled": pooled, "ids": ids[None]}
 
     def said(self, core: Any, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
         # the pipeline rounds the time to the type of its latents, and the network was never asked otherwise
-        places = self.pipe._prepare_latent_image_ids(len(x), *self._grid, x.device, core.dtype)
+        places = self.pipe._prepare_latent_image_ids(len(x), *self.tiles, x.device, core.dtype)
         guidance = torch.full((len(x),), self.guidance, device=x.device, dtype=torch.float32) if self.reads else None
         return core(
             hidden_states=x.to(core.dtype),

@@ -20,6 +20,7 @@ FAMILIES = {
     "StableDiffusion3Pipeline": ("stable_diffusion_3", "StableDiffusion3"),
     "FluxPipeline": ("flux", "Flux"),
     "Kandinsky5T2IPipeline": ("kandinsky5", "Kandinsky5"),
+    "QwenImagePipeline": ("qwen_image", "QwenImage"),
 }
 
 
