@@ -87,7 +87,8 @@ def test_steps_are_each_rows_own_and_none_comes_twice():
         renoised(0, lambda rollouts, runtime: rollouts.rewards, lambda a: a)
 
 
-METHODS = [diffusion_nft(), diffusion_nft(beta=0.5, levels=2, anchor=0.1, epochs=2, minibatches=2)]
+FAST = {"rate": 0.5, "most": 0.9}  # so that three steps feel it
+METHODS = [diffusion_nft(), diffusion_nft(beta=0.5, levels=2, anchor=0.1, epochs=2, minibatches=2, **FAST)]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -105,6 +106,19 @@ def test_it_learns_from_an_ode_and_unscored_rows_have_no_say():
     log = list(t.run(20))
     assert log[-1]["reward"] > log[0]["reward"] + 0.1
     assert log[0]["moved"] == 0 < log[-1]["anchor"] and 0 < log[0]["good"] < 1
+
+
+def test_a_slow_average_draws():
+    """At its first steps hardly, as published; without it the second step begins where the batch was drawn."""
+
+    def moved(**told):
+        t = Trainer(linear(), diffusion_nft(**told), Subset(Cards(), range(3)), thrice, prompts=4, group=8, lr=0.03)
+        return [line["moved"] for line in t.run(3)], t
+
+    (plain, _), (published, slow), (fast, _) = moved(rate=0.0), moved(), moved(**FAST)
+    assert plain == [0, 0, 0]
+    assert published[0] == fast[0] == 0 and 0 < published[1] < 1e-3 * fast[1]
+    assert slow.method.collect.old and slow.state_dict()["shared"]["parts"]["collect"]["steps"] == 2
 
 
 def test_what_is_refused():

@@ -17,7 +17,7 @@ from rlft.policies.stepwise.stepwise import step_noise
 from rlft.tasks.subset import Subset
 from rlft.training.score import graded
 from rlft.training.trainer import Trainer
-from rlft.types import HasReference, Pathwise, Problem, Rollouts, Through, UserError
+from rlft.types import HasReference, Pathwise, Problem, Rollouts, Through, UserError, unused
 from tests.contracts.test_methods import saved, weights
 from tests.fakes import Cards, Table, agreement
 from tests.policies.stepwise.toy_diffusion import problems, small
@@ -187,7 +187,8 @@ METHODS = [
 
 def trainer(method, reward=thrice, **more):
     policy = small((2, 2), dtype=torch.float64, noise=0.3)
-    return Trainer(policy, method, Subset(Cards(), range(3)), reward, **{"prompts": 4, "group": 2, "lr": 1e-2, **more})
+    told = unused(method), Subset(Cards(), range(3)), reward  # several run with one value
+    return Trainer(policy, *told, **{"prompts": 4, "group": 2, "lr": 1e-2, **more})
 
 
 def cut_and_stopped(method, least):

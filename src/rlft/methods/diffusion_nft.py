@@ -7,9 +7,10 @@ pushed from those that are not. Any solver draws them, and no step needs noise.
     x±   = x_before ± beta (x_theta - x_before)          x̂0 of the sample noised anew, `before`: who drew the batch
     loss = mean over rows, levels of  r d(x⁺, x0) + (1 - r) d(x⁻, x0) + anchor mean (x_theta - x_ref)²
 
-with d the squared error over the mean size of the error. The authors draw with a slow average of the weights, and their
-anchor is between velocities; here the weights as they are draw, and all is said in x̂0, which a velocity is linear in.
-At the weights that drew the batch it is (2r - 1) times the gradient of the denoising loss on one's own samples.
+with d the squared error over the mean size of the error. Who draws is a slow average of the weights, old <- eta old +
+(1 - eta) theta with eta = min(rate n, most) after n steps. The authors' anchor is between velocities; here all is said
+in x̂0, which a velocity is linear in. At the weights that drew the batch it is (2r - 1) times the gradient of the
+denoising loss on one's own samples. With rate=0 the weights as they are draw.
 """
 
 from functools import partial
@@ -18,6 +19,7 @@ import torch
 
 from rlft.advantages import group_mean_batch_std, per_batch, uniform
 from rlft.collect.renoised import renoised
+from rlft.collect.slowly import Slowly
 from rlft.losses.negative_aware import negative_aware, optimality
 from rlft.types import Denoising, Method, Through, Total, Update, published
 
@@ -28,6 +30,8 @@ def diffusion_nft(
     levels: int = 1,
     largest: float = 5.0,
     anchor: float = 1e-4,
+    rate: float = 0.001,
+    most: float = 0.5,
     epochs: int = 1,
     minibatches: int = 1,
 ) -> Method:
@@ -38,6 +42,8 @@ def diffusion_nft(
         levels: noise levels that each sample is learned at, of those that the sampler has steps for.
         largest: the advantage at which a row is good, or bad, for certain.
         anchor: weight of the squared distance to what the reference network says; 0 needs no reference.
+        rate: how much more of the average is kept with every step; 0 draws with the weights as they are.
+        most: share of it that is kept at most.
         epochs: passes over each batch.
         minibatches: optimiser steps in each pass.
     """
@@ -55,10 +61,11 @@ def diffusion_nft(
             means["anchor"] = _mean(apart.detach(), known)
         return Total(torch.where(known, losses, 0).sum(), known.sum(), means)
 
+    drawn = renoised(levels, per_batch(group_mean_batch_std), partial(optimality, largest=largest))
     return Method(
         advantage=uniform,
         updates=(Update(loss),),
-        collect=renoised(levels, per_batch(group_mean_batch_std), partial(optimality, largest=largest)),
+        collect=Slowly(drawn, rate, most) if rate else drawn,
         reference=anchor > 0,
         pathwise=True,
         epochs=epochs,
