@@ -18,6 +18,7 @@ not published with code. Here there is one value for a chunk.
 
 from rlft.methods.td3_bc import td3_bc
 from rlft.offpolicy.conservative import calibrated, gap_to
+from rlft.offpolicy.critics import Norm, plain
 from rlft.offpolicy.method import Descent, Fit, OffPolicy, critic_parameters
 from rlft.types import published
 
@@ -32,6 +33,7 @@ def co_rft(
     noise: float = 0.2,
     most: float = 0.5,
     actor_every: int = 2,
+    norm: Norm = plain,
 ) -> OffPolicy:
     """CO-RFT.
 
@@ -44,8 +46,9 @@ def co_rft(
         noise: standard deviation of the noise on the targets' actions, in units of the space.
         most: where that noise is cut off.
         actor_every: updates of the critics for one of the policy.
+        norm: of the critics' hidden layers.
     """
-    plain = td3_bc(
+    base = td3_bc(
         weight=weight,
         imitation=imitation,
         gamma=gamma,
@@ -54,7 +57,7 @@ def co_rft(
         most=most,
         actor_every=actor_every,
     )
-    fitted, followed = plain.descents
+    fitted, followed = base.descents
 
     def critic_loss(agent, batch, generator) -> Fit:
         fit = fitted.loss(agent, batch, generator)
@@ -66,9 +69,10 @@ def co_rft(
 
     return OffPolicy(
         descents=(Descent(critic_loss, critic_parameters, "critic"), followed),
+        norm=norm,
         slow_policy=True,
         tau=tau,
         every=actor_every,
         gamma=gamma,
-        needs=plain.needs,
+        needs=base.needs,
     )

@@ -20,6 +20,7 @@ from typing import Any
 from rlft.evidence.claim import Arm, Claim, above, below, between, checks
 from rlft.methods.co_rft import co_rft as chunked
 from rlft.offpolicy.actors import imitating
+from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Phase
 from rlft.offpolicy.method import OffPolicy
 from rlft.recipes import asked, learner, optioned
@@ -29,7 +30,8 @@ from rlft.types import UserError
 from rlft.worlds.inserted import inserted
 
 _COMMON: dict[str, Any] = {"gamma": 0.97, "tau": 0.02, "noise": 0.1, "most": 0.2, "conservatism": 0.01}
-_RL, _BC = {"method": chunked(weight=0.3, **_COMMON)}, {"method": chunked(weight=0.0, **_COMMON)}
+_COMMON |= {"norm": layer_norm}
+_RL, _BC = {"method": chunked(weight=1.0, **_COMMON)}, {"method": chunked(weight=0.0, **_COMMON)}
 _WEIGHTS, _RATES = {"method.weight": (0.1, 0.3, 1.0)}, {"lr": (3e-4, 1e-3, 3e-3)}
 
 
@@ -77,10 +79,10 @@ CLAIM = Claim(
     seeds=12,
     smoke={"demonstrations": 3, "imitation": 2, "updates": 4, "batch": 8, "width": 8, "problems": 2},
     arms={
-        "bc": Arm("imitation, chunks of 8", _BC),
+        "bc": Arm("imitation, chunks of 8", _BC, seeds=24),
         "bc/single": Arm("imitation, single actions", {"chunk": 1, **_BC}),
         "single": Arm("CO-RFT of single steps", {"chunk": 1, **_RL}, grid=_WEIGHTS),
-        "chunked": Arm("CO-RFT of chunks of 8", _RL, grid=_WEIGHTS),
+        "chunked": Arm("CO-RFT of chunks of 8", _RL, grid=_WEIGHTS, seeds=24),
         "perfect/bc": Arm("imitation of demonstrations without flaws", {"flawed": 0.0, **_BC}, grid={}, seeds=5),
         "perfect/chunked": Arm("CO-RFT of demonstrations without flaws", {"flawed": 0.0, **_RL}, grid={}, seeds=5),
     },
