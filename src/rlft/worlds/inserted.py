@@ -37,7 +37,7 @@ _TREMBLE, _INSIDE = 0.2, 0.95
 
 def inserted(
     demonstrations: int = 50,
-    flawed: float = 0.4,
+    flawed: float = 0.6,
     chunk: int = 8,
     width: int = 64,
     problems: int = 128,
