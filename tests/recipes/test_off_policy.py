@@ -29,9 +29,9 @@ def built(name, *words):
 @pytest.mark.parametrize("name", methods.names(OffPolicy))
 def test_methods_that_learn_from_a_buffer(name, env):
     own = ["--method.updates", "2"] if name == "rlpd" else []  # of the critics for one of the policy
-    if (name, env) == ("td3_bc", CARTPOLE):
+    if name in ("td3_bc", "co_rft") and env == CARTPOLE:
         with pytest.raises(
-            UserError, match="td3_bc moves an action along its critic's slope, and CartPole-v1 has a li"
+            UserError, match=f"{name} moves an action along its critic's slope, and CartPole-v1 has a li"
         ):
             built(name, "--env", env, *SMALL, *BUFFERED)
         return
@@ -72,8 +72,12 @@ def test_data_before_worlds_beside_them_or_alone():
         *(0.5, 0.0, 0.2)
     ]
     assert phases(sac, "d", worlds=0) == [Phase(sac, **only)]
+    first, second, third = phases(sac, "d", pretraining=3, imitation=2)
+    assert (first.steps, first.worlds, first.offline, second.steps, third.worlds) == (2, 0, 1.0, 3, 1)
+    assert first.method.descents[0] == sac.descents[0] and first.method.descents[1].loss != sac.descents[1].loss
+    assert [phase.steps for phase in phases(sac, "d", worlds=0, imitation=2)] == [2, None]
     assert (phases(rlpd)[0].utd, phases(sac)[0].utd, phases(rlpd, updates=3.0)[0].utd) == (20.0, 1.0, 3.0)
-    for told in ({"pretraining": 1}, {"offline": 0.5}, {"worlds": 0}):
+    for told in ({"pretraining": 1}, {"imitation": 1}, {"offline": 0.5}, {"worlds": 0}):
         with pytest.raises(UserError, match="give --data"):
             phases(sac, **told)
 

@@ -6,6 +6,7 @@ E members, B states, n proposals in each.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Num
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from rlft.environments.protocol import Box, Discrete, Space
 from rlft.offpolicy.buffer import Batch
-from rlft.offpolicy.method import Agent, Fit
+from rlft.offpolicy.method import Agent, Fit, OffPolicy
 from rlft.offpolicy.values import Aggregate, soft_value
+from rlft.types.acting import Central, Imitating
 
 
 def usual_entropy(space: Space, chunk: int) -> float:
@@ -70,6 +72,19 @@ def imitated(
     loss = torch.where(batch.valid[:, : loss.shape[1]], loss, 0).sum(dim=1)
     weighted = loss if weight is None else loss * weight.detach()
     return Fit(weighted.mean(), {"imitation": loss.mean().detach()})
+
+
+def imitating(method: OffPolicy) -> OffPolicy:
+    """The method before its policy listens to anybody: it imitates the data, and all else learns as it would.
+
+    By squared error where the method follows its policy's centre, else by the family's own loss.
+    """
+
+    def loss(agent: Agent, batch: Batch, generator: torch.Generator) -> Fit:
+        return followed(agent, batch, 0.0) if Central in method.needs else imitated(agent, batch, generator)
+
+    descents = (replace(one, loss=loss) if one.name == "policy" else one for one in method.descents)
+    return replace(method, descents=tuple(descents), needs=(*method.needs, Imitating))
 
 
 def advantage_weight(advantage: Float[Tensor, "B"], temperature: float, most: float = 100.0) -> Float[Tensor, "B"]:

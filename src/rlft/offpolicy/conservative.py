@@ -99,6 +99,17 @@ def gap_among(
     return conservative(_judged(agent, batch, action, uniform.shape[1], own), volume, data)
 
 
+def gap_to(
+    agent: Agent, batch: Batch, data: Float[Tensor, "E B"], action: Float[Tensor, "B h A"], own: Judge
+) -> Float[Tensor, "E B"]:
+    """own(Q(s, π(s)), R(s)) - Q(s, a): the conservative term of a policy that is one action in each state.
+
+    It is `gap_among` of that one candidate and no uniform ones.
+    """
+    q = agent.q(batch.observation, action.detach())
+    return own(q[..., None], batch.returns)[..., 0] - data
+
+
 def _judged(agent: Agent, batch: Batch, action: Tensor, uniform: int, own: Judge) -> Float[Tensor, "E B m"]:
     """What is pushed down: values of the first candidates, which are uniform, as they are."""
     q = agent.q.of(batch.observation, action)

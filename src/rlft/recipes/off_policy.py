@@ -11,6 +11,7 @@ from typing import Any
 from rlft.environments.acted import Acted
 from rlft.environments.protocol import Discrete
 from rlft.methods.sac import sac
+from rlft.offpolicy.actors import imitating
 from rlft.offpolicy.learner import Phase
 from rlft.offpolicy.method import OffPolicy, itself
 from rlft.recipes import asked, learner, optioned
@@ -28,6 +29,7 @@ def phases(
     method: OffPolicy,
     data: str | None = None,
     pretraining: int = 0,
+    imitation: int = 0,
     offline: float | None = None,
     worlds: int = 1,
     updates: float | None = None,
@@ -38,6 +40,7 @@ def phases(
     """On data alone, if there are any and that is wanted, and then in worlds.
 
     Args:
+        imitation: steps before all others, on the data alone, in which the policy imitates them and critics learn.
         pretraining: steps before the others, of updates on the data alone.
         offline: share of the data in each batch; by default half, or none without data.
         worlds: stepped side by side; none learns from the data alone.
@@ -46,12 +49,15 @@ def phases(
         warmup: steps of worlds before the first update.
         interval: steps of worlds in a step, which is a line of the log; without worlds updates.
     """
-    if data is None and (pretraining or offline or not worlds):
-        raise UserError("--pretraining, --offline and --worlds 0 learn from episodes of others: give --data")
+    if data is None and (pretraining or imitation or offline or not worlds):
+        raise UserError(
+            "--pretraining, --imitation, --offline and --worlds 0 learn from episodes of others: give --data"
+        )
     alone = {"worlds": 0, "offline": 1.0}
-    first = [Phase(method, steps=pretraining, **alone)] if pretraining and worlds else []
+    first = [Phase(imitating(method), steps=imitation, **alone)] if imitation else []
     if not worlds:
-        return [Phase(method, **alone)]
+        return [*first, Phase(method, **alone)]
+    first += [Phase(method, steps=pretraining, **alone)] if pretraining else []
     share = offline if offline is not None else 0.5 if data else 0.0
     utd = float(method.settings.get("updates", 1.0)) if updates is None else updates
     return [*first, Phase(method, worlds=worlds, offline=share, utd=utd, anything=anything, warmup=warmup)]
