@@ -18,3 +18,14 @@ def bradley_terry(better: Float[Tensor, "*S"], worse: Float[Tensor, "*S"]) -> Fl
     1952), as reward models are fitted (arXiv:2203.02155, Eq. 1). At equal scores it is log 2; a constant that is added
     to both changes nothing."""
     return -logsigmoid(better - worse)
+
+
+def focal_ranking(better: Float[Tensor, "*S"], worse: Float[Tensor, "*S"], gamma: float) -> Float[Tensor, "*S"]:
+    """-(1 - 2 max(0, p - 1/2))^gamma log p with p = sigmoid(better - worse): the focal ranking loss of InternLM2 (Cai
+    et al. 2024, arXiv:2403.17297, Eq. 1), of whose family MultiCritique's reward model is (arXiv:2410.15287).
+
+    Pairs that are in order already weigh less, those that are not as much as ever. With gamma = 0 it is
+    `bradley_terry`. Differentiable in both factors.
+    """
+    log_p = logsigmoid(better - worse)
+    return -((1 - 2 * (log_p.exp() - 0.5).clamp(min=0)) ** gamma) * log_p
