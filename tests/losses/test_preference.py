@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from rlft.losses.preference import bradley_terry, maximum_likelihood_irl
+from rlft.losses.preference import bradley_terry, focal_ranking, maximum_likelihood_irl
 
 
 def test_bradley_terry():
@@ -47,3 +47,20 @@ def test_its_gradient_is_what_is_demonstrated_less_what_the_best_policy_does():
     right = (beta * shown.log()).requires_grad_()
     loss = (shown * maximum_likelihood_irl(right, right.expand(3, 3), beta)).sum()
     assert_close(torch.autograd.grad(loss, right)[0], torch.zeros(3).double())
+
+
+def test_focal_ranking():
+    """Exponent 0 is Bradley and Terry's, bit for bit; at p = 3/4 it is half, with 2 a quarter, of it; below 1/2 all."""
+    better, worse = torch.tensor([math.log(3), 0.0, 0.0]), torch.tensor([0.0, 0.0, math.log(3)])
+    plain = bradley_terry(better, worse)
+    assert torch.equal(focal_ranking(better, worse, 0.0), plain)
+    assert (focal_ranking(better, worse, 1.0) / plain).tolist() == pytest.approx([0.5, 1, 1], rel=1e-6)
+    assert (focal_ranking(better, worse, 2.0) / plain).tolist() == pytest.approx([0.25, 1, 1], rel=1e-6)
+
+
+def test_focal_ranking_s_gradient():
+    """At exponent 0 that of Bradley and Terry; far in order there is none, far out of order it is whole."""
+    for margin, gamma, expected in ((math.log(3), 0.0, -0.25), (40.0, 2.0, 0.0), (-40.0, 2.0, -1.0)):
+        better = torch.tensor(margin, requires_grad=True)
+        focal_ranking(better, torch.tensor(0.0), gamma).backward()
+        assert better.grad.item() == pytest.approx(expected, abs=1e-6)

@@ -35,3 +35,14 @@ def maximum_likelihood_irl(
     1), and estimates r up to a constant of the problem (arXiv:1809.01812); K = 1 beside it is `bradley_terry` - log 2.
     """
     return (drawn / beta).logsumexp(-1) - math.log(drawn.shape[-1]) - demonstrated / beta
+
+
+def focal_ranking(better: Float[Tensor, "*S"], worse: Float[Tensor, "*S"], gamma: float) -> Float[Tensor, "*S"]:
+    """-(1 - 2 max(0, p - 1/2))^gamma log p with p = sigmoid(better - worse): the focal ranking loss of InternLM2 (Cai
+    et al. 2024, arXiv:2403.17297, Eq. 1), of whose family MultiCritique's reward model is (arXiv:2410.15287).
+
+    Pairs that are in order already weigh less, those that are not as much as ever. With gamma = 0 it is
+    `bradley_terry`. Differentiable in both factors.
+    """
+    log_p = logsigmoid(better - worse)
+    return -((1 - 2 * (log_p.exp() - 0.5).clamp(min=0)) ** gamma) * log_p

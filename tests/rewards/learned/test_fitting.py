@@ -41,6 +41,15 @@ def test_a_demonstration_is_told_from_what_was_drawn():
         fit(small_reader(3), [Demonstrated("1", "a", ("b",))])
 
 
+def test_preferences_in_order_weigh_less_by_focal():
+    """p = 3/4 counts a quarter at exponent 2, p = 1/4 wholly."""
+    rows = [([[0], [1]], 0), ([[2], [0]], 0)]
+    logits = logits_of(small_reader(), rows, read(math.log(3), 0.0, 0.0))
+    assert loss_of(logits, rows, 2.0).item() == pytest.approx((math.log(4 / 3) / 4 + math.log(4)) / 2, rel=1e-6)
+    with pytest.raises(UserError, match="focal"):
+        Fitting(focal=-1.0)
+
+
 def test_one_label_is_a_sigmoid_and_several_are_a_softmax():
     rows = [([[0]], 1), ([[1]], 0)]
     one = loss_of(logits_of(small_reader(), rows, read(math.log(3), 0.0)), rows)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rlft.errors import UserError
-from rlft.losses.preference import bradley_terry
+from rlft.losses.preference import focal_ranking
 from rlft.metrics.calibration import expected_calibration_error, temperature
 from rlft.models.sequence import Reader
 from rlft.noise import hashed
@@ -56,6 +56,8 @@ class Fitting:
         batch: examples in an update.
         held_out: share of the prompts that is kept back, half to calibrate on and half to measure on.
         seed: of the order of the examples.
+        focal: of preferences, the exponent by which pairs that are in order already weigh less; 0 is Bradley and
+            Terry's, InternLM2's is 2.
     """
 
     epochs: int = 1
@@ -63,10 +65,13 @@ class Fitting:
     batch: int = 16
     held_out: float = 0.2
     seed: int = 0
+    focal: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 1 or not self.lr > 0 or not 0 <= self.held_out < 1:
             raise UserError(f"epochs and batch are at least 1, lr more than 0, held_out from 0 to below 1; got {self}")
+        if not 0 <= self.focal < math.inf:
+            raise UserError(f"focal is not negative; got {self.focal}")
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ Example = Preference | Labelled | Demonstrated
 def fit(reader: Reader, examples: Sequence[Example], told: Fitting = Fitting()) -> Fitted:
     """Fit all weights of a reader by maximum likelihood, and calibrate its head by a temperature.
 
-    Preferences: a reader of one label, -log sigmoid(s(chosen) - s(rejected)) (`losses.preference.bradley_terry`).
+    Preferences: a reader of one label, -log sigmoid(s(chosen) - s(rejected)) (`losses.preference.bradley_terry`),
+    or by `told.focal` its focal form.
     Demonstrations: -log softmax(s(demonstration), s(drawn) …)[0], maximum likelihood inverse reinforcement learning
     (`losses.preference.maximum_likelihood_irl`) with the demonstration among the rows and s = r / beta; as many rows
     with each. With one it is a preference.
@@ -182,7 +188,7 @@ def logits_of(reader: Reader, rows: Sequence[Row], read: Callable[[list[list[int
 
 def _learn(reader: Reader, rows: Sequence[Row], told: Fitting) -> None:
     steps = told.epochs * math.ceil(len(rows) / told.batch)
-    losses = (loss_of(logits_of(reader, batch, reader.logits), batch) for batch in _batches(rows, told))
+    losses = (loss_of(logits_of(reader, batch, reader.logits), batch, told.focal) for batch in _batches(rows, told))
     descend(reader.model, losses, steps, told.lr)
 
 
@@ -200,10 +206,10 @@ def descend(model: nn.Module, losses: Iterable[Tensor], steps: int, lr: float) -
         optimizer.zero_grad(set_to_none=True)
 
 
-def loss_of(logits: Float[Tensor, "M L"], rows: Sequence[Row]) -> Float[Tensor, ""]:
-    """The mean of -log likelihood of examples."""
+def loss_of(logits: Float[Tensor, "M L"], rows: Sequence[Row], focal: float = 0.0) -> Float[Tensor, ""]:
+    """The mean of -log likelihood of examples, of preferences in its `losses.preference.focal_ranking` form."""
     if len(rows[0][0]) == 2:
-        return bradley_terry(logits[:, 0], logits[:, 1]).mean()
+        return focal_ranking(logits[:, 0], logits[:, 1], focal).mean()
     return cross_entropy(logits, torch.tensor([label for _, label in rows], device=logits.device))
 
 
