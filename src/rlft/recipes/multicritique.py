@@ -54,8 +54,8 @@ CLAIM = Claim(
     "wrong is assumed here: three critics are nearly blind to one kind of error each; the meta-critic takes 95 of a "
     "hundred true units and 30 false ones, and adds up severities without taking off for what he does not take, so "
     "that a longer critique is never worse to him; revisers do what they are told, and break every second right piece "
-    "that is blamed. The start of what is reinforced is one model for all seeds, the reward model is each seed's own, "
-    "fitted to 2400 pairs or what is kept of them.",
+    "that is blamed. The start of what is reinforced is one model for all seeds; the reward model is each seed's own, "
+    "linear in what is said of each look, and fitted to 2400 pairs or what is kept of them.",
     real="rlft train --model CRITIC --data RESPONSES.jsonl --chat --reward \"scorer('CRITIQUE-REWARD')\" --method ppo "
     "--method.beta 0.02 --prompts 128 --group 1 --max-new-tokens 1024 --lr 1e-6 --steps 250",
     metric="reward",
