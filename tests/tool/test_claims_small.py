@@ -21,6 +21,7 @@ from rlft.recipes import (
     kl_bayes,
     lite_ppo,
     mdagent2,
+    multicritique,
     open_rs,
     polychromic,
     relift,
@@ -121,6 +122,15 @@ def test_the_command_with_a_verifier_trains(place, tmp_path):
     for name, other in others.items():
         command = command.replace(f"'{name}'", f"'{other}'")
     train(command, place, tmp_path)
+
+
+def test_the_command_with_a_reward_model_trains(place, tmp_path):
+    """One that was fitted to preferences before."""
+    pairs = [{"prompt": f"say {n}", "chosen": str(n), "rejected": "no"} for n in range(8)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    told = ("--model", place / "model", "--data", tmp_path / "pairs.jsonl", "--out", tmp_path / "fitted")
+    assert tool("fit-reward", *told, "--focal", 2, "--held-out", 0) == 0
+    train(multicritique.CLAIM.real.replace("'CRITIQUE-REWARD'", f"'{tmp_path / 'fitted'}'"), place, tmp_path)
 
 
 @needs_jail

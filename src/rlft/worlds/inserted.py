@@ -65,7 +65,7 @@ def teachers(count: int, flawed: float) -> list[Teacher]:
             f"give at least 1 demonstration and a share of flawed ones between 0 and 1, not {count}, {flawed}"
         )
     flaws = round(count * flawed)
-    return ["slow" if i % 4 == 3 else "beside" for i in range(flaws)] + ["good"] * (count - flaws)
+    return [("slow" if i % 4 == 3 else "beside") if i < flaws else "good" for i in range(count)]
 
 
 def shown(count: int, flawed: float, seed: int) -> list[Episode]:

@@ -110,7 +110,8 @@ class Criticised:
     """The task with a critique to imitate."""
 
     def __init__(self, shown: Shown, seed: int = 0):
-        self.task, self.shown, self.seed = Flawed(), shown, seed
+        self.shown: Shown = shown
+        self.task, self.seed = Flawed(), seed
         self.name, self.split, self.size, self.reward = "criticised", "train", None, self.task.reward
 
     def at(self, index: int) -> Problem:
