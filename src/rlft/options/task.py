@@ -15,6 +15,7 @@ from typing import Any
 from rlft import tasks
 from rlft.errors import nearest
 from rlft.options.calls import called, parse_call
+from rlft.tasks.films import Filmed, shows_film
 from rlft.tasks.subset import with_columns
 from rlft.types import Task, UserError
 from rlft.types.values import overlaid
@@ -32,7 +33,9 @@ class Fields:
             carft compare with, by default demonstration if there is one, else the answers.
         where: COLUMN=VALUE, one or several, the rows that are taken (not of held-out problems): level=L2 level=L3.
         each: so many rows of each of them, a mix of equal parts; without it all.
-        media_folder: where paths of pictures and sounds in the data begin; by default at the data file.
+        media_folder: where paths of pictures, sounds and films in the data begin; by default at the data file.
+        frames: of each film in the data (a column video or videos, or a part of a message) so many are shown as
+            pictures with their times, evenly from the first to the last.
     """
 
     prompt_field: str | None = None
@@ -41,8 +44,11 @@ class Fields:
     media_folder: str | None = None
     where: tuple[str, ...] = ()
     each: int | None = None
+    frames: int = 8
 
     def __post_init__(self):
+        if self.frames < 1:
+            raise UserError(f"--frames is how many of each film are shown, at least 1; got {self.frames}")
         if self.each is not None and (self.each < 1 or not self.where):
             raise UserError(f"--each is how many rows of each value of --where, at least 1; got {self.each}")
 
@@ -81,7 +87,8 @@ def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told
             demonstration=fields.demonstration_field,
             media=fields.media_folder,
         )
-        return with_columns(task, fields.where, fields.each) if fields.where else task
+        task = with_columns(task, fields.where, fields.each) if fields.where else task
+        return Filmed(task, fields.frames) if shows_film(task.at(0)) else task
     if fields != Fields():
         raise UserError(f"{spec} makes its own problems; fields, and a folder of pictures or sounds, are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))

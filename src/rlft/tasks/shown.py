@@ -1,4 +1,4 @@
-"""Pictures and sounds that a row of a data file names: where their files are. Opens none of them."""
+"""Pictures, sounds and films that a row of a data file names: where their files are. Opens none of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_KINDS = ("image", "images", "audio", "audios")
+_KINDS = ("image", "images", "audio", "audios", "video", "videos")
 # What names a file in a part of a message.
-_NAMES = ("image", "audio", "path", "url")
+_NAMES = ("image", "audio", "video", "path", "url")
 
 
 def beside(row: Mapping[str, Any], folder: Path, prompt: str) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ def _message(message: Any, folder: Path) -> Any:
 
 
 def _part(part: Any, folder: Path) -> Any:
-    if not isinstance(part, Mapping) or part.get("type") not in ("image", "audio"):
+    if not isinstance(part, Mapping) or part.get("type") not in ("image", "audio", "video"):
         return part
     return {**part, **{name: _placed(part[name], folder) for name in _NAMES if name in part}}
 
@@ -48,6 +48,6 @@ def _placed(value: Any, folder: Path) -> Any:
         return [_placed(one, folder) for one in value]
     if isinstance(value, Mapping) and isinstance(value.get("path"), str) and value.get("bytes") is None:
         return {**value, "path": _placed(value["path"], folder)}
-    if isinstance(value, str) and not Path(value).is_absolute() and (folder / value).is_file():
+    if isinstance(value, str) and not Path(value).is_absolute() and (folder / value).exists():
         return str(folder / value)
     return value
