@@ -30,7 +30,7 @@ WORLD = Insertion()
 UNSEEN = Insertion(slots=(0.3, 0.5))
 Teacher = Literal["good", "beside", "slow"]
 # Those who aim beside the slot aim too high, by so much; those who dawdle have this share of the others' speed.
-BESIDE, SLOW = (0.12, 0.28), 0.5
+BESIDE, SLOW = (0.12, 0.28), 0.46
 # Everyone's hand trembles, in half-ranges of an action; and nobody's action is at a bound, which no tanh reaches.
 _TREMBLE, _INSIDE = 0.2, 0.95
 
