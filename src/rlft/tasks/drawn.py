@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from rlft.errors import UserError
 from rlft.noise import hashed
-from rlft.types import Problem
+from rlft.types import Problem, Task
 
 # The share of all things that a split has, of ten.
 SPLITS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
@@ -51,6 +51,25 @@ class Question:
 Family = Callable[[random.Random], tuple[Sensed, Question] | None]
 
 
+@final
+class Numbered:
+    """What is made of an index, below `size` where there is one: then it is kept once it was made."""
+
+    def __init__(self, task: Task, make: Callable[[int], Problem]):
+        self.task, self.make, self.kept = task, make, dict[int, Problem]()
+
+    def at(self, index: int) -> Problem:
+        """The problem with this index."""
+        size = self.task.size
+        if index < 0 or (size is not None and index >= size):
+            raise IndexError(f"{self.task.name} has {size} problems in {self.task.split!r}, none with index {index}")
+        if size is None:
+            return self.make(index)
+        if index not in self.kept:
+            self.kept[index] = self.make(index)
+        return self.kept[index]
+
+
 class Drawn:
     """Problems of a family of questions; their input is one message with what is shown and then the question.
 
@@ -62,17 +81,11 @@ class Drawn:
         if split not in SPLITS:
             raise UserError(f"scenes and sounds have the splits {', '.join(SPLITS)}; not {split!r}")
         self.name, self.family, self.split, self.size = name, family, split, size
-        self._kept: dict[int, Problem] = {}
+        self._numbered = Numbered(self, self._drawn)
 
     def at(self, index: int) -> Problem:
         """The problem with this index, below `size`."""
-        if index < 0 or (self.size is not None and index >= self.size):
-            raise IndexError(f"{self.name} has {self.size} problems in {self.split!r}, none with index {index}")
-        if self.size is None:
-            return self._drawn(index)
-        if index not in self._kept:
-            self._kept[index] = self._drawn(index)
-        return self._kept[index]
+        return self._numbered.at(index)
 
     def _drawn(self, index: int) -> Problem:
         draw = random.Random(hashed(self.name, self.split, index))

@@ -213,17 +213,11 @@ class MovingShapes:
         self.level, self.split, self.size, self.frames = level, split, size, frames
         self.length, self.evidence, self.series = length, evidence, series
         self.name = f"moving-{level}-{length}-{evidence:g}"
-        self._kept: dict[int, Problem] = {}
+        self._numbered = drawn.Numbered(self, self._drawn)
 
     def at(self, index: int) -> Problem:
         """The problem with this index, below `size`."""
-        if index < 0 or (self.size is not None and index >= self.size):
-            raise IndexError(f"{self.name} has {self.size} problems in {self.split!r}, none with index {index}")
-        if self.size is None:
-            return self._drawn(index)
-        if index not in self._kept:
-            self._kept[index] = self._drawn(index)
-        return self._kept[index]
+        return self._numbered.at(index)
 
     def _drawn(self, index: int) -> Problem:
         told = random.Random(hashed("moving", self.level, self.series, self.split, index))
