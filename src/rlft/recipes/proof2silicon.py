@@ -22,7 +22,7 @@ from rlft.recipes import recipe
 from rlft.worlds.prompted import prompted
 
 proof2silicon = recipe(
-    prompted, rloo(), watch_kl=False, steps=144, prompts=4, group=16, lr=2e-3, rows=None, problems=None
+    prompted, rloo(), watch_kl=False, steps=144, prompts=8, group=16, lr=2e-3, rows=None, problems=None
 )
 
 _RULE: dict[str, Any] = {"steps": 0}
@@ -31,9 +31,9 @@ CLAIM = Claim(
     sentence="A small model that reinforcement learning teaches to prompt a frozen generator, with a verifier in the "
     "loop, has more programs verified than the generator alone, and what is verified becomes hardware that is right.",
     source="Jha et al. 2025, arXiv:2509.06239",
-    budget="144 updates for every arm that learns, about the same 512 methods: 64 conversations of up to three "
-    "attempts in each, 128 programs where it is the generator that learns, 32 conversations to imitate; rules learn "
-    "nothing. Everything has three attempts at a held-out method. The arms that `rl` is compared with choose their "
+    budget="144 updates for every arm that learns, on 8 of 512 methods each: 128 conversations of up to three "
+    "attempts, 256 programs where it is the generator that learns, 64 conversations to imitate; rules learn nothing. "
+    "Everything has three attempts at a held-out method. The arms that `rl` is compared with choose their "
     "learning rate from two, as it does.",
     scaled_down="decoders of 0.1 and 0.2 million parameters for a small language model and large ones; methods that "
     "add up in a loop for 100 tasks; two words of six for a prompt. The verifier is one in this process that says what "
@@ -64,15 +64,15 @@ CLAIM = Claim(
         "random": Arm("any two words", {**_RULE, "writer": "random"}, grid={}),
         "table": Arm("a table of words for what the verifier says", {**_RULE, "writer": "table"}, grid={}),
         "base": Arm("the prompter before it learns", _RULE, grid={}),
-        "sft": Arm("SFT on what the table has solved", {"method": sft(), "prompts": 32, "group": 1}),
+        "sft": Arm("SFT on what the table has solved", {"method": sft(), "prompts": 64, "group": 1}),
         "rl": Arm("RLOO on the verifier's reward"),
         "tuned": Arm(
             "the generator itself by RLOO, no prompts",
-            {"writer": "generator", "prompts": 8, "lr": 1e-3},
+            {"writer": "generator", "prompts": 16, "lr": 1e-3},
             grid={},
             seeds=5,
         ),
-        "deaf": Arm("RLOO, for a generator that does not listen", {"heeds": "nothing"}, grid={}, seeds=5),
+        "deaf": Arm("RLOO, for a generator that does not listen", {"heeds": "nothing"}, grid={}),
         "tools": Arm("RLOO; Dafny and Yosys look at held-out programs", grid={}, data="tools", seeds=5),
     },
     statements=[
