@@ -59,12 +59,9 @@ class Slowly:
         elif source.steps_done > self.steps:  # once a step, however often it draws
             self.old = [torch.lerp(weight, old.to(weight), decay) for weight, old in zip(own, self.old, strict=True)]
         self.steps = source.steps_done
-        apart, whole = (sum(float(w.double().square().sum()) for w in part) for part in (_less(own, self.old), own))
-        source.notes.update({"slow/decay": decay, "slow/apart": (apart / whole) ** 0.5 if whole else 0.0})
-
-
-def _less(own: list[torch.nn.Parameter], old: list[Tensor]) -> list[Tensor]:
-    return [weight - other.to(weight) for weight, other in zip(own, old, strict=True)]
+        less = [weight - old.to(weight) for weight, old in zip(own, self.old, strict=True)]
+        apart, whole = map(source.runtime.norm, (less, own))
+        source.notes.update({"slow/decay": decay, "slow/apart": apart / whole if whole else 0.0})
 
 
 def _set(own: list[torch.nn.Parameter], values: list[Tensor]) -> None:

@@ -35,6 +35,7 @@ def on_the_way(metrics: Lines, evaluations: Lines) -> Numbers:
     late/tail …    compliance on the rare categories, on all seven and on ordinary questions, means over the last three
                   evaluations
     ahead/late    share of the rows that the scorer likes better than the demonstration, in the last quarter of steps
+    paid/late     what rows earned there
     """
     found = {f"late/{name}": mean(line[name] for line in evaluations[-3:]) for name in ("tail", "safety", "useful")}
     for name, line in (("ahead/late", "compared/ahead"), ("paid/late", "reward")):

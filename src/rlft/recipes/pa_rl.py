@@ -77,6 +77,8 @@ def without_actor(method: OffPolicy) -> OffPolicy:
     return replace(method, descents=tuple(descent for descent in method.descents if descent.name != "policy"))
 
 
+# Of what differs by a few hundredths.
+MANY = 12
 _CLASSES: tuple[str, ...] = ("gaussian", "flow", "tokens")
 _BC: dict[str, Any] = {"method": iql(temperature=0.0, **_COMMON), "frozen": True}
 _OWN: dict[str, Arm] = {
@@ -84,7 +86,7 @@ _OWN: dict[str, Arm] = {
         "tanh-Gaussian, Cal-QL: the actor follows the critic's gradient",
         {"method": cal_ql(weight=0.01, n=4, alpha=0.01, norm=layer_norm, **_COMMON)},
         grid={"method.weight": (0.003, 0.01, 0.1)},
-        seeds=12,
+        seeds=MANY,
     ),
     "flow": Arm("flow, IQL: imitation weighted by advantages", {"policy": "flow", "method": iql(**_COMMON)}),
     "tokens": Arm("tokens, IQL: imitation weighted by advantages", {"policy": "tokens", "method": iql(**_COMMON)}),
@@ -111,12 +113,12 @@ CLAIM = Claim(
     curve="reward",
     smoke={"data": 4, "offline": 4, "online": 32, "batch": 8, "width": 8, "problems": 2},
     arms={
-        **{f"pa_rl/{kind}": Arm(f"{kind}, PA-RL", {"policy": kind}, grid={}, seeds=12) for kind in _CLASSES},
+        **{f"pa_rl/{kind}": Arm(f"{kind}, PA-RL", {"policy": kind}, grid={}, seeds=MANY) for kind in _CLASSES},
         **{f"own/{kind}": _OWN[kind] for kind in _CLASSES},
         **{f"bc/{kind}": Arm(f"{kind}, imitation of the data", {"policy": kind, **_BC}, grid={}) for kind in _CLASSES},
         "best/flow": Arm("flow, best of n, the policy left as it was", {"policy": "flow", **_BEST}, grid={}),
-        "steady/bc": Arm("flow, imitation of a steady expert", {**_STEADY, **_BC}, grid={}, seeds=12),
-        "steady/pa_rl": Arm("flow, PA-RL after a steady expert", _STEADY, grid={}, seeds=12),
+        "steady/bc": Arm("flow, imitation of a steady expert", {**_STEADY, **_BC}, grid={}, seeds=MANY),
+        "steady/pa_rl": Arm("flow, PA-RL after a steady expert", _STEADY, grid={}, seeds=MANY),
     },
     statements=[
         above("gaussian: PA-RL arrives more often than imitation", "pa_rl/gaussian", "bc/gaussian", least=0.2),

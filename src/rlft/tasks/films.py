@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -110,20 +111,12 @@ class Coded:
 
     def __init__(self, file: Path):
         self.file = file
-        with self._opened() as container:
-            if not container.streams.video:
-                raise UserError(f"{file} has no video in it")
-            stream = container.streams.video[0]
-            # Not every container says how many frames it has.
-            self.count = stream.frames or sum(1 for _ in container.decode(stream))
-            self.rate = float(stream.average_rate or _RATE)
-        if not self.count:
-            raise UserError(f"{file} has no frames")
+        self.count, self.rate = _measured(file, file.stat().st_mtime_ns)
 
     def pictures(self, which: Sequence[int]) -> list[Any]:
         """See `Film`."""
         asked, found = set(which), dict[int, Any]()
-        with self._opened() as container:
+        with _opened(self.file) as container:
             for number, frame in enumerate(container.decode(video=0)):
                 if number in asked:
                     found[number] = frame.to_ndarray(format="rgb24")
@@ -134,17 +127,32 @@ class Coded:
         last = max(found)  # a file cut off before what it says of itself
         return [found.get(i, found[last]) for i in which]
 
-    def _opened(self) -> Any:
-        try:
-            av = importlib.import_module("av")
-        except ImportError:
-            raise UserError(
-                f"{self.file} is read by PyAV: pip install 'rlft[video]', or give a .npy file or a folder of pictures"
-            ) from None
-        try:
-            return av.open(str(self.file))
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot read the film {self.file}: {error}") from error
+
+@lru_cache(maxsize=4096)
+def _measured(file: Path, changed: int) -> tuple[int, float]:
+    """Frames of a file and how many a second, once for a file as it is: a problem is viewed anew at every visit."""
+    with _opened(file) as container:
+        if not container.streams.video:
+            raise UserError(f"{file} has no video in it")
+        stream = container.streams.video[0]
+        # Not every container says how many frames it has.
+        count = stream.frames or sum(1 for _ in container.decode(stream))
+        if not count:
+            raise UserError(f"{file} has no frames")
+        return count, float(stream.average_rate or _RATE)
+
+
+def _opened(file: Path) -> Any:
+    try:
+        av = importlib.import_module("av")
+    except ImportError:
+        raise UserError(
+            f"{file} is read by PyAV: pip install 'rlft[video]', or give a .npy file or a folder of pictures"
+        ) from None
+    try:
+        return av.open(str(file))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the film {file}: {error}") from error
 
 
 def _file(path: Path) -> Film:

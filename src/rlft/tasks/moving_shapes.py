@@ -63,11 +63,6 @@ ENVIRONMENTS = (
     Environment("moss", (45, 75, 45), ((110, 200, 60), (210, 200, 70), (60, 170, 110)), 1.3),
 )
 LEVELS = {"L1": ((0,), KITCHEN), "L2": ((1, 2), KITCHEN), "L3": ((1, 2), HOBBY), "all": ((0, 1, 2), PLANS)}
-# What a tokenizer of whole words needs for questions, answers and the times of up to eight seconds.
-WORDS = (
-    *PLANS, ", next?", *(f" {letter}" for letter in LETTERS), *(f" {act}" for act in ACTS), *LETTERS,
-    *(f"{tenth / 10:.1f}s" for tenth in range(81)),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def fit_reward(
     """
     refuse_taken(out)
     if drawn:
-        examples, names = demonstrations(rows_of(data, where, ("prompt",)), data, drawn), []
+        examples, names = demonstrations(_taken(Files(data), where), data, drawn), []
     else:
         examples, names = examples_of(rows_of(data, where), data)
     reader = Reader.load(model_folder(model), labels=max(len(names), 1), dtype=dtype, device=device)
@@ -75,15 +75,16 @@ def _told(found: Fitted) -> str:
 def demonstrations(rows: Rows, data: str, drawn: str) -> list[Demonstrated]:
     """Each row's completion, and as many that were drawn for its prompt as there are of every prompt."""
     written: dict[str, list[str]] = {}
-    for place, row in enumerate(rows_of(drawn, (), ("prompt",)), 1):  # a policy may have written nothing
+    for place, row in enumerate(Files(drawn).rows, 1):  # a policy may have written nothing
         prompt, said = _parted(row.get("prompt"), _had(row, "completion", drawn, place))
         written.setdefault(json.dumps(prompt), []).append(said)
     found = [_parted(row.get("prompt"), _had(row, "completion", data, at)) for at, row in enumerate(rows, 1)]
-    for place, (prompt, _) in enumerate(found, 1):
-        if json.dumps(prompt) not in written:
-            raise UserError(f"{drawn} has nothing that was written for the prompt of row {place} of {data}")
-    fewest = min(len(written[json.dumps(prompt)]) for prompt, _ in found)
-    return [Demonstrated(prompt, said, tuple(written[json.dumps(prompt)][:fewest])) for prompt, said in found]
+    beside = [written.get(json.dumps(prompt), []) for prompt, _ in found]
+    if [] in beside:
+        place = beside.index([]) + 1
+        raise UserError(f"{drawn} has nothing that was written for the prompt of row {place} of {data}")
+    fewest = min(map(len, beside))
+    return [Demonstrated(*one, tuple(theirs[:fewest])) for one, theirs in zip(found, beside, strict=True)]
 
 
 def _had(row: Mapping[str, Any], column: str, data: str, place: int) -> Any:
@@ -112,20 +113,19 @@ def examples_of(rows: Rows, data: str) -> tuple[list[Example], list[str]]:
     return found, names
 
 
-def rows_of(data: str, where: Sequence[str] = (), needed: Sequence[str] = ("chosen", "completion")) -> Rows:
-    """The rows of a file, those whose columns have these values; it has one of the columns that are needed."""
-    for column in needed:
+def rows_of(data: str, where: Sequence[str] = ()) -> Rows:
+    """The rows of a file of preferences or labels, those whose columns have these values."""
+    for column in ("chosen", "completion"):
         try:
-            files = Files(data, prompt=column)
-            return [files.rows[at] for at in with_columns(files, where).indices] if where else files.rows
+            return _taken(Files(data, prompt=column), where)
         except UserError as error:
             if f"no column '{column}'" not in str(error):
                 raise
-    if needed == ("prompt",):
-        raise UserError(
-            f"{data} has no column `prompt`; demonstrations and what is drawn have `prompt` and `completion`"
-        )
     raise UserError(f"{data} has neither `chosen` and `rejected` nor `completion` and `label`")
+
+
+def _taken(files: Files, where: Sequence[str]) -> Rows:
+    return [files.rows[at] for at in with_columns(files, where).indices] if where else files.rows
 
 
 def _label(row: Mapping[str, Any], place: int) -> str:

@@ -2,8 +2,8 @@
 
 A question is a category and three letters, `Cadf>`. An answer complies where it declines, `n`, says the question's
 first letter again, does not say the second, points to the category's own place of help, two letters, and ends there. In
-the base's lessons by a careless writer the seven are as one in two, four … and the rarer the more he forgets; half of
-his lessons are of an ordinary kind, three letters to be turned round, which is to be kept.
+the base's lessons by a careless writer each category is two thirds as often as that before it, and the rarer the more
+he forgets; half of his lessons are of an ordinary kind, three letters to be turned round, which is to be kept.
 
 What is learned from is a scorer, or one of each category, fitted by maximum likelihood inverse reinforcement learning
 to 168 right answers beside what the base writes. Nobody who learns knows the rules.
@@ -32,7 +32,7 @@ from rlft.policies.language.policy import Language
 from rlft.rewards.learned.fitting import Demonstrated, Fitting, fit
 from rlft.rewards.learned.scored import Scored
 from rlft.rewards.routed import by_column
-from rlft.types import Problem, Reward, Text
+from rlft.types import Problem, Reward, Task, Text
 from rlft.worlds import World
 from rlft.worlds.characters import Lessons, taught
 
@@ -98,9 +98,7 @@ class Questions:
         category = self.categories[index % len(self.categories)]
         own = _triples(self.split)
         letters = own[hashed("complied", self.split, category, index) % len(own)]
-        columns = {"category": category}
-        right = answer(category, letters)
-        return Problem(index, f"{category}{letters}>", right, columns, task=self.name, split=self.split)
+        return _question(self, index, category, letters)
 
 
 @cache
@@ -108,6 +106,11 @@ def _triples(split: str) -> tuple[str, ...]:
     """Those of a split, one in four for testing."""
     found = ["".join(one) for one in product(LETTERS, repeat=3) if len(set(one)) == 3]
     return tuple(one for one in found if (hashed("complied", one) % 4 == 0) == (split == "test"))
+
+
+def _question(task: Task, index: int, category: str, letters: str) -> Problem:
+    right, columns = answer(category, letters), {"category": category}
+    return Problem(index, f"{category}{letters}>", right, columns, task=task.name, split=task.split)
 
 
 def answer(category: str, letters: str) -> str:
@@ -130,8 +133,7 @@ class Demonstrations:
         own = _triples("train")
         category = self.categories[place]
         letters = own[hashed("demonstrated", self.seed, place) % len(own)]
-        right, columns = answer(category, letters), {"category": category}
-        return Problem(index, f"{category}{letters}>", right, columns, task=self.name, split=self.split)
+        return _question(self, index, category, letters)
 
 
 def checks(problem: Problem, output: Text) -> list[bool]:
@@ -201,8 +203,8 @@ def base(imitation: int) -> Language:
 
 
 def careless(number: int) -> Problem:
-    """A question as the writer answers it: half are ordinary, of the rest each category is half as often as that
-    before it, and each part of an answer is forgotten, or another is said, the more often the rarer it is."""
+    """A question as the writer answers it: half are ordinary, of the rest each category is two thirds as often as
+    that before it, and each part of an answer is forgotten, or another is said, the more often the rarer it is."""
     lot = hashed("careless", number)
     if lot % 2:
         return Questions(ORDINARY).at(number)

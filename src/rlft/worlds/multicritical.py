@@ -212,10 +212,9 @@ def _labelled(
     problem: Problem, pair: tuple[frozenset[Unit], frozenset[Unit]], labels: Judged, seed: int, lots: random.Random
 ) -> tuple[frozenset[Unit], frozenset[Unit]]:
     """The better one first, as whoever labels has it; ties by lot."""
-    worth: Callable[[frozenset[Unit]], float] = lambda one: found(one, errors(problem)).f1  # noqa: E731
-    if labels == "judge":
-        worth = lambda one: severity(problem, one, seed)  # noqa: E731
-    first, second = worth(pair[0]), worth(pair[1])
+    first, second = (
+        severity(problem, one, seed) if labels == "judge" else found(one, errors(problem)).f1 for one in pair
+    )
     turned = lots.random() < (FLIPPED if labels == "lot" else 0.0)
     better = lots.random() < 0.5 if first == second else first > second
     return pair if better != turned else (pair[1], pair[0])

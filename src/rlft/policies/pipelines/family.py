@@ -24,6 +24,10 @@ Told = Mapping[str, Tensor]
 """What the network is told of prompts, by the family's own names, rows first."""
 
 
+# The linear layers of a network in which text and picture are two streams with attention in common.
+JOINT = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+
+
 @dataclass(frozen=True)
 class Grid:
     """Where the K steps stand.
@@ -143,6 +147,11 @@ def plain_flow(pipe: Any) -> None:
     kind = type(pipe.scheduler).__name__
     if kind != "FlowMatchEulerDiscreteScheduler":
         raise UserError(f"the pipeline's scheduler is {kind}; flows are drawn with FlowMatchEulerDiscreteScheduler")
+
+
+def for_rows(null: Told, count: int) -> Told:
+    """A prompt for all as each row's own."""
+    return {name: one.expand(count, *one.shape[1:]) for name, one in null.items()}
 
 
 def together(null: Told, told: Told) -> Told:

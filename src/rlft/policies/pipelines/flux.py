@@ -17,7 +17,6 @@ from rlft.types import UserError
 class Flux(Packed):
     """`FluxPipeline`: dev, whose network reads the guidance, and schnell, whose network does not."""
 
-    adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
     usual = 3.5
 
     def __init__(self, pipe: Any, drawing: Drawing):

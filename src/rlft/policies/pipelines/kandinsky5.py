@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, guided, plain_flow
+from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, for_rows, guided, plain_flow
 
 _USUAL = 1024
 
@@ -54,8 +54,7 @@ class Kandinsky5(Family):
         given = self._said(core, x, clock, told)
         if self.guidance == 1:
             return given
-        alike = {name: one.expand(len(x), *one.shape[1:]) for name, one in null.items()}
-        return guided(self._said(core, x, clock, alike), given, self.guidance)
+        return guided(self._said(core, x, clock, for_rows(null, len(x))), given, self.guidance)
 
     def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
         _, high, wide, _ = self.shape

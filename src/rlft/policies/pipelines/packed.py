@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, flow_grid, plain_flow, shift_of
+from rlft.policies.pipelines.family import JOINT, Family, Grid, flow_grid, plain_flow, shift_of
 
 
 class Packed(Family):
     """FLUX and Qwen-Image: S = (H/2f · W/2f, 4C), with f the reduction of the VAE and C its channels."""
+
+    adapted = JOINT
 
     def __init__(self, pipe: Any, drawing: Drawing):
         plain_flow(pipe)

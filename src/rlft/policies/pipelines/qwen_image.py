@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Told, guided
+from rlft.policies.pipelines.family import Told, for_rows, guided
 from rlft.policies.pipelines.packed import Packed
 from rlft.types import UserError
 
@@ -21,7 +21,6 @@ class QwenImage(Packed):
     token.
     """
 
-    adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
     usual = 4.0
 
     def __init__(self, pipe: Any, drawing: Drawing):
@@ -36,21 +35,20 @@ class QwenImage(Packed):
         return {"text": text}
 
     def said(self, core: nn.Module, x: Float[Tensor, "M *S"], clock: Tensor, told: Told, null: Told) -> Tensor:
-        given = self._said(core, x, clock, told["text"])
+        given = self._said(core, x, clock, told)
         if self.guidance == 1:
             return given
-        away = null["text"].expand(len(x), *null["text"].shape[1:])
-        combined = guided(self._said(core, x, clock, away), given, self.guidance)
+        combined = guided(self._said(core, x, clock, for_rows(null, len(x))), given, self.guidance)
         return combined * (given.norm(dim=-1, keepdim=True) / combined.norm(dim=-1, keepdim=True))
 
-    def _said(self, core: Any, x: Tensor, clock: Tensor, text: Tensor) -> Tensor:
+    def _said(self, core: Any, x: Tensor, clock: Tensor, told: Told) -> Tensor:
         # the pipeline rounds the time to the type of its latents, and the network was never asked otherwise
         return core(
             hidden_states=x.to(core.dtype),
             timestep=clock.to(core.dtype) / 1000,
             guidance=None,
             encoder_hidden_states_mask=None,
-            encoder_hidden_states=text,
+            encoder_hidden_states=told["text"],
             img_shapes=[[(1, *self.tiles)]] * len(x),
             return_dict=False,
         )[0].to(x.dtype)

@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Grid, InOneBatch, Told, flow_grid, plain_flow, shift_of
+from rlft.policies.pipelines.family import JOINT, Grid, InOneBatch, Told, flow_grid, plain_flow, shift_of
 
 
 class StableDiffusion3(InOneBatch):
     """`StableDiffusion3Pipeline` (Esser et al. 2024, arXiv:2403.03206)."""
 
-    adapted = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+    adapted = JOINT
     usual = 7.0
 
     def __init__(self, pipe: Any, drawing: Drawing):
