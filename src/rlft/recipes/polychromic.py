@@ -57,6 +57,8 @@ polychromic = recipe(varied, by_sets(), watch_kl=False, steps=160, prompts=8, gr
 _ROOMS = {"setting": "rooms", "imitation": 200, "prompts": 16, "steps": 80, "lr": 3e-3}
 _RATES = {"lr": (1e-3, 3e-3, 6e-3)}
 
+# Of what statements of a few hundredths compare.
+MANY = 32
 CLAIM = Claim(
     sentence="Rewarding sets of attempts for being varied keeps the success rate and finds more ways to succeed, so "
     "that many attempts solve more.",
@@ -74,27 +76,31 @@ CLAIM = Claim(
     smoke={"steps": 1, "imitation": 2, "prompts": 2, "problems": 4, "samples": 16},
     arms={
         "base": Arm("the model of paths before any reward", {"method": loop(), "steps": 0}, grid={}),
-        "loop": Arm("each row against the others", {"method": loop(epochs=2, minibatches=1)}),
-        "sets": Arm("sets of 4 of 8", {"method": by_sets(n=4)}),
-        "share": Arm("sets, d the plain share", {"method": by_sets(n=4, free=0.0)}, grid={}),
+        "loop": Arm("each row against the others", {"method": loop(epochs=2, minibatches=1)}, seeds=MANY),
+        "sets": Arm("sets of 4 of 8", {"method": by_sets(n=4)}, seeds=MANY),
+        "share": Arm("sets, d the plain share", {"method": by_sets(n=4, free=0.0)}, grid={}, seeds=MANY),
         "one-loop": Arm("one right answer", {"method": loop(epochs=2, minibatches=1), "setting": "one"}, grid={}),
         "one-sets": Arm("one right answer, sets", {"method": by_sets(n=4), "setting": "one"}, grid={}),
         "rooms-base": Arm("the searcher before any reward", {**_ROOMS, "method": ppo(), "steps": 0}, grid={}),
         "rooms-reinforce": Arm("REINFORCE", {**_ROOMS, "method": reinforce(), "lr": 1e-2}, {"lr": (3e-3, 1e-2, 3e-2)}),
-        "rooms-ppo": Arm("PPO", {**_ROOMS, "method": ppo()}, _RATES),
+        "rooms-ppo": Arm("PPO", {**_ROOMS, "method": ppo()}, _RATES, seeds=MANY),
         "rooms-entropy": Arm(
             "PPO with an entropy bonus",
             {**_ROOMS, "method": ppo_entropy(0.03)},
             {**_RATES, "method.entropy": (0.01, 0.03)},
         ),
         "rooms-poly": Arm(
-            "Poly-PPO, vines", {**_ROOMS, "method": poly_ppo(n=4, window=2, epochs=4), "steps": 100}, _RATES
+            "Poly-PPO, vines",
+            {**_ROOMS, "method": poly_ppo(n=4, window=2, epochs=4), "steps": 100},
+            _RATES,
+            seeds=MANY,
         ),
         # added when the result of the others was known
         "rooms-window": Arm(
             "Poly-PPO with the paper's window of 5, at Poly-PPO's rate",
             {**_ROOMS, "method": poly_ppo(n=4, window=5, epochs=4), "steps": 100, "lr": 6e-3},
             grid={},
+            seeds=MANY,
         ),
     },
     statements=[
