@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rlft.environments.generated import Generated
+from rlft.environments.records import Records
 from rlft.models.fingerprint import fingerprint
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.options.learning import Learning
@@ -99,3 +100,16 @@ def test_eval(folder, capsys):
         main(["eval", *words, *more, "--device", "cpu"])
     assert not stopped.value.code
     assert json.loads(capsys.readouterr().out)["turns"] == 2
+
+
+def test_a_record_is_asked(folder):
+    """`--record` makes a conversation with the problem's record; one of the options is given."""
+    rows = '{"prompt": "abc?", "answer": "a", "file": {"a": "b"}}\n'
+    (folder / "data.jsonl").write_text(rows)
+    policy = train(**arguments(folder, generator=None, record="file")).trainer.policy
+    assert isinstance(policy, Conversation) and isinstance(policy.dialogue, Records)
+    assert policy.dialogue.column == "file" and policy.language.used_with["record"] == "file"
+    with pytest.raises(UserError, match="give one of --tools, --agent and --record, not --agent and --record"):
+        train(**arguments(folder, generator=None, record="file", agent="a.py:b"))
+    with pytest.raises(UserError, match="asks a --record or prompts a --generator; give one of them"):
+        train(**arguments(folder, record="file"))

@@ -28,6 +28,7 @@ from rlft.recipes import (
     rlvr_domains,
     supo,
     tensorbleu,
+    wingpt3,
 )
 from tests.jails import needs_jail, needs_lammps
 from tests.tool.claimed import exchanged
@@ -68,7 +69,7 @@ def place(tmp_path_factory):
         {"prompt": f"say {n}", "answer": str(n), "solution": f"{n}.", "path": "a b", "demonstration": f"{n}"}
         for n in range(8)
     ]
-    rows = [{**row, "expected": {"units": "lj"}} for row in rows]
+    rows = [{**row, "expected": {"units": "lj"}, "record": {"a": "b"}, "evidence": ["a"]} for row in rows]
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = {"question": "who?", "options": dict(zip("ABCDE", "vwxyz", strict=True)), "answer_idx": "B"}
     asked = [{**options, "level": f"L{n + 1}"} for n in range(6)]
@@ -131,6 +132,21 @@ def test_the_command_with_a_reward_model_trains(place, tmp_path):
     told = ("--model", place / "model", "--data", tmp_path / "pairs.jsonl", "--out", tmp_path / "fitted")
     assert tool("fit-reward", *told, "--focal", 2, "--held-out", 0) == 0
     train(multicritique.CLAIM.real.replace("'CRITIQUE-REWARD'", f"'{tmp_path / 'fitted'}'"), place, tmp_path)
+
+
+def test_the_command_with_a_classifier_of_conversations_trains(place, tmp_path):
+    """One that was fitted to conversations with verdicts before."""
+    talk = [{"role": "assistant", "content": "<ask>a</ask>"}, {"role": "user", "content": "b"}]
+    ends = [{"role": "assistant", "content": f"<evidence>{name}</evidence>"} for name in "ab"]
+    rows = [
+        {"prompt": [{"role": "user", "content": f"say {n}"}], "completion": [*talk, end], "label": label}
+        for n in range(4)
+        for end, label in zip(ends, ("sound", "not"), strict=True)
+    ]
+    (tmp_path / "verdicts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = ("--model", place / "model", "--data", tmp_path / "verdicts.jsonl", "--out", tmp_path / "fitted")
+    assert tool("fit-reward", *told, "--held-out", 0) == 0
+    train(wingpt3.CLAIM.real.replace("'SOUND_MODEL'", f"'{tmp_path / 'fitted'}'"), place, tmp_path)
 
 
 @needs_jail

@@ -9,7 +9,7 @@ from rlft.errors import UserError
 from rlft.options.reward import load_reward
 from rlft.rewards.learned.fitting import Demonstrated, Labelled, Preference
 from rlft.tool.fit_reward import demonstrations, examples_of, rows_of
-from rlft.types import Problem
+from rlft.types import Message, Problem
 from tests.models.small_readers import small_reader
 from tests.tool.test_main import tool
 
@@ -54,6 +54,19 @@ def test_labels_are_named(tmp_path):
     assert examples(data) == ([Labelled("p", "a", 1), Labelled("p", "b", 0)], ["bad", "good"])
 
 
+def test_a_conversation_behind_a_prompt(tmp_path):
+    """All messages, of which the last alone would be the completion."""
+    talk = [assistant("ask"), user("told"), assistant("so")]
+    data = file(
+        tmp_path,
+        {"prompt": [user("p")], "completion": talk, "label": "good"},
+        {"prompt": [user("p")], "completion": [user("p"), *talk[:1]], "label": "bad"},
+    )
+    said = [Message("assistant", "ask"), Message("user", "told"), Message("assistant", "so")]
+    found, _ = examples(data)
+    assert found == [Labelled([user("p")], said, 1), Labelled([user("p")], "ask", 0)]
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -61,7 +74,7 @@ def test_labels_are_named(tmp_path):
         ([{"prompt": "p", "chosen": "c"}], "row 1 has no 'rejected'"),
         ([{"completion": "c"}], "row 1: its label is NoneType"),
         ([{"completion": "c", "label": 1}, {"completion": "d", "label": 1}], "nothing to tell apart"),
-        ([{"prompt": "p", "chosen": [user("a"), assistant("b")], "rejected": "r"}], "one message"),
+        ([{"prompt": "p", "chosen": "c", "rejected": []}], "a text or messages"),
     ],
 )
 def test_other_files_are_refused(tmp_path, rows, words):

@@ -92,7 +92,7 @@ def test_an_environment_that_is_served_trains_and_is_remembered(place, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--tools", "tools.py:add"), "give --tools or --agent"),
+        (("--tools", "tools.py:add"), "give one of --tools, --agent and --record"),
         (("--agent", "agent.py"), "--agent 'agent.py' is not file.py:function"),
         (("--agent", "PLACE/agent.py:solve,name"), "names 2 functions; a row has one agent"),
         (("--agent", "PLACE/agent.py:name"), "'Ada', no number"),

@@ -63,7 +63,7 @@ def test_train_eval_sample(place, capsys):
     assert tool("eval", "--model", place / "run", "--json") == 0  # as the recipe says, with its tools
     assert json.loads(capsys.readouterr().out)["turns"] >= 1
     assert tool("eval", "--model", place / "run", *tools) == 2
-    assert "--tools, --agent, --generator, --out are for --data" in capsys.readouterr().err
+    assert "--tools, --agent, --record, --generator, --out are for --data" in capsys.readouterr().err
 
     asked = ["--model", place / "run", "--prompt", "say a", "-n", 2, "--max-new-tokens", 4, *tools]
     assert tool("sample", *asked, "--json") == 0
@@ -77,6 +77,23 @@ def test_a_run_with_tools_is_resumed(place):
     words += ["--max-new-tokens", 6, "--prompts", 4, "--group", 4, "--tools", f"{place}/tools.py:upper"]
     assert tool("train", *words, "--steps", 2, "--out", place / "again") == 0
     assert tool("train", "--resume", place / "again") == 0
+
+
+def test_a_record_is_asked(place, capsys):
+    """`--record` with a model that only ever asks: it is told what the file says, and what it cites is judged."""
+    rows = [{"prompt": f"say {c}", "record": {"a": c}, "evidence": ["a"], "answer": c} for c in "abcd"]
+    (place / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--model", place / "model", "--data", place / "records.jsonl", "--record", "record", "--turns", 2]
+    words += ["--reward", "evidence", "label", "--max-new-tokens", 6]
+    told = ["--prompts", 4, "--group", 4, "--steps", 1, "--eval-data", place / "records.jsonl"]
+    assert tool("train", *words, *told, "--out", place / "asked") == 0
+    line = json.loads((place / "asked" / "metrics.jsonl").read_text().splitlines()[0])
+    assert line["reward/evidence"] == line["reward/evidence/unseen"] == 0 and line["measure/turns"] >= 1
+    capsys.readouterr()
+    assert tool("eval", "--model", place / "asked", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["turns"] >= 1
+    assert tool("train", *words[:4], "--record", "none", *words[6:], *told, "--out", place / "not") == 2
+    assert "has no record: its column 'none'" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,5 @@ def test_what_is_no_language_model_says_so(runs, tmp_path, capsys):
     assert tool("sample", "--model", tmp_path) == 2
     assert "--prompt is needed" in capsys.readouterr().err
     assert tool("sample", "--model", runs / "control", "--mix", "a:1") == 2
-    assert "--mix, --tools, --agent, --image and --audio are for --prompt" in capsys.readouterr().err
+    assert "--mix, --tools, --agent, --record, --image and --audio are for --prompt" in capsys.readouterr().err
     assert tool("sample", "--model", runs / "control", "-n", 0) == 2

@@ -47,3 +47,12 @@ class Opening(Dialogue, Protocol):
         Conversations that were opened before and are not over will not go on.
         """
         ...
+
+
+@runtime_checkable
+class Checking(Dialogue, Protocol):
+    """A dialogue that can say of a problem, before anything is drawn, that it could not answer about it."""
+
+    def check(self, problem: Problem) -> None:
+        """`UserError` for a problem that lacks what the answers are made of."""
+        ...

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from rlft.errors import UserError
 from rlft.models.texts import in_batches, longest, placed, templated
+from rlft.types import Message
 
 
 @final
@@ -59,18 +60,19 @@ class Reader:
             reason = " ".join(str(error).split())
             raise UserError(f"{source} is no model that scores texts: {reason:.300}") from error
 
-    def shown(self, prompt: Any, completion: str) -> list[int]:
-        """The tokens of a prompt, text or messages, and its completion.
+    def shown(self, prompt: Any, completion: str | Sequence[Message]) -> list[int]:
+        """The tokens of a prompt, text or messages, and its completion, or all that was said behind it.
 
         By the tokenizer's chat template as a user's and an assistant's message; without one, and of a text alone, as
-        one text.
+        one text, in which what is said stands line by line.
         """
+        said = [Message("assistant", completion)] if isinstance(completion, str) else completion
         if not getattr(self.tokenizer, "chat_template", None):
             if not isinstance(prompt, str):
                 prompt = "".join(f"{one['role']}: {one['content']}\n" for one in prompt)
-            return list(self.tokenizer(prompt + completion)["input_ids"])
+            return list(self.tokenizer(prompt + "\n".join(one.content for one in said))["input_ids"])
         asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        messages = [*asked, {"role": "assistant", "content": completion}]
+        messages = [*asked, *({"role": one.role, "content": one.content} for one in said)]
         return templated(self.tokenizer, messages, "the reward model's chat template does not take the conversation")
 
     def fits(self, row: Sequence[int]) -> bool:

@@ -1,14 +1,16 @@
-"""`--tools`, `--agent` and `--generator` of the command line: a language policy that may call functions of the user's
-files, that a program of the user's speaks to as to a served model, or that prompts another model.
+"""`--tools`, `--agent`, `--record` and `--generator` of the command line: a language policy that may call functions of
+the user's files, that a program of the user's speaks to as to a served model, that asks for what the problem's record
+says, or that prompts another model.
 
     --tools tools.py:add            --tools tools.py:add,search other.py:look_up
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
     --agent "openenv('http://127.0.0.1:8000')" --reward result
+    --record findings --turns 5 --reward label evidence
     --generator owner/coder --turns 4 --reward dafny
 
 The functions are named as rewards are. `policies.conversation.policy` holds conversations, `environments.tools` calls,
-`environments.agents` runs agents, `environments.generated` asks a generator.
+`environments.agents` runs agents, `environments.records` reads records, `environments.generated` asks a generator.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from rlft.environments.agents import Agents
 from rlft.environments.dialogue import Dialogue
 from rlft.environments.generated import Generated, advised
 from rlft.environments.openenv import openenv
+from rlft.environments.records import Records
 from rlft.environments.tools import Tools
 from rlft.options.calls import Call, called, function_in, parse_call
 from rlft.policies.conversation.policy import Conversation, Window
@@ -39,14 +42,16 @@ _FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 @dataclass(frozen=True)
 class ToolUse:
-    """Functions that a language model may call, an agent that asks it, or a generator that it prompts, and how long
-    that may go on.
+    """Functions that a language model may call, an agent that asks it, a record that it asks, or a generator that it
+    prompts, and how long that may go on.
 
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         agent: a program that asks the model over the OpenAI protocol, file.py:function, or an environment that is
             served as OpenEnv serves it, openenv('URL'); see the guide.
-        turns: with tools, an agent or a generator, turns of the model at most, each of max_new_tokens.
+        record: a column of the data, {"name": value, …}, of which the model is told what it asks for by
+            <ask>name</ask>, a name a turn.
+        turns: with any of these or a generator, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
         agent_seconds: with an agent, how long it may take between two requests.
         window: with any of them, tokens that are read and written at once, at most; by default what the model has room
@@ -62,6 +67,7 @@ class ToolUse:
 
     tools: tuple[str, ...] = ()
     agent: str = ""
+    record: str = ""
     turns: int = 8
     tool_seconds: float = 10.0
     agent_seconds: float = 600.0
@@ -79,8 +85,10 @@ class ToolUse:
         reaches its limit is the last."""
         if self.generator is None:
             return self.given_to(policy), reward
-        if self.tools or self.agent:
-            raise UserError("a model calls --tools, answers an --agent or prompts a --generator; give one of them")
+        if self.speaking_to:
+            raise UserError(
+                "a model calls --tools, answers an --agent, asks a --record or prompts a --generator; give one of them"
+            )
         sampling = Sampling(max_new_tokens=self.generator_tokens)
         prompting = replace(policy.codec.prompting, system=None, stop=(), overlong="cut")
         drawn = Language.load(model_folder(self.generator), sampling, prompting, loading)
@@ -92,12 +100,15 @@ class ToolUse:
         """The policy with these tools or this agent, in a window of so many tokens, or itself if there are none."""
         if self.generator is not None:
             raise UserError("--generator needs a reward that judges what it writes: it is for rlft train and rlft eval")
-        if not self.tools and not self.agent:
+        if not self.speaking_to:
             if self.window or self.summaries:
-                raise UserError("--window and --summaries are for conversations: give --tools or --agent")
+                raise UserError("--window and --summaries are for conversations: give --tools, --agent or --record")
             return policy
-        if self.tools and self.agent:
-            raise UserError("--tools are called by us and an agent calls its own: give --tools or --agent")
+        if len(self.speaking_to) > 1:
+            raise UserError(
+                "--tools are called by us, an agent calls its own, a record is asked; give one of --tools, --agent and "
+                f"--record, not {' and '.join(self.speaking_to)}"
+            )
         told = {name: value for name, value in vars(self).items() if name not in _FORGOTTEN}
         policy.used_with |= {
             **told,
@@ -106,10 +117,17 @@ class ToolUse:
         }
         return self._conversing(policy, self._answering())
 
+    @property
+    def speaking_to(self) -> list[str]:
+        """The options, of those that one conversation has one of, that were given; a generator is none."""
+        return [f"--{name}" for name in ("tools", "agent", "record") if getattr(self, name)]
+
     def _conversing(self, policy: Language, dialogue: Dialogue) -> Conversation:
         return Conversation(policy, dialogue, self.turns, window=Window(self.window, self.summaries))
 
     def _answering(self) -> Dialogue:
+        if self.record:
+            return Records(self.record)
         if not self.agent:
             return Tools([f for words in self.tools for f in _functions(words)], seconds=self.tool_seconds)
         if call := _environment(self.agent):

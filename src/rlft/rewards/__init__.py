@@ -13,6 +13,7 @@ from rlft.rewards.critiques.critique import critique, served_critique
 from rlft.rewards.designs import verilog
 from rlft.rewards.driving import agreement, alpamayo, reasoning, trajectory
 from rlft.rewards.environment import result
+from rlft.rewards.evidence import evidence
 from rlft.rewards.formulas import smt
 from rlft.rewards.judging.judge import judge
 from rlft.rewards.judging.ranking import ranking
@@ -54,6 +55,7 @@ __all__ = [
     "critique",
     "dafny",
     "each",
+    "evidence",
     "exact",
     "format",
     "gleu",

@@ -92,7 +92,7 @@ def eval_(
     at_least(evaluating, problems=1, samples=1, batch=1)
     told: dict[str, Any] = {"problems": evaluating.problems, "seed": evaluating.seed}
     if data is None:
-        _check_run(model, reward, mix, tools.tools, tools.agent, tools.generator, out)
+        _check_run(model, reward, mix, tools.speaking_to, tools.generator, out)
         told |= {"samples": evaluating.samples, "trusted": trust_run}
         return show(evaluated(Path(model), guide, guide_reward, **told), json)
     with _written(out) as seen, counting(not json) as progress:
@@ -104,7 +104,7 @@ def eval_(
         policy.check(task.at(index) for index in range(min(count or 256, task.size or 256)))
         sampler = guided(policy, guide, guide_reward, scored)
         told |= {"samples": evaluating.samples or 1, "batch": evaluating.batch, "progress": progress, "seen": seen}
-        speaking = tools.tools or tools.agent or tools.generator
+        speaking = tools.speaking_to or tools.generator
         watched = [text_measures, *([turn_measures] if speaking else [])]
         watched += [by_column(scored, evaluating.by)] if evaluating.by else []
         result = evaluate(sampler, task, scored, measures=watched, **told)
@@ -119,8 +119,8 @@ def _check_run(model: str, *told: Any) -> None:
         raise UserError(f"--data is needed: {model} is not the run folder of a recipe, which has problems of its own")
     if any(told):
         raise UserError(
-            "--reward, --mix, --tools, --agent, --generator, --out are for --data: a run folder is evaluated as its "
-            "recipe says"
+            "--reward, --mix, --tools, --agent, --record, --generator, --out are for --data: a run folder is evaluated "
+            "as its recipe says"
         )
 
 

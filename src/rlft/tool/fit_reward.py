@@ -10,10 +10,11 @@ from typing import Any
 
 from rlft.errors import UserError, shown
 from rlft.models.sequence import Reader
-from rlft.rewards.learned.fitting import Demonstrated, Example, Fitted, Fitting, Labelled, Preference, fit
+from rlft.rewards.learned.fitting import Demonstrated, Example, Fitted, Fitting, Labelled, Preference, Said, fit
 from rlft.runs.folder import model_folder, refuse_taken, written_whole
 from rlft.tasks.files import Files, Rows
 from rlft.tasks.subset import with_columns
+from rlft.types import Message
 
 
 def fit_reward(
@@ -74,7 +75,7 @@ def _told(found: Fitted) -> str:
 
 def demonstrations(rows: Rows, data: str, drawn: str) -> list[Demonstrated]:
     """Each row's completion, and as many that were drawn for its prompt as there are of every prompt."""
-    written: dict[str, list[str]] = {}
+    written: dict[str, list[Said]] = {}
     for place, row in enumerate(Files(drawn).rows, 1):  # a policy may have written nothing
         prompt, said = _parted(row.get("prompt"), _had(row, "completion", drawn, place))
         written.setdefault(json.dumps(prompt), []).append(said)
@@ -135,8 +136,9 @@ def _label(row: Mapping[str, Any], place: int) -> str:
     return str(label)
 
 
-def _parted(prompt: Any, said: Any) -> tuple[Any, str]:
-    """Prompt and completion, where the completion may be messages, and have the prompt's before its own."""
+def _parted(prompt: Any, said: Any) -> tuple[Any, Said]:
+    """Prompt and completion, where the completion may be messages, and have the prompt's before its own; several
+    behind a prompt are a conversation."""
     if isinstance(said, str):
         return "" if prompt is None else prompt, said
     messages, asked = list(said), prompt if isinstance(prompt, list) else None
@@ -144,6 +146,7 @@ def _parted(prompt: Any, said: Any) -> tuple[Any, str]:
         asked = prompt = messages[:-1]
     if asked is not None and messages[: len(asked)] == asked:
         messages = messages[len(asked) :]
-    if len(messages) != 1 or not isinstance(messages[0], Mapping) or "content" not in messages[0]:
-        raise UserError(f"a completion is a text or one message of the assistant's, not {shown(said)}")
-    return prompt, str(messages[0]["content"])
+    if not messages or not all(isinstance(one, Mapping) and {"role", "content"} <= set(one) for one in messages):
+        raise UserError(f'a completion is a text or messages, [{{"role": …, "content": …}}, …], not {shown(said)}')
+    made = [Message(str(one["role"]), str(one["content"])) for one in messages]
+    return prompt, made[0].content if len(made) == 1 and made[0].own else made

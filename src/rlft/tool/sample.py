@@ -76,7 +76,7 @@ def sample(
         seed: of the sampling noise.
     """
     if prompt is None:
-        _check_run(model, mix, tools.tools, tools.agent, image, audio)
+        _check_run(model, mix, tools.speaking_to, image, audio)
         told: dict[str, Any] = {"problems": own.problems, "group": n, "seed": seed, "trusted": own.trust_run}
         return sampled(Path(model), guide, reward, own.out, json, **told)
     if own.out is not None:
@@ -106,5 +106,6 @@ def _check_run(model: str, *told: Any) -> None:
         raise UserError(f"--prompt is needed: {model} is not the run folder of a recipe, which has problems of its own")
     if any(told):
         raise UserError(
-            "--mix, --tools, --agent, --image and --audio are for --prompt: a run is sampled as its recipe says"
+            "--mix, --tools, --agent, --record, --image and --audio are for --prompt: a run is sampled as its recipe "
+            "says"
         )

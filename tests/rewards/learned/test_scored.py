@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from rlft.errors import UserError
+from rlft.models.sequence import Reader
 from rlft.options.reward import load_reward
 from rlft.rewards.learned.scored import classifier, scorer
-from rlft.types import Problem
+from rlft.types import Message, Problem, Transcript
 from tests.models.small_readers import small_reader
 
 ROWS = [Problem(0, "1+1")] * 3 + [Problem(1, "2+2")] * 2
@@ -86,3 +87,24 @@ def test_what_does_not_fit_is_refused(folders):
         scorer(str(folders / "two"))
     with pytest.raises(UserError, match="batch=0"):
         scorer(str(folders / "one"), batch=0, device="cpu")
+
+
+def test_the_whole_conversation(folders):
+    """Of a conversation the completion is its last turn; a model may read all that was said."""
+    turns = [Message("assistant", "1"), Message("user", "2"), Message("assistant", "3")]
+    talk, last = Transcript("3", (), False, turns), Transcript("3", (), False, turns[-1:])
+    everything = scorer(str(folders / "one"), reads="conversation", device="cpu")
+    both = scorer(str(folders / "one"), device="cpu")
+    found = everything(ROWS[:3], [talk, last, "3"])["score"]
+    told = small_reader(1, chat=True).shown("1+1", "3")
+    with torch.no_grad():
+        reader = small_reader(1, chat=True)
+        text = "<u>1+1<a>1<u>2<a>3"
+        row = torch.tensor([reader.tokenizer(text, add_special_tokens=False)["input_ids"]])
+        expected = reader.model(input_ids=row).logits[0, 0]
+    assert found[0] == pytest.approx(float(expected), abs=1e-5)
+    torch.testing.assert_close(found[1:], both(ROWS[:2], ["3", "3"])["score"])
+    assert found[0] != found[1]
+    assert small_reader(1, chat=True).shown("1+1", [Message("assistant", "3")]) == told
+    plain = Reader(reader.model, lambda text: {"input_ids": map(ord, text)})  # of no template: line by line
+    assert "".join(map(chr, plain.shown("1", turns))) == "11\n2\n3"

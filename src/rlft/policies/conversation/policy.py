@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from rlft.environments.dialogue import Dialogue, Opening
+from rlft.environments.dialogue import Checking, Dialogue, Opening
 from rlft.policies.conversation.replies import reply
 from rlft.policies.conversation.turns import Spoken, Talk, Window, columns
 from rlft.policies.language.policy import Language
@@ -84,11 +84,13 @@ class Conversation(nn.Module):
             language.front.alone_with("a window with summaries")
 
     def check(self, problems: Iterable[Problem]) -> None:
-        """UserError for the first problem that could not be sampled, or whose template could not write an answer.
+        """UserError for the first problem that could not be sampled, answered, or whose template could not write that.
 
         Where the dialogue words the prompts one problem is looked at: each costs a conversation.
         """
         for problem in self._put([*islice(problems, 1)]) if isinstance(self.dialogue, Opening) else problems:
+            if isinstance(self.dialogue, Checking):
+                self.dialogue.check(problem)
             self._speaker(problem).check([problem])
             codec, summed = self._codec(problem), self.window.summaries > 0
             self._check_window(problem, codec.encode(problem))

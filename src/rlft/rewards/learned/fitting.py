@@ -17,6 +17,10 @@ from rlft.losses.preference import focal_ranking
 from rlft.metrics.calibration import expected_calibration_error, temperature
 from rlft.models.sequence import Reader
 from rlft.noise import hashed
+from rlft.types import Message
+
+Said = str | Sequence[Message]
+"""A completion, or all messages behind a prompt where it is a conversation."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Preference:
     """Of two completions of a prompt the one that is preferred, and the other."""
 
     prompt: Any
-    chosen: str
-    rejected: str
+    chosen: Said
+    rejected: Said
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Demonstrated:
     """A completion that was demonstrated, and others that a policy wrote for the same prompt."""
 
     prompt: Any
-    completion: str
-    drawn: tuple[str, ...]
+    completion: Said
+    drawn: tuple[Said, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Labelled:
     """A completion and the number of its label."""
 
     prompt: Any
-    completion: str
+    completion: Said
     label: int
 
 

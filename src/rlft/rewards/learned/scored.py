@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, final
+from typing import Any, Literal, final, get_args
 
 import torch
 from jaxtyping import Float
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from rlft.models.sequence import Reader
 from rlft.rewards.normalised import normalised
-from rlft.types import Parts, Problem, Reward, UserError
+from rlft.types import Parts, Problem, Reward, Transcript, UserError
 
-Reads = Literal["both", "completion"]
+Reads = Literal["both", "completion", "conversation"]
 
 
 def scorer(
@@ -29,7 +29,8 @@ def scorer(
 
     model      a folder or hub id that `AutoModelForSequenceClassification` reads, with one label
     normalise  its z-score over the "batch" or the "group", see `rewards.normalised`; none by default
-    reads      prompt and completion, or the completion alone, as a model does that was fitted without prompts
+    reads      prompt and completion; the completion alone, as a model does that was fitted without prompts; or prompt
+               and conversation, all that was said in it, of which a completion is the last turn only
     batch      rows in one pass, which changes no number by more than rounding
     dtype, device   of its weights: float32, bfloat16 …; cpu, cuda:1 …
 
@@ -87,13 +88,13 @@ class Scored:
     ):
         if batch < 1:
             raise UserError(f"batch={batch} must be at least 1")
-        if reads not in ("both", "completion"):
-            raise UserError(f"a model of texts reads 'both' or the 'completion'; not {reads!r}")
+        if reads not in get_args(Reads):
+            raise UserError(f"a model of texts reads one of {', '.join(get_args(Reads))}; not {reads!r}")
         self.reader, self.worth, self.name, self.batch, self.reads = reader, worth, name, batch, reads
         reader.model.requires_grad_(False)
 
     def __call__(self, problems: Sequence[Problem], outputs: Any) -> Parts:
-        rows = [self._shown(problem, str(outputs[row])) for row, problem in enumerate(problems)]
+        rows = [self._shown(problem, outputs[row]) for row, problem in enumerate(problems)]
         fit = [row for row, tokens in enumerate(rows) if self.reader.fits(tokens)]
         scores, long = torch.full((len(rows),), torch.nan), torch.ones(len(rows))
         if fit:
@@ -104,10 +105,11 @@ class Scored:
 
     def explain(self, problem: Problem, output: Any) -> str:
         """How much it read, and what it gave."""
-        tokens = self._shown(problem, str(output))
+        tokens = self._shown(problem, output)
         if not self.reader.fits(tokens):
             return f"{len(tokens)} tokens, and it reads {self.reader.longest}"
         return f"{self.name} {float(self([problem], [output])[self.name][0]):.4g} of {len(tokens)} tokens"
 
-    def _shown(self, problem: Problem, output: str) -> list[int]:
-        return self.reader.shown(problem.input if self.reads == "both" else "", output)
+    def _shown(self, problem: Problem, output: Any) -> list[int]:
+        said = output.messages if self.reads == "conversation" and isinstance(output, Transcript) else str(output)
+        return self.reader.shown("" if self.reads == "completion" else problem.input, said)
