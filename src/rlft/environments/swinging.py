@@ -15,12 +15,12 @@ from rlft.environments.protocol import Box, Episode
 from rlft.noise import ENVIRONMENT, uniform
 from rlft.types import UserError
 
-_SLOW = 6.0  # rad/s that a reward takes for fast
+_SLOW = 8.0  # rad/s that a reward takes for fast
 
 
 def _upright(cosine: Tensor, omega: Tensor) -> Tensor:
-    """((1 + cos θ) / 2)² exp(-(ω / 6)²): 1 upright and at rest, 0 hanging."""
-    return ((1 + cosine) / 2).square() * (-(omega / _SLOW).square()).exp()
+    """(1 + cos θ) / 2 · exp(-(ω / 8)²): 1 upright and at rest, 0 hanging."""
+    return (1 + cosine) / 2 * (-(omega / _SLOW).square()).exp()
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SwingUp(Mechanism):
     """A mass at the end of a rod, turned by a motor too weak to lift it in one go; θ = 0 is upright.
 
         m l² θ̈ + friction θ̇ - m g l sin θ = u
-        reward = ((1 + cos θ) / 2)² exp(-(θ̇ / 6)²)                     of the state after the step
+        reward = (1 + cos θ) / 2 · exp(-(θ̇ / 8)²)                     of the state after the step
 
     State (θ, θ̇), observation (cos θ, sin θ, θ̇), action the torque u, within ±`torque` N m. It starts hanging, within
     ±0.5 rad and ±0.5 rad/s, and never terminates.
@@ -125,7 +125,7 @@ class CartSwingUp(Mechanism):
 
         (M + m) ẍ + m l cos θ θ̈ - m l sin θ θ̇² + rolling ẋ = u
         m l cos θ ẍ + m l² θ̈ - m g l sin θ + friction θ̇ = 0
-        reward = ((1 + cos θ) / 2)² exp(-(θ̇ / 6)²) (1 - (x / track)² / 2)            of the state after the step
+        reward = (1 + cos θ) / 2 · exp(-(θ̇ / 8)²) (1 - (x / track)² / 2)            of the state after the step
 
     State (x, θ, ẋ, θ̇), observation (x, cos θ, sin θ, ẋ, θ̇), action the force u, within ±`force` N. It starts in the
     middle, hanging, within ±0.5 rad, and ends where the cart leaves the track, |x| > `track`.

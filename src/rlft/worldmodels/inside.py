@@ -49,7 +49,7 @@ class Plan:
     fits: int = 100
     batch: int = 128
     unroll: int = 4
-    lr: float = 1e-3
+    lr: float = 3e-3
     decay: float = 1e-5
     starts: int = 64
     every: int = 20
