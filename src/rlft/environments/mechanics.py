@@ -107,8 +107,8 @@ def integrated(
         q̈  = M(q)⁻¹ (forces(q, q̇, a) - bias(q, q̇) + external)
         q̇' = q̇ + q̈ dt/parts         q' = q + q̇' dt/parts
 
-    The action and the external forces are held over the step. The method is symplectic: without friction the energy
-    swings about its value and does not drift.
+    The action and the external forces are held over the step. The method is of first order; with a mass matrix that is
+    constant it is symplectic, and without friction the energy swings about its value and does not drift.
     """
     q, v = state.chunk(2, dim=-1)
     action = known.action.clip(action).to(state)
