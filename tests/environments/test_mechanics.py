@@ -63,7 +63,7 @@ def test_the_energy_of_a_pendulum_swings_and_does_not_drift():
 
 
 def test_the_error_of_a_carts_energy_is_of_first_order():
-    """Its mass matrix changes on the way, so energy is not kept; half the step makes half the error, as do two parts."""
+    """Its mass matrix changes on the way, so energy is not kept; half the step, or two parts, halve the error."""
     spans = [swung(CartSwingUp(dt=dt, parts=1), 2) for dt in (0.02, 0.01)]
     coarse, fine = (float((found - found[0]).abs().amax()) for found in spans)
     assert 0.4 < fine / coarse < 0.6

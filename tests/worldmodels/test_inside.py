@@ -1,4 +1,4 @@
-"""Learning inside a model: shares of a batch, how long rollouts are, when it is refitted, and a run that was stopped."""
+"""Learning inside a model: shares of a batch, lengths of rollouts, when it is fitted, a run that was stopped."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The physics-informed model: nothing added is the nominal mechanics, its loss by hand, and a friction it has to find."""
+"""The physics-informed model: nothing added is the nominal mechanics, its loss by hand, a friction to find."""
 
 import pytest
 import torch

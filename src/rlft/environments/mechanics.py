@@ -129,7 +129,7 @@ def difference(known: Mechanics, state: Float[Tensor, "*N S"], other: Float[Tens
 
 
 class Mechanism(ABC):
-    """An environment that is integrated: what `step` and `nominal` have in common. Subclasses are frozen dataclasses."""
+    """An environment that is integrated: its `step` and `nominal`. Subclasses are frozen dataclasses."""
 
     horizon: int
     known: Mechanics | None

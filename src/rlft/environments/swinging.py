@@ -1,4 +1,4 @@
-"""Swing up and balance: a pendulum with a weak motor, and a pole on a cart. Point masses, mass matrices written down."""
+"""Swing up and balance: a pendulum with a motor, and a pole on a cart. Point masses, mass matrices written down."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _upright(cosine: Tensor, omega: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SwingUp(Mechanism):
-    """A mass at the end of a rod, turned by a motor too weak to lift it in one go; θ = 0 is upright.
+    """A mass at the end of a rod, turned by a motor that may be too weak to lift it in one go; θ = 0 is upright.
 
         m l² θ̈ + friction θ̇ - m g l sin θ = u
         reward = (1 + cos θ) / 2 · exp(-(θ̇ / 8)²)                     of the state after the step

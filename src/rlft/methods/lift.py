@@ -1,4 +1,4 @@
-"""LIFT: fine-tuning whose exploration happens inside a physics-informed world model. 2026, arXiv:2601.21363, and its code.
+"""LIFT: fine-tuning that explores inside a physics-informed world model. 2026, arXiv:2601.21363, and its code.
 
 Differs from `sac` in what is played and what is learned from. The real world sees the policy's action without noise. A
 model of the world, known mechanics whose missing forces a network adds, is fitted to what was seen; the policy explores

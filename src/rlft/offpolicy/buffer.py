@@ -152,7 +152,7 @@ class Buffer:
         return kept
 
     def credit(self, slots: Int[Tensor, "T"]) -> None:
-        """Fill in the returns of one finished episode, and whether it was cut off, given the slots that its steps were written to, all of them.
+        """Fill in the returns of one finished episode, and whether it was cut off, given the slots of all of its steps.
 
         Its first steps may have been written over since, by its own or by other worlds' steps. Each step that is left
         leads to the slot of the next; so they are found from the last one backwards, and no other step is touched. Of

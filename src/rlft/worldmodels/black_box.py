@@ -32,7 +32,8 @@ class BlackBox(nn.Module):
     All members see the same steps and differ by their weights' starts. Its state is what is seen. Without noise a step
     takes the mean of the members' means. Rewards and ends are the world's known functions where it has them
     (`environments.mechanics.Scored`); elsewhere the networks predict them too, the reward as one more number, and the
-    end where its logit is above 0 on average.
+    end where its logit is above 0 on average. A step leads no further than what was seen, and its span again on either
+    side, so that long rollouts of a young model do not run away.
     """
 
     def __init__(self, world: Environment, hidden: Sequence[int], members: int, seed: int) -> None:
@@ -50,6 +51,10 @@ class BlackBox(nn.Module):
         self.spread: Tensor
         for name, numbers in (("mean", self.size), ("centre", self.outputs)):
             self.register_buffer(name, torch.zeros(numbers))
+        self.low: Tensor
+        self.high: Tensor
+        self.register_buffer("low", torch.full((self.size,), -torch.inf))
+        self.register_buffer("high", torch.full((self.size,), torch.inf))
         for name, numbers in (("deviation", self.size), ("spread", self.outputs)):
             self.register_buffer(name, torch.ones(numbers))
 
@@ -91,7 +96,7 @@ class BlackBox(nn.Module):
             spread = (0.5 * log_variance[member, row]).exp()
             change = mean[member, row] + spread * noise[:, 1:].to(mean)
         change = self.centre.to(change) + self.spread.to(change) * change
-        after = state + change[:, : self.size]
+        after = torch.clamp(state + change[:, : self.size], self.low.to(state), self.high.to(state))
         if self.known is not None:
             return Predicted(after, self.known.reward(state, action, after), self.known.ended(after))
         return Predicted(after, change[:, -1], end.mean(dim=0)[:, 0] > 0)
@@ -115,6 +120,9 @@ class BlackBox(nn.Module):
         for values, mean, deviation in ((seen, self.mean, self.deviation), (changes, self.centre, self.spread)):
             mean.copy_(values.mean(dim=0))
             deviation.copy_(values.std(dim=0, correction=0).clamp(min=1e-3))
+        low, high = seen.amin(dim=0), seen.amax(dim=0)
+        self.low.copy_(2 * low - high)
+        self.high.copy_(2 * high - low)
 
     def _changes(self, paths: Paths) -> Float[Tensor, "N H F"]:
         changes = paths.observations.diff(dim=1)

@@ -1,4 +1,4 @@
-"""Learning inside a model that is fitted to the real steps on the way: whose steps a batch has, and when it is refitted.
+"""Learning inside a model that is fitted to the real steps on the way: whose steps a batch has, and when it is fitted.
 
 As in MBPO (Janner et al. 2019, arXiv:1906.08253) and LIFT (arXiv:2601.21363).
 """
@@ -120,7 +120,7 @@ class Imagination:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-            notes["loss/model"] = loss.detach()
+            notes["model/loss"] = loss.detach()
         self.fitted += 1
         return {**off, **notes}
 
