@@ -1,10 +1,10 @@
 """Pre-train in many worlds, fine-tune in one, and explore in a model of it. 2026, arXiv:2601.21363 (LIFT).
 
-A pendulum is lifted by a motor in one go. In the world where it is used it is heavier and longer, and it rubs, so that
-the same motor has to swing it up. SAC has learned in 64 nominal worlds; each seed's pre-training is made once and
-cached, and all its arms begin with that agent to the bit. Then there are a few episodes in the changed world, and as many
-updates for every arm: from the steps that were really taken, or 94 % inside a model, whose mechanics are the nominal
-ones and to which a network adds the forces that are missing (`lift`), or of which nothing is known (`box`).
+A motor lifts a pendulum in one go. In the world where it is used it is heavier and longer, and rubs, so that the same
+motor has to swing it up. SAC has learned in 64 nominal worlds; each seed's pre-training is made once and cached, and
+all its arms begin with that agent to the bit. Then there are four episodes in the changed world, and as many updates
+for every arm: from the steps that were really taken, or 94 % inside a model, whose mechanics are the nominal ones and
+to which a network adds the forces that are missing (`lift`), or of which nothing is known (`box`).
 
 `late` is the number of real steps after which the held-out return first reaches `GOAL`, as the logarithm to base 2, so
 that half the steps are -1; one that never does counts as if it did one evaluation after the last. `online` is the mean
@@ -32,7 +32,7 @@ from rlft.worlds.swinging import CHANGED, NOMINAL, played, pretrained, swinging
 
 # Raised when a pre-training would come out otherwise.
 VERSION = 1
-GOAL = 60.0
+GOAL = 62.0  # 95 % of what SAC comes to in the end, in pilots
 _COMMON: dict[str, Any] = {"gamma": 0.97, "tau": 0.02, "alpha": 0.03, "alpha_lr": 1e-3}
 _MODEL: dict[str, Any] = {"refit": 25, "fits": 100, "starts": 64, "every": 20, "horizon": 50, "grows": 0}
 LIFT = lift(**_COMMON, **_MODEL)
@@ -121,24 +121,23 @@ def _cell(size: int, utd: float, rounds: int) -> Arm:
 
 CLAIM = Claim(
     sentence="Large batches and many updates a step make SAC fast to pre-train in many simulated worlds; in a new world "
-    "it is then fine-tuned safely and with little data where that is collected without noise and the exploration "
-    "happens inside a physics-informed world model.",
-    source="Huang et al. 2026, Towards Bridging the Gap between Large-Scale Pretraining and Efficient Finetuning for "
-    "Humanoid Control, arXiv:2601.21363",
-    budget="200 environment steps, two episodes, and 3,600 updates of 128 windows in the changed world, after 600 steps "
-    "of 64 nominal worlds with 1,160 updates of 256.",
+    "it is fine-tuned safely and with little data if that is collected without noise and exploration happens in a "
+    "physics-informed world model.",
+    source="Towards Bridging the Gap between Large-Scale Pretraining and Efficient Finetuning for Humanoid Control, "
+    "2026, arXiv:2601.21363",
+    budget="400 environment steps, four episodes, and 2,808 updates of 256 windows in the changed world, after 600 "
+    "steps of 64 nominal worlds with 1,160 updates.",
     scaled_down="A pendulum with exact observations instead of a humanoid, so one joint for some twenty; its changed "
-    "world for the real one; networks of two layers of 64; 200 real steps for 80 to 590 seconds; one policy's update "
-    "is due at each of the real steps and not in bursts; imagined rollouts have 20 steps from the first.",
+    "world for the real one; networks of two layers of 64; 20 s of real data for 80 to 590; updates are due at each "
+    "real step and not in bursts; imagined rollouts have 50 steps from the first; optimisers start anew.",
     real="rlft run lift_humanoid --env Humanoid-v5 --rounds 20000 --worlds 64 --size 4096 --utd 9 --steps 100 "
-    "--interval 1000 --warmup 1000 --updates 20 --width 512 --batch 256 --lr 2e-4 --method.gamma 0.982 "
-    "--method.tau 0.001 --method.refit 1000 --method.starts 400 --method.every 20 --method.horizon 20 --method.grows 10",
-    metric="late",
-    higher=False,
-    table=("reward", "online", "unsafe", "fast", "home", "model_error/1", "model_error/4"),
+    "--interval 1000 --warmup 1000 --updates 20 --width 512 --lr 2e-4 --method.gamma 0.982 --method.tau 0.001 "
+    "--method.refit 1000 --method.fits 500 --method.starts 400 --method.horizon 20 --method.grows 10",
+    metric="online",
+    table=("late", "reward", "unsafe", "fast", "home", "model_error/1", "model_error/4"),
     shared=("decisions/drawn", "updates"),
     grid={"lr": (3e-4, 1e-3)},
-    seeds=6,
+    seeds=8,
     more=reached,
     curve="reward",
     smoke={**_TINY, "warmup": 2, "updates": 1.0},
@@ -151,24 +150,22 @@ CLAIM = Claim(
         "box": Arm("the same in a black-box model", {"method": lift(**_COMMON, **_MODEL, model="black_box")}),
         "sac": Arm("SAC", {"method": SAC}),
         "det": Arm("SAC, deterministic in the world", {"method": lift(**_COMMON, real=1.0)}),
-        "small-few": _cell(64, 0.25, 1600),
-        "small-many": _cell(64, 4.0, 300),
-        "large-few": _cell(1024, 0.25, 1300),
-        "large-many": _cell(1024, 4.0, 150),
+        "small-few": _cell(64, 0.25, 1200),
+        "small-many": _cell(64, 4.0, 220),
+        "large-few": _cell(1024, 0.25, 900),
+        "large-many": _cell(1024, 4.0, 100),
     },
     statements=[
-        below("LIFT needs at most half of SAC's real steps", "lift", "sac", most=-1.0),
-        above("and ends higher", "lift", "sac", least=3.0, of="reward"),
-        below("is no less safe than SAC on the way", "lift", "sac", most=0.01, of="unsafe"),
-        below("a black box needs more real steps", "lift", "box", most=-0.3),
+        above("LIFT earns more on the way", "lift", "sac", least=3.0),
+        below("it needs at most half of SAC's real steps", "lift", "sac", most=-1.0, of="late"),
+        below("and is no less safe on the way", "lift", "sac", most=0.01, of="unsafe"),
+        above("more than in a black box", "lift", "box", least=1.0),
         above("large batches with many updates pre-train faster", "large-many", "small-few", least=3.0, of="home"),
         *checks(
-            between(
-                "what was pre-trained fails in the changed world, not wholly", "base", least=20, most=52, of="reward"
-            ),
+            between("the base fails in the changed world, not wholly", "base", least=20, most=52, of="reward"),
             above("and is good in the nominal one", "base", least=80, of="home"),
             above("the goal is within reach: SAC gets there in the end", "oracle", least=GOAL, of="reward"),
-            above("without exploration less is learned", "lift", "det", least=3.0, of="reward"),
+            above("more than without any exploration", "lift", "det", least=1.0),
         ),
     ],
 )
