@@ -30,6 +30,7 @@ REQUIRED = {
     "pretrain_zero": {"chooser": "given"},
     "rest_em": {"start": "online"},  # from the base a round is one step of these: tests/methods
     "relift": {"size": 3, "solved": 2.0},
+    "lift": {"fits": 2, "starts": 4, "horizon": 3, "refit": 9},
     "rlpd": {"updates": 3},
     "sft_grpo": {"taught": 1},
 }

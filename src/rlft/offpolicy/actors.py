@@ -9,14 +9,14 @@ import math
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from rlft.environments.protocol import Box, Discrete, Space
 from rlft.offpolicy.buffer import Batch
-from rlft.offpolicy.method import Agent, Fit, OffPolicy
+from rlft.offpolicy.method import Agent, Descent, Fit, OffPolicy
 from rlft.offpolicy.values import Aggregate, soft_value
-from rlft.types.acting import Central, Imitating
+from rlft.types.acting import Acting, Central, Imitating
 
 
 def usual_entropy(space: Space, chunk: int) -> float:
@@ -85,6 +85,44 @@ def imitating(method: OffPolicy) -> OffPolicy:
 
     descents = (replace(one, loss=loss) if one.name == "policy" else one for one in method.descents)
     return replace(method, descents=tuple(descents), needs=(*method.needs, Imitating))
+
+
+def uncut(descent: Descent) -> Descent:
+    """The same loss without the windows at whose end a time limit cut an episode off (LIFT, arXiv:2601.21363).
+
+    What comes after them is unknown, and is then not bootstrapped from. Where every window is such a one, nothing is
+    learned. Without any it is the descent itself.
+    """
+
+    def loss(agent: Agent, batch: Batch, generator: torch.Generator) -> Fit:
+        if not bool(batch.cut.any()):
+            return descent.loss(agent, batch, generator)
+        if bool(batch.cut.all()):
+            fit = descent.loss(agent, batch, generator)
+            return fit._replace(loss=0 * fit.loss)
+        return descent.loss(agent, batch.of(~batch.cut), generator)
+
+    return replace(descent, loss=loss)
+
+
+class _Centre:
+    """Acts as a policy does without noise."""
+
+    def __init__(self, policy: Central) -> None:
+        self.policy, self.chunk = policy, policy.chunk
+
+    def noise(self, keys: Int[Tensor, "N"], decisions: Int[Tensor, "D"]) -> Float[Tensor, "N D 0"]:
+        """None is needed."""
+        return torch.zeros(len(keys), len(decisions), 0, device=keys.device)
+
+    def act(self, observation: Float[Tensor, "N O"], noise: Float[Tensor, "N 0"]) -> Num[Tensor, "N h A"]:
+        """The decision without noise."""
+        return self.policy.centre(observation)
+
+
+def centred(agent: Agent) -> Acting:
+    """The policy without its noise, for `OffPolicy.acting`: the world sees no exploration."""
+    return _Centre(agent.policy)
 
 
 def advantage_weight(advantage: Float[Tensor, "B"], temperature: float, most: float = 100.0) -> Float[Tensor, "B"]:

@@ -31,6 +31,7 @@ class Batch:
     terminated   the world ended after the last step, so nothing is to come. An episode that was only cut off is not
                  terminated: what would have come is worth the value of `next_observation`
     returns      discounted rewards from the first step to the episode's end, as far as they are known; else -inf
+    cut          the episode was cut off after the last step, by a limit of time
     """
 
     observation: Float[Tensor, "B O"]
@@ -40,9 +41,14 @@ class Batch:
     next_observation: Float[Tensor, "B O"]
     terminated: Bool[Tensor, "B"]
     returns: Float[Tensor, "B"]
+    cut: Bool[Tensor, "B"]
 
     def __len__(self) -> int:
         return len(self.reward)
+
+    def of(self, kept: Bool[Tensor, "B"]) -> Batch:
+        """These windows of it."""
+        return Batch(**{name: getattr(self, name)[kept] for name in _FIELDS})
 
     @staticmethod
     def concat(parts: Sequence[Batch]) -> Batch:
@@ -91,6 +97,7 @@ class Buffer:
             "next_observation": ((observation_size,), observations or dtype),
             "terminated": ((), torch.bool),
             "returns": ((), dtype),
+            "cut": ((), torch.bool),
             "follow": ((), torch.int64),
         }
         _check_room(capacity, sum(math.prod(s) * t.itemsize for s, t in shapes.values()), torch.device(device))
@@ -128,6 +135,7 @@ class Buffer:
         for name, values in {**new, "next_observation": next_observation}.items():
             self.columns[name][slots] = self._stored(name, values)
         self.columns["returns"][slots] = -torch.inf
+        self.columns["cut"][slots] = False
         self.columns["follow"][slots] = _NONE
         self.added += count
         return slots
@@ -144,13 +152,15 @@ class Buffer:
         return kept
 
     def credit(self, slots: Int[Tensor, "T"]) -> None:
-        """Fill in the returns of one finished episode, given the slots that its steps were written to, all of them.
+        """Fill in the returns of one finished episode, and whether it was cut off, given the slots of all of its steps.
 
         Its first steps may have been written over since, by its own or by other worlds' steps. Each step that is left
         leads to the slot of the next; so they are found from the last one backwards, and no other step is touched. Of
         an episode that was cut off nobody knows what would have come, and its returns stay -inf.
         """
-        if self.gamma is None or not bool(self.columns["terminated"][slots[-1]]):
+        over = bool(self.columns["terminated"][slots[-1]])
+        self.columns["cut"][slots[-1]] = not over
+        if self.gamma is None or not over:
             return
         leads = self.columns["follow"][slots[:-1]] == slots[1:]
         left = slots[len(slots) - 1 - int(leads.flip(0).long().cumprod(0).sum()) :]
@@ -206,7 +216,7 @@ class Buffer:
         if steps > 1:
             action, reward = action * on[:, :chunk, None], reward * on
         last = slots[-1]
-        ends = {"next_observation": held["next_observation"][last], "terminated": held["terminated"][last]}
+        ends = {name: held[name][last] for name in ("next_observation", "terminated", "cut")}
         ends["next_observation"] = ends["next_observation"].to(self.dtype)
         first = {"observation": held["observation"][slot].to(self.dtype), "returns": held["returns"][slot]}
         return Batch(action=action, reward=reward, valid=on, **ends, **first)

@@ -23,9 +23,9 @@ from rlft.environments.menu import innermost
 from rlft.environments.protocol import Environment, Episode, Stored
 from rlft.errors import incapable
 from rlft.noise import hashed
-from rlft.offpolicy.buffer import Buffer, Mixed
+from rlft.offpolicy.buffer import Batch, Buffer, Mixed
 from rlft.offpolicy.collector import Collector
-from rlft.offpolicy.method import Agent, Descent, Fit, OffPolicy
+from rlft.offpolicy.method import Agent, Descent, Fit, Inside, OffPolicy
 from rlft.runtime.local import Local
 from rlft.tasks.starts import Starts
 from rlft.training.ledger import Ledger, Metrics
@@ -115,12 +115,13 @@ class Learner(Loop):
         self.policy, self.environment, self.phases = policy, environment, tuple(phases)
         self.task: Task = task or Starts(environment)
         self.reward, self.batch, self.interval, self.lr, self.seed = reward, batch, interval, lr, seed
+        self.hidden = list(hidden)
         # Called with each batch of rewarded rollouts and the reward's parts: a run logs samples so.
         self.seen: Callable[[int, Rollouts, Mapping[str, Tensor]], None] = lambda step, rollouts, parts: None
         self.runtime: Runtime = runtime or Local()
         _check(self)
         device = next(policy.parameters()).device
-        self.agent = Agent(policy, environment, _union(self.phases), hidden=list(hidden), seed=seed).to(device)
+        self.agent = Agent(policy, environment, _union(self.phases), hidden=self.hidden, seed=seed).to(device)
         gammas = [phase.method.gamma for phase in self.phases if phase.method.gamma is not None]
         about: dict[str, Any] = {"gamma": next(iter(gammas), None), "dtype": dtype, "device": device}
         inner = innermost(environment)
@@ -200,14 +201,23 @@ class Learner(Loop):
         """Draw windows and take each descent that is due; then move the slow copies."""
         method, number = phase.method, self.updated
         generator = torch.Generator().manual_seed(hashed("update", self.seed, number))
-        chunk = self.policy.chunk
-        windows = self.mixed.sample(self.batch, generator, max(method.steps, chunk), chunk)
+        windows = self.windows(method, generator)
         for descent in method.descents:
             if (number + 1) % descent.every == 0:
                 self.descend(descent, descent.loss(self.agent, windows, generator))
         if (number + 1) % method.every == 0:
             self.agent.follow(method.tau)
         self.updated, self.phase_updates = number + 1, self.phase_updates + 1
+
+    def windows(self, method: OffPolicy, generator: torch.Generator) -> Batch:
+        """The windows of an update: of what was played, or also of what a world model makes of it."""
+        chunk = self.policy.chunk
+        if self.inside is None:
+            return self.mixed.sample(self.batch, generator, max(method.steps, chunk), chunk)
+        found, notes = self.inside.windows(self.agent, self.mixed, self.batch, generator, self.drawn)
+        for name, value in notes.items():
+            self.ledger.add(name, value, 1.0)
+        return found
 
     def descend(self, descent: Descent, fit: Fit) -> None:
         """One step of an optimiser, and of those of the duals whose constraint was measured."""
@@ -239,6 +249,8 @@ class Learner(Loop):
         self.mixed = Mixed(self.offline, self.buffer, phase.offline)
         self.collector = Collector(self.environment, self.stream, self.buffer, max(phase.worlds, 1), self.seed)
         self.drawn = self.phase_updates = 0
+        make = phase.method.inside
+        self.inside: Inside | None = make and make(self.agent, self.environment, self.hidden, self.seed)
 
     def _prepare(self, phase: Phase) -> None:
         """An optimiser for each descent and dual of a phase, unless there is one that goes on."""
@@ -267,6 +279,7 @@ class Learner(Loop):
             "buffer": self.buffer.state_dict(),
             "data": self.offline.fingerprint() if self.offline is not None else "",
             "collector": self.collector.state_dict(),
+            "inside": None if self.inside is None else self.inside.state_dict(),
             **{name: getattr(self, name) for name in _COUNTS},
         }
         return {"shared": shared, "own": {"ledger": self.ledger.state_dict()}}
@@ -289,6 +302,8 @@ class Learner(Loop):
         for name in _COUNTS:
             setattr(self, name, shared[name])
         self.collector.load_state_dict(shared["collector"])
+        if self.inside is not None:
+            self.inside.load_state_dict(shared["inside"], self.agent, self.mixed)
         self.ledger.load_state_dict(state["own"]["ledger"])
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from rlft.environments.protocol import Environment, Space
-from rlft.offpolicy.buffer import Batch
+from rlft.offpolicy.buffer import Batch, Mixed
 from rlft.offpolicy.critics import Critics, Ensemble, Norm, plain
 from rlft.offpolicy.dual import Dual
 from rlft.types.acting import Acting
@@ -73,6 +73,20 @@ class Agent(nn.Module):
                     target.lerp_(weight, tau)
 
 
+class Inside(Protocol):
+    """A world model that is fitted to the real steps on the way, and in which the policy takes steps of its own."""
+
+    def windows(
+        self, agent: Agent, held: Mixed, count: int, generator: torch.Generator, steps: int
+    ) -> tuple[Batch, Mapping[str, Tensor | float]]:
+        """The batch of an update, after `steps` real steps of the phase; and what to log."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any], agent: Agent, held: Mixed) -> None: ...
+
+
 def policy_parameters(agent: Agent) -> list[nn.Parameter]:
     """All trainable weights of the policy."""
     return [p for p in agent.policy.parameters() if p.requires_grad]
@@ -123,6 +137,7 @@ class OffPolicy:
     gamma         discount of the Monte-Carlo returns in the buffer, for methods that read them
     duals         weights that adjust themselves: `(space, chunk) -> Dual`
     acting        what acts in worlds: the policy itself, or something made of it and the critics
+    inside        `(agent, environment, hidden layers, seed)` -> a world model that batches come from; None has none
     needs         capabilities of the policy, of `rlft.types.acting`
     """
 
@@ -137,6 +152,7 @@ class OffPolicy:
     gamma: float | None = None
     duals: Mapping[str, Callable[[Space, int], Dual]] = field(default_factory=dict)
     acting: Callable[[Agent], Acting] = itself
+    inside: Callable[[Agent, Environment, list[int], int], Inside] | None = None
     needs: tuple[type, ...] = ()
     name: str = "a method of your own"
     settings: Mapping[str, Any] = field(default_factory=dict)
