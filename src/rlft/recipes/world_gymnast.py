@@ -80,6 +80,7 @@ CLAIM = Claim(
         "steps": 1,
         "imitation": 2,
         "fits": 2,
+        "before": 1,
         "labels": 20,
         "prompts": 2,
         "group": 4,
