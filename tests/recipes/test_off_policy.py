@@ -6,6 +6,7 @@ import torch
 from rlft import methods, recipes
 from rlft.environments.gym import Gymnasium
 from rlft.environments.minari import write
+from rlft.environments.play import play
 from rlft.environments.protocol import Episode
 from rlft.offpolicy.learner import Phase
 from rlft.offpolicy.method import OffPolicy
@@ -13,6 +14,7 @@ from rlft.policies.control.heads import Categorical, StateTanhGaussian, TanhGaus
 from rlft.recipes.off_policy import phases
 from rlft.tool.again import arguments_of
 from rlft.types import UserError
+from rlft.worldmodels.environment import Imagined
 from tests.tool.test_main import tool
 
 PENDULUM, CARTPOLE = "Pendulum-v1", "CartPole-v1"
@@ -52,6 +54,32 @@ def test_methods_that_learn_from_episodes(name):
         assert isinstance(run.trainer.policy.head, head)
         metrics = run.trainer.step()
         assert metrics["rows/drawn"] == 4 and metrics["ratio/first"] < 1e-6
+
+
+@pytest.mark.parametrize("name", ["ppo", "dapo"])
+def test_the_same_run_in_a_model_of_the_world(name, tmp_path, capsys):
+    """By one argument; held-out starts are played in the world itself."""
+    pytest.importorskip("minari", reason="Minari data sets need minari: pip install 'rlft[minari]'")
+    world = Gymnasium(PENDULUM, 8)
+    keys = torch.arange(4)
+    episodes = play(world, keys, keys, lambda seen, rows, t: torch.zeros(len(rows), 1, 1).double()).episodes()
+    write(episodes, tmp_path / "data", world.action)
+    words = ["--env", PENDULUM, *SMALL, "--prompts", "2", "--group", "2", "--data", str(tmp_path / "data")]
+    run = built(name, *words, "--imagined", "2", "--fits", "2")
+    assert "the model of Pendulum-v1 is off by " in capsys.readouterr().err
+    place = run.trainer.policy.environment
+    assert isinstance(place, Imagined) and len(place.starts) == 4
+    assert isinstance(run.deploy.environment, Gymnasium) and run.deploy.actor is run.trainer.policy.actor
+    metrics = run.trainer.step()
+    assert metrics["rows/drawn"] >= 4 and metrics["ratio/first"] < 1e-6
+    assert torch.equal(run.trainer.policy.actor.weights[0], run.deploy.actor.weights[0])
+    for wrong, message in (
+        (words, "give --imagined 5, or leave out --data"),
+        ([*words[:-2], "--imagined", "2"], "from episodes: give --data"),
+        ([*words, "--imagined", "2", "--fits", "0"], "--fits at least 1"),
+    ):
+        with pytest.raises(UserError, match=message):
+            built(name, *wrong)
 
 
 def test_which_recipe_a_name_means():

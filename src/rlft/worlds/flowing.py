@@ -131,14 +131,15 @@ def taught(where: Where, kind: Literal["flow", "gaussian"], episodes: int, imita
     settings = (VERSION, world, kind, episodes, imitation, seed, CHUNK, WIDTH, _CLUMSY[where], _WATCHED[where])
 
     def build() -> dict[str, Tensor]:
-        _imitate(empty, *windows(shown(where, episodes, seed)), imitation, seed)
+        imitate(empty, *windows(shown(where, episodes, seed)), imitation, seed)
         return empty.state_dict()
 
     empty.load_state_dict(cached(f"flowing/{where}-{hashed(*settings):x}.safetensors", build, save_file, load_file))
     return empty
 
 
-def _imitate(policy: Flow | Control, seen: Tensor, done: Tensor, steps: int, seed: int) -> None:
+def imitate(policy: Flow | Control, seen: Tensor, done: Tensor, steps: int, seed: int) -> None:
+    """Adam on the policy's own imitation loss, 128 chunks at a time."""
     chance, optimizer = torch.Generator().manual_seed(seed), torch.optim.Adam(policy.parameters(), lr=1e-3)
     for _ in range(steps):
         rows = torch.randint(len(seen), (_BATCH,), generator=chance)

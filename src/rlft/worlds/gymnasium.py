@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +11,16 @@ import torch
 from rlft.environments import minari
 from rlft.environments.gym import Gymnasium
 from rlft.environments.protocol import Discrete, Episode
+from rlft.errors import say
 from rlft.policies.control.flow import Flow
 from rlft.policies.control.kinds import Kind, of_kind
 from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.tasks.starts import Starts
 from rlft.types import Problem, UserError
+from rlft.worldmodels.black_box import BlackBox
+from rlft.worldmodels.environment import Imagined
+from rlft.worldmodels.fitting import fitted
 from rlft.worlds import Ground, World
 
 
@@ -51,19 +56,49 @@ def stepped(
 
 
 def played(
-    env: str | None = None, horizon: int | None = None, width: int = 64, critic: bool = False, seed: int = 0
+    env: str | None = None,
+    horizon: int | None = None,
+    data: str | None = None,
+    imagined: int = 0,
+    fits: int = 10_000,
+    width: int = 64,
+    critic: bool = False,
+    seed: int = 0,
 ) -> World:
     """A world of Gymnasium, learned from whole episodes.
 
     Args:
         env: the world's id, CartPole-v1 for one, or module:id.
         horizon: steps after which an episode is cut off; by default the world's own limit.
+        data: with imagined, episodes of others: a folder of a Minari data set, or the name of one that is here.
+        imagined: networks of a model of the world that is learned from the data, in which the policy then learns, from
+            where their episodes began; 0 learns in the world. Held-out starts are played in the world either way.
+        fits: updates of that model.
         width: of the two hidden layers of all networks.
         seed: of everything random.
     """
     world = named(env, horizon)
     policy = Control(world, width=width, critic=critic, seed=seed)
-    return World(policy, Starts(world), Starts(world, split="test"), environment_reward, measures=[ended], problems=16)
+    told: dict[str, Any] = {"measures": [ended], "problems": 16}
+    if imagined:
+        told["deploy"] = copy.copy(policy)  # the same networks, in the world
+        policy.environment = model_of(world, data, imagined, fits, seed)
+    elif data is not None:
+        raise UserError("--data is what a model of the world is learned from: give --imagined 5, or leave out --data")
+    return World(policy, Starts(world), Starts(world, split="test"), environment_reward, **told)
+
+
+def model_of(world: Gymnasium, data: str | None, members: int, fits: int, seed: int) -> Imagined:
+    """The world as so many networks have it that learned from the data; how far they are off is said."""
+    if data is None:
+        raise UserError("--imagined learns a model of the world from episodes: give --data")
+    if members < 0 or fits < 1:
+        raise UserError(f"--imagined is a number of networks, and --fits at least 1; got {members} and {fits}")
+    episodes = minari.read(data, world)
+    model = BlackBox(world, [200, 200], members, seed)
+    off = fitted(model, world, episodes, fits, horizon=min(20, world.horizon), seed=seed)
+    say(f"the model of {world.name} is off by " + ", ".join(f"{v:.3g} ({name})" for name, v in off.items()))
+    return Imagined(model, world, torch.stack([episode.observations[0] for episode in episodes]), world.horizon)
 
 
 def ended(problems: Sequence[Problem], outputs: Sequence[Episode]) -> dict[str, float]:
