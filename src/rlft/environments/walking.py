@@ -45,7 +45,7 @@ class Place:
         for name, cells in (("start", (self.start,)), ("goal", self.goals)):
             if not cells or not all(0 <= cell < flat.size and flat[cell] for cell in cells):
                 raise UserError(f"the {name} is at cell {cells}, where nobody can stand; give a free place")
-        if self.shortest >= FAR:
+        if self.shortest >= FAR - 1:
             raise UserError(f"there is no way from the start to the {self.goal}")
 
     @cached_property
@@ -78,7 +78,7 @@ class Walk:
     def __init__(self, place: Place, most: int, blind: bool = False):
         self.place, self.most, self.steps, self.at = place, most, 0, place.start
         self.blind, self.width = blind, place.free.shape[1]
-        self.beside = _grid(*place.free.shape)
+        self.beside = grid(*place.free.shape)
         self.truth = np.where(place.free, FREE, OCCUPIED).ravel().tolist()
         shown = np.where(place.shown, FREE, OCCUPIED).ravel().tolist()
         self.known: list[int] = [UNKNOWN] * len(shown) if blind else shown
@@ -99,7 +99,8 @@ class Walk:
 
     def go(self, target: int) -> None:
         """Walk there, as long as it can be reached and nothing is found; then to what was found."""
-        self._follow(target, near=0)
+        if self.found is None:
+            self._follow(target, near=0)
         if self.found is not None and not self.success:
             self._follow(self.found, near=1)
 
@@ -207,7 +208,8 @@ class Walk:
 
 
 @lru_cache(maxsize=64)
-def _grid(height: int, width: int) -> list[list[int]]:
+def grid(height: int, width: int) -> list[list[int]]:
+    """The cells beside each cell of an array, free or not."""
     return neighbours(np.ones((height, width), bool))
 
 

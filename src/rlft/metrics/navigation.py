@@ -9,9 +9,7 @@ from torch import Tensor
 from rlft.errors import UserError
 
 
-def spl(
-    success: Bool[Tensor, "N"], shortest: Float[Tensor, "N"], taken: Float[Tensor, "N"]
-) -> Float[Tensor, "N"]:
+def spl(success: Bool[Tensor, "N"], shortest: Float[Tensor, "N"], taken: Float[Tensor, "N"]) -> Float[Tensor, "N"]:
     """Success weighted by path length of each episode, S l / max(p, l). Anderson et al. 2018, arXiv:1807.06757.
 
     Their number is the mean, 1/N Σ S_i l_i / max(p_i, l_i).

@@ -5,6 +5,7 @@ files, that a program of the user's speaks to as to a served model, or that prom
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
     --agent "openenv('http://127.0.0.1:8000')" --reward result
+    --agent "navigate(side=0.25, door=4)" --reward result
     --generator owner/coder --turns 4 --reward dafny
 
 The functions are named as rewards are. `policies.conversation.policy` holds conversations, `environments.tools` calls,
@@ -21,6 +22,7 @@ from typing import Any
 from rlft.environments.agents import Agents
 from rlft.environments.dialogue import Dialogue
 from rlft.environments.generated import Generated, advised
+from rlft.environments.navigate import navigate
 from rlft.environments.openenv import openenv
 from rlft.environments.tools import Tools
 from rlft.options.calls import Call, called, function_in, parse_call
@@ -33,7 +35,7 @@ from rlft.runs.folder import model_folder
 from rlft.types import Reward, UserError
 
 # What may speak to the policy besides a program of the user's.
-ENVIRONMENTS = {"openenv": openenv}
+ENVIRONMENTS = {"navigate": navigate, "openenv": openenv}
 _FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 
@@ -44,8 +46,8 @@ class ToolUse:
 
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
-        agent: a program that asks the model over the OpenAI protocol, file.py:function, or an environment that is
-            served as OpenEnv serves it, openenv('URL'); see the guide.
+        agent: a program that asks the model over the OpenAI protocol, file.py:function, an environment that is
+            served as OpenEnv serves it, openenv('URL'), or a search on maps, navigate(); see the guide.
         turns: with tools, an agent or a generator, turns of the model at most, each of max_new_tokens.
         tool_seconds: with tools, how long one call may take.
         agent_seconds: with an agent, how long it may take between two requests.

@@ -20,9 +20,18 @@ from rlft.methods.sft import sft
 from rlft.recipes import recipe
 from rlft.worlds.searched import searched
 
-STEPS, ROWS = 40, 128
+STEPS, ROWS = 100, 128
 reasonnavi = recipe(
-    searched, grpo(beta=0.0), watch_kl=False, steps=STEPS, prompts=16, group=8, lr=1e-3, rows=None, problems=None, every=0
+    searched,
+    grpo(beta=0.0),
+    watch_kl=False,
+    steps=STEPS,
+    prompts=16,
+    group=8,
+    lr=1e-3,
+    rows=None,
+    problems=None,
+    every=0,
 )
 
 _ALONE: Mapping[str, Any] = {"steps": 0}
@@ -35,12 +44,12 @@ CLAIM = Claim(
     "coordinates.",
     source="Ao et al. 2026, arXiv:2602.15864",
     budget="The same 400 houses with their lessons for every network, three places to look at and 100 steps for every "
-    "search. Who goes on learning has 40 updates on 128 rows, searches or lessons. Who imitates chooses the "
+    "search. Who goes on learning has 100 updates on 128 rows, searches or lessons. Who imitates chooses the "
     "learning rate from two, and so does who goes on.",
     scaled_down="houses of five to eight rooms on a grid for HM3D; furniture by name, in place of pictures of a map; a "
     "network of 64 units that has imitated where things were for a multimodal model that is not trained; the detector "
     "is exact and sees three cells. GRPO is ours: the paper trains nothing. The network is told nothing in words.",
-    real="rlft train --model Qwen/Qwen2.5-7B-Instruct --chat --data maps.jsonl --agent \"navigate(side=0.25, door=4)\" "
+    real='rlft train --model Qwen/Qwen2.5-7B-Instruct --chat --data maps.jsonl --agent "navigate(side=0.25, door=4)" '
     "--reward result --method grpo --method.beta 0 --turns 12 --max-new-tokens 256 --lora 32 --lr 1e-5",
     metric="spl",
     table=("success", "walked", "tries", "first", "ratio"),
@@ -48,7 +57,9 @@ CLAIM = Claim(
     seeds=10,
     smoke={"steps": 1, "prompts": 4, "group": 4, "shown": 4, "houses": 2, "imitation": 2},
     arms={
-        "frontier": Arm("frontier exploration, without the plan", {**_ALONE, "who": "frontier", "imitation": 0}, grid={}),
+        "frontier": Arm(
+            "frontier exploration, without the plan", {**_ALONE, "who": "frontier", "imitation": 0}, grid={}
+        ),
         "oracle": Arm("who knows where to go", {**_ALONE, "who": "oracle", "imitation": 0}),
         "point": Arm("asked for coordinates", {**_ALONE, "who": "pointer", "staging": "one"}, grid=_RATES),
         "one": Arm("asked for one of all places", {**_ALONE, "staging": "one"}, grid={}),

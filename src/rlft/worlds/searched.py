@@ -147,7 +147,9 @@ def _lesson(
     return tuple(found)
 
 
-def taught(kind: type[Chooser] | type[Pointer], task: Houses, imitation: int, lr: float, seed: int) -> Chooser | Pointer:
+def taught(
+    kind: type[Chooser] | type[Pointer], task: Houses, imitation: int, lr: float, seed: int
+) -> Chooser | Pointer:
     """The network after so many batches of lessons, built once and then read from the cache."""
     policy = kind(task.begin, task.decisions, FEATURES, WIDTH, seed)
     told = (VERSION, kind.__name__, task.staging, task.tries, task.most, task.reach, task.size, imitation, lr, seed)

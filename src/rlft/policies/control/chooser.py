@@ -73,8 +73,8 @@ class _Asked(nn.Module, ABC):
         for problem in problems:
             if not problem.lesson or len(problem.lesson) > self.decisions:
                 raise UserError(
-                    f"problem {problem.index} has no demonstration: its answer is {problem.lesson!r:.60}, expected 1 to "
-                    f"{self.decisions} pairs of candidates [K F] and a decision"
+                    f"problem {problem.index} has no demonstration: its answer is {problem.lesson!r:.60}, expected "
+                    f"1 to {self.decisions} pairs of candidates [K F] and a decision"
                 )
         seen = [[np.asarray(rows) for rows, _ in problem.lesson] for problem in problems]
         done = [[torch.as_tensor(decision) for _, decision in problem.lesson] for problem in problems]
