@@ -57,7 +57,7 @@ class _Room:
         return [y * width + x for y in rows for x in range(self.left, self.right)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def house(seed: int, split: str, index: int, reach: int = 3) -> Place:
     """The house with this number; another for each seed and split."""
     draw = random.Random(hashed("house", seed, split, index))

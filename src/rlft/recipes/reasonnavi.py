@@ -58,9 +58,9 @@ CLAIM = Claim(
     smoke={"steps": 1, "prompts": 4, "group": 4, "shown": 4, "houses": 2, "imitation": 2},
     arms={
         "frontier": Arm(
-            "frontier exploration, without the plan", {**_ALONE, "who": "frontier", "imitation": 0}, grid={}
+            "frontier exploration, without the plan", {**_ALONE, "who": "frontier", "imitation": 0, "shown": 1}, grid={}
         ),
-        "oracle": Arm("who knows where to go", {**_ALONE, "who": "oracle", "imitation": 0}),
+        "oracle": Arm("who knows where to go", {**_ALONE, "who": "oracle", "imitation": 0, "shown": 1}),
         "point": Arm("asked for coordinates", {**_ALONE, "who": "pointer", "staging": "one"}, grid=_RATES),
         "one": Arm("asked for one of all places", {**_ALONE, "staging": "one"}, grid={}),
         "two": Arm("asked for a room, then for a place in it", {**_ALONE, "compared": True}, grid={}),

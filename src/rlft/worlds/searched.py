@@ -110,12 +110,12 @@ def search(problem: Problem, staging: Staging, tries: int, most: int) -> Search:
     return Search(house(*key), _layout(*key), staging, tries, most)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _layout(seed: int, split: str, index: int, reach: int) -> Layout:
     return Layout(house(seed, split, index, reach))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _lesson(
     seed: int, split: str, index: int, staging: Staging, points: bool, tries: int, most: int, reach: int
 ) -> tuple[tuple[np.ndarray, Any], ...]:
