@@ -42,7 +42,7 @@ def searched(
     shown: int = 400,
     imitation: int = 600,
     imitation_lr: float = 1e-3,
-    houses: int = 200,
+    houses: int = 300,
     compared: bool = False,
     seed: int = 0,
 ) -> World:
