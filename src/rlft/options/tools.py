@@ -6,6 +6,7 @@ says, or that prompts another model.
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
     --agent "openenv('http://127.0.0.1:8000')" --reward result
+    --agent "navigate(side=0.25, door=4)" --reward result
     --record findings --turns 5 --reward label evidence
     --generator owner/coder --turns 4 --reward dafny
 
@@ -23,6 +24,7 @@ from typing import Any
 from rlft.environments.agents import Agents
 from rlft.environments.dialogue import Dialogue
 from rlft.environments.generated import Generated, advised
+from rlft.environments.navigate import navigate
 from rlft.environments.openenv import openenv
 from rlft.environments.records import Records
 from rlft.environments.tools import Tools
@@ -36,7 +38,7 @@ from rlft.runs.folder import model_folder
 from rlft.types import Reward, UserError
 
 # What may speak to the policy besides a program of the user's.
-ENVIRONMENTS = {"openenv": openenv}
+ENVIRONMENTS = {"navigate": navigate, "openenv": openenv}
 _FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 
@@ -47,8 +49,8 @@ class ToolUse:
 
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
-        agent: a program that asks the model over the OpenAI protocol, file.py:function, or an environment that is
-            served as OpenEnv serves it, openenv('URL'); see the guide.
+        agent: a program that asks the model over the OpenAI protocol, file.py:function, an environment that is
+            served as OpenEnv serves it, openenv('URL'), or a search on maps, navigate(); see the guide.
         record: a column of the data, {"name": value, …}, of which the model is told what it asks for by
             <ask>name</ask>, a name a turn.
         turns: with any of these or a generator, turns of the model at most, each of max_new_tokens.
