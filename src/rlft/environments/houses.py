@@ -84,7 +84,7 @@ def _drawn(draw: random.Random, reach: int) -> Place | None:
     cells = np.flatnonzero(free.ravel()).tolist()
     far = distances(around, spot) if spot is not None else []
     starts = [cell for cell in cells if far and _LEAST < far[cell] < FAR]
-    if spot is None or not starts or any(far[cell] == FAR for cell in cells):
+    if spot is None or not shown.flat[spot] or not starts or any(far[cell] == FAR for cell in cells):
         return None
     marks = tuple(mark for marks in standing.values() for mark in marks)
     place = Place(free, shown, marks, goal, (spot,), draw.choice(starts), reach)

@@ -1,6 +1,6 @@
 """Where to look next, as a choice among candidates: first a room, then a place in it, or all places at once.
 
-After ReasonNavi (arXiv:2602.15864, Sec. 3): a plan is cut into rooms, each has a few nodes from which it is seen, and
+After ReasonNavi (arXiv:2602.15864): a plan is cut into rooms, each has a few nodes from which it is seen, and
 whoever chooses says a number and never a coordinate; a deterministic planner does the rest. Who chooses is not known
 here: `policies.control.chooser` has networks, `environments.navigate` asks language models.
 """

@@ -28,7 +28,7 @@ from rlft.types import Measure, Problem, Rollouts, UserError
 from rlft.worlds import World
 
 # Raised when a base would come out otherwise.
-VERSION = 1
+VERSION = 2
 Who = Literal["chooser", "pointer", "frontier", "oracle"]
 WIDTH, _BATCH = 64, 64
 
