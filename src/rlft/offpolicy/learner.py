@@ -200,8 +200,9 @@ class Learner(Loop):
         """Draw windows and take each descent that is due; then move the slow copies."""
         method, number = phase.method, self.updated
         generator = torch.Generator().manual_seed(hashed("update", self.seed, number))
-        chunk = self.policy.chunk
-        windows = self.mixed.sample(self.batch, generator, max(method.steps, chunk), chunk)
+        steps = max(method.steps, self.policy.chunk)
+        chunk = steps if method.whole else self.policy.chunk
+        windows = self.mixed.sample(self.batch, generator, steps, chunk, method.whole)
         for descent in method.descents:
             if (number + 1) % descent.every == 0:
                 self.descend(descent, descent.loss(self.agent, windows, generator))

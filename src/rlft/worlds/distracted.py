@@ -1,0 +1,115 @@
+"""A point to be kept in the middle, seen through a rotation with distraction in it; or a world of Gymnasium."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from rlft.environments.distracted import Centring, Distracted
+from rlft.environments.gym import Gymnasium
+from rlft.environments.menu import innermost
+from rlft.environments.play import play
+from rlft.environments.protocol import Environment, Episode, Stored
+from rlft.measure.probes import linear_r2
+from rlft.policies.control.heads import StateTanhGaussian
+from rlft.types import Problem, UserError
+from rlft.worldmodels.imagination import Dreamer
+from rlft.worldmodels.rssm import RSSM
+from rlft.worlds import Ground
+
+HORIZON = 30
+
+
+def dreamed(
+    env: str | None = None,
+    horizon: int | None = None,
+    distractors: int = 32,
+    amplitude: float = 1.0,
+    look: int = 0,
+    deter: int = 64,
+    stoch: int = 8,
+    width: int = 64,
+    seed: int = 0,
+) -> Ground:
+    """A policy with a world model, in a world that shows more than matters.
+
+    Args:
+        env: a world of Gymnasium instead, of vectors or pictures: its id, or module:id.
+        horizon: steps after which an episode is cut off; by default the world's own limit, 30 of the point's.
+        distractors: numbers beside the four of the point, mixed with them by a rotation.
+        amplitude: their deviation; 0 is the clean world, seen through as many numbers.
+        look: which rotation.
+        deter: numbers of the model's memory.
+        stoch: numbers of its latent that are drawn.
+        width: of all hidden layers.
+        seed: of everything random.
+    """
+    if env is None:
+        inner = Centring(horizon or HORIZON)
+        world: Any = Distracted(inner, distractors, amplitude, look=look)
+    else:
+        world = Gymnasium(env, horizon)
+    policy = believer(world, deter, stoch, width, seed)
+    return Ground(policy, world, measures=[] if env else [normalised(world), probed(policy, world)])
+
+
+def believer(world: Environment, deter: int, stoch: int, width: int, seed: int) -> Dreamer:
+    """A policy with a world model of these sizes; whole numbers of pixels are divided by 255."""
+    inner = innermost(world)
+    scale = 255.0 if isinstance(inner, Stored) and inner.observation_dtype == torch.uint8 else 1.0
+    sizes = {"deter": deter, "stoch": stoch, "width": width, "scale": scale, "seed": seed}
+    if min(deter, stoch, width) < 1:
+        raise UserError(f"deter, stoch and width must be at least 1, not {deter}, {stoch}, {width}")
+    model = RSSM(world.observation_size, world.action.size, **sizes)
+    return Dreamer(world, model, functools.partial(StateTanhGaussian, std=1.0), width=width, seed=seed)
+
+
+def normalised(world: Distracted) -> Callable[[Sequence[Problem], Sequence[Episode]], Mapping[str, float]]:
+    """A measure, `score`: returns in units where uniform actions earn 0 and a good controller 1."""
+    inner = world.inner
+    assert isinstance(inner, Centring)
+    keys = torch.arange(512)
+    noise = torch.Generator().manual_seed(0)
+
+    def mean(act: Callable[..., torch.Tensor]) -> float:
+        return float(play(inner, keys, keys, act).rewards.sum(dim=1).mean())
+
+    low = mean(lambda seen, rows, t: 2 * torch.rand(len(seen), 1, 2, generator=noise, dtype=seen.dtype) - 1)
+    high = mean(lambda seen, rows, t: inner.controlled(seen)[:, None])
+
+    def measure(problems: Sequence[Problem], outputs: Sequence[Episode]) -> Mapping[str, float]:
+        found = sum(float(episode.rewards.sum()) for episode in outputs) / len(outputs)
+        return {"score": (found - low) / (high - low)}
+
+    return measure
+
+
+def probed(
+    policy: Dreamer, world: Distracted
+) -> Callable[[Sequence[Problem], Sequence[Episode]], Mapping[str, float]]:
+    """A measure: R² of the state and of the distraction, read linearly off latents of the policy's own episodes.
+
+    The first half of the episodes is fitted, the other held out; z is drawn from the posterior, as in learning. `kl` is
+    what a latent says beyond what was foreseen, nats.
+    """
+
+    @torch.no_grad()
+    def measure(problems: Sequence[Problem], outputs: Sequence[Episode]) -> Mapping[str, float]:
+        seen = torch.stack([episode.observations for episode in outputs])
+        done = world.action.unit(torch.stack([episode.actions for episode in outputs]))
+        noise = torch.randn(*seen.shape[:2], policy.model.stoch, generator=torch.Generator().manual_seed(0))
+        latents = policy.model.observe(seen, done.to(seen), noise.to(seen))
+        features, half = latents.features, len(outputs) // 2
+        found = {}
+        for name, targets in zip(("state", "distraction"), world.apart(seen), strict=True):
+            parts = [part.flatten(0, 1) for x in (features, targets) for part in (x[:half], x[half:])]
+            found[f"r2/{name}"] = linear_r2(parts[0], parts[2], parts[1], parts[3])
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    return measure
+
+
