@@ -89,6 +89,7 @@ def window(reward, valid, terminated):
         nothing,
         torch.tensor(terminated),
         nothing[:, 0],
+        nothing[:, None][:, :0],
     )
 
 

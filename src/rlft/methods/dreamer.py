@@ -25,6 +25,7 @@ def dreamer(
     lam: float = 0.95,
     entropy: float = 3e-4,
     actor_lr: float = 0.27,
+    updates: float = 0.2,
 ) -> OffPolicy:
     """Dreamer.
 
@@ -37,6 +38,7 @@ def dreamer(
         lam: of the λ-returns.
         entropy: weight of the actor's entropy, reward per nat.
         actor_lr: learning rate of actor and value, relative to the model's.
+        updates: for each step of a world, which the recipe makes.
     """
     share = balance / (1 + balance)
 

@@ -29,6 +29,7 @@ def repo(
     lam: float = 0.95,
     entropy: float = 3e-4,
     actor_lr: float = 0.27,
+    updates: float = 0.2,
 ) -> OffPolicy:
     """RePo.
 
@@ -43,6 +44,7 @@ def repo(
         lam: of the λ-returns.
         entropy: weight of the actor's entropy, reward per nat.
         actor_lr: learning rate of actor and value, relative to the model's.
+        updates: for each step of a world, which the recipe makes.
     """
     share = balance / (1 + balance)
 

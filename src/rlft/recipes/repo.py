@@ -10,8 +10,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rlft.cache import cached
-from rlft.environments.acted import Acted
-from rlft.errors import UserError
 from rlft.evidence.claim import Arm, Claim, above, as_plain
 from rlft.methods.dreamer import dreamer
 from rlft.methods.repo import repo as regularised
@@ -23,7 +21,6 @@ from rlft.recipes import asked, learner, optioned
 from rlft.runs.drive import Run
 from rlft.tasks.starts import Starts
 from rlft.training.evaluate import evaluate
-from rlft.worldmodels.imagination import Centred
 from rlft.worlds.distracted import dreamed
 
 # Raised when what is trained before a change would come out otherwise.
@@ -67,8 +64,6 @@ def repo(chosen: Mapping[str, Any]) -> Run:
     align, new_look, louder, lr = asked(changes, chosen)
     if not align:
         return built(chosen, asked(phases, chosen))
-    if chosen["env"] is not None:
-        raise UserError("--align changes the world of the point, and a world of Gymnasium stays as it is: leave it out")
     before, score = trained(chosen)
     world = {"look": new_look, "amplitude": chosen["amplitude"] * louder}
     kept = before.get("duals.beta.log_value")
@@ -101,7 +96,7 @@ def built(chosen: Mapping[str, Any], both: list[Phase]) -> Run:
     """The run of these phases in this world."""
     ground, interval = asked(dreamed, chosen), chosen["interval"]
     made = learner(ground, both, chosen, interval=interval, capacity=chosen["steps"] * interval)
-    seen = {"deploy": Acted(Centred(ground.policy), ground.environment), "measures": ground.measures}
+    seen = {"deploy": ground.policy.deterministic(), "measures": ground.measures}
     starts = Starts(ground.environment, split="test")
     return Run(made, chosen["steps"], starts, problems=chosen["problems"], every=chosen["every"], **seen)
 

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rlft.environments.acted import Acted
 from rlft.environments.protocol import Box, Drawn, Environment, Episode, Space
 from rlft.models.mlp import MLP
 from rlft.noise import normal
@@ -77,6 +78,10 @@ class Dreamer(nn.Module):
         """A draw of the actor on this belief."""
         mean, log_std = self.head.moments(self.actor(observation[:, : -self.actions]))
         return (mean + log_std.exp() * noise[:, None].to(mean)).tanh()
+
+    def deterministic(self) -> Acted:
+        """As it is used when trained: z and actions where they are centred."""
+        return Acted(Centred(self), self.environment)
 
     def show(self, output: Episode) -> dict[str, Any]:
         """A trajectory as its environment draws it; rewards over time where it does not draw."""

@@ -1,4 +1,4 @@
-"""A point to be kept in the middle, seen through a rotation with distraction in it; or a world of Gymnasium."""
+"""A point to be kept in the middle, seen through a rotation with distraction in it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,8 @@ from rlft.worldmodels.imagination import Dreamer
 from rlft.worldmodels.rssm import RSSM
 from rlft.worlds import Ground
 
-HORIZON = 30
-
-
 def dreamed(
-    env: str | None = None,
-    horizon: int | None = None,
+    horizon: int = 30,
     distractors: int = 32,
     amplitude: float = 1.0,
     look: int = 0,
@@ -38,8 +34,7 @@ def dreamed(
     """A policy with a world model, in a world that shows more than matters.
 
     Args:
-        env: a world of Gymnasium instead, of vectors or pictures: its id, or module:id.
-        horizon: steps after which an episode is cut off; by default the world's own limit, 30 of the point's.
+        horizon: steps after which an episode is cut off.
         distractors: numbers beside the four of the point, mixed with them by a rotation.
         amplitude: their deviation; 0 is the clean world, seen through as many numbers.
         look: which rotation.
@@ -48,24 +43,9 @@ def dreamed(
         width: of all hidden layers.
         seed: of everything random.
     """
-    if env is None:
-        inner = Centring(horizon or HORIZON)
-        world: Any = Distracted(inner, distractors, amplitude, look=look)
-    else:
-        world = Gymnasium(env, horizon)
-    policy = believer(world, deter, stoch, width, seed)
-    return Ground(policy, world, measures=[] if env else [normalised(world), probed(policy, world)])
-
-
-def believer(world: Environment, deter: int, stoch: int, width: int, seed: int) -> Dreamer:
-    """A policy with a world model of these sizes; whole numbers of pixels are divided by 255."""
-    inner = innermost(world)
-    scale = 255.0 if isinstance(inner, Stored) and inner.observation_dtype == torch.uint8 else 1.0
-    sizes = {"deter": deter, "stoch": stoch, "width": width, "scale": scale, "seed": seed}
-    if min(deter, stoch, width) < 1:
-        raise UserError(f"deter, stoch and width must be at least 1, not {deter}, {stoch}, {width}")
-    model = RSSM(world.observation_size, world.action.size, **sizes)
-    return Dreamer(world, model, functools.partial(StateTanhGaussian, std=1.0), width=width, seed=seed)
+    world = Distracted(Centring(horizon), distractors, amplitude, look=look)
+    policy = believer(world, width, seed, deter, stoch)
+    return Ground(policy, world, measures=[normalised(world), probed(policy, world)])
 
 
 def normalised(world: Distracted) -> Callable[[Sequence[Problem], Sequence[Episode]], Mapping[str, float]]:
