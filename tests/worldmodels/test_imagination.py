@@ -10,10 +10,10 @@ from rlft.advantages.gae import gae_scan
 from rlft.environments.acted import Acted, Memory
 from rlft.environments.point_mass import PointMass
 from rlft.environments.protocol import Discrete
-from rlft.offpolicy.method import Agent
 from rlft.methods.dreamer import dreamer
 from rlft.methods.repo import repo
 from rlft.methods.repo_align import repo_align
+from rlft.offpolicy.method import Agent
 from rlft.policies.control.policy import StateTanhGaussian
 from rlft.tasks.starts import Starts
 from rlft.types import UserError

@@ -26,7 +26,10 @@ def kl_k3(logp: Float[Tensor, "*S"], logp_ref: Float[Tensor, "*S"]) -> Float[Ten
 
 
 def gaussian_kl(
-    mean: Float[Tensor, "*S n"], std: Float[Tensor, "*S n"], to_mean: Float[Tensor, "*S n"], to_std: Float[Tensor, "*S n"]
+    mean: Float[Tensor, "*S n"],
+    std: Float[Tensor, "*S n"],
+    to_mean: Float[Tensor, "*S n"],
+    to_std: Float[Tensor, "*S n"],
 ) -> Float[Tensor, "*S"]:
     """KL(N(mean, std²) || N(to_mean, to_std²)) of independent numbers, summed over the last axis, in nats.
 

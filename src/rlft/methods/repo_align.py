@@ -26,4 +26,6 @@ def repo_align(beta: float = 0.1, steps: int = 50) -> OffPolicy:
         reward, going, kl = terms(agent.policy.model, batch, observed(agent, batch, generator), 0.0)
         return Fit(reward + going + beta * kl, {"kl/latent": kl.detach(), "loss/reward": reward.detach()})
 
-    return OffPolicy((Descent(encoder_loss, encoder_parameters),), critics=0, steps=steps, whole=True, needs=(Believing,))
+    return OffPolicy(
+        (Descent(encoder_loss, encoder_parameters),), critics=0, steps=steps, whole=True, needs=(Believing,)
+    )

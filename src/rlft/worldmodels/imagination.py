@@ -37,9 +37,7 @@ class Dreamer(nn.Module):
 
     chunk = 1
 
-    def __init__(
-        self, environment: Environment, model: RSSM, head: Head, *, width: int = 64, seed: int = 0
-    ) -> None:
+    def __init__(self, environment: Environment, model: RSSM, head: Head, *, width: int = 64, seed: int = 0) -> None:
         super().__init__()
         if not isinstance(environment.action, Box):
             raise UserError(
@@ -164,5 +162,3 @@ def imagine(
     first = torch.ones_like(discount[:, :1])
     weight = torch.cat([first, discount[:, :-1]], dim=1).detach().cumprod(dim=1)
     return Dream(places, torch.stack(entropy, dim=1), returns, weight)
-
-

@@ -140,7 +140,11 @@ class RSSM(nn.Module):
         return Latents(h, torch.stack(zs, dim=1), q, self.foreseen(h))
 
     def step(
-        self, h: Float[Tensor, "N D"], z: Float[Tensor, "N S"], action: Float[Tensor, "N A"], noise: Float[Tensor, "N S"]
+        self,
+        h: Float[Tensor, "N D"],
+        z: Float[Tensor, "N S"],
+        action: Float[Tensor, "N A"],
+        noise: Float[Tensor, "N S"],
     ) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N S"]]:
         """The latent after an action, nothing being seen: z is drawn from p."""
         h = self.onward(h, z, action)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 
 from rlft.environments.distracted import Centring, Distracted
-from rlft.environments.gym import Gymnasium
-from rlft.environments.menu import innermost
 from rlft.environments.play import play
-from rlft.environments.protocol import Environment, Episode, Stored
+from rlft.environments.protocol import Episode
 from rlft.measure.probes import linear_r2
-from rlft.policies.control.heads import StateTanhGaussian
-from rlft.types import Problem, UserError
+from rlft.types import Problem
 from rlft.worldmodels.imagination import Dreamer
-from rlft.worldmodels.rssm import RSSM
 from rlft.worlds import Ground
+
 
 def dreamed(
     horizon: int = 30,
@@ -68,9 +63,7 @@ def normalised(world: Distracted) -> Callable[[Sequence[Problem], Sequence[Episo
     return measure
 
 
-def probed(
-    policy: Dreamer, world: Distracted
-) -> Callable[[Sequence[Problem], Sequence[Episode]], Mapping[str, float]]:
+def probed(policy: Dreamer, world: Distracted) -> Callable[[Sequence[Problem], Sequence[Episode]], Mapping[str, float]]:
     """A measure: R² of the state and of the distraction, read linearly off latents of the policy's own episodes.
 
     The first half of the episodes is fitted, the other held out; z is drawn from the posterior, as in learning. `kl` is
@@ -91,5 +84,3 @@ def probed(
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     return measure
-
-
