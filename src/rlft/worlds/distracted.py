@@ -14,6 +14,7 @@ from rlft.measure.probes import linear_r2
 from rlft.types import Problem
 from rlft.worldmodels.imagination import Dreamer
 from rlft.worlds import Ground
+from rlft.worlds.believing import believer
 
 
 def dreamed(

@@ -1,4 +1,7 @@
-"""Any world of Gymnasium by its id, with networks that fit its spaces; episodes of Minari beside it. Pictures for world models alone."""
+"""Any world of Gymnasium by its id, with networks that fit its spaces; episodes of Minari beside it.
+
+Pictures are read by world models alone.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,8 @@ def stepped(
         width: of the two hidden layers of all networks.
         seed: of everything random.
     """
-    if believes := Believing in needs:
-        if policy != "gaussian" or chunk != 1:
-            raise UserError("a method with a world model makes its own policy: leave out --policy and --chunk")
+    if (believes := Believing in needs) and (policy != "gaussian" or chunk != 1):
+        raise UserError("a method with a world model makes its own policy: leave out --policy and --chunk")
     world = named(env, horizon, pictures=believes)
     if believes:
         made: Any = believer(world, width, seed)
