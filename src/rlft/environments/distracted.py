@@ -69,26 +69,31 @@ class Centring:
 class Distracted:
     """A world seen through a rotation that mixes it with numbers that have nothing to do with it.
 
-        d' = rho d + sqrt(1 - rho²) n,  n ~ N(0, I)          observation = R [o, amplitude · d]
+        f' = rho f + sqrt(1 - rho²) n,  n ~ N(0, I)        d = M f        observation = R [o, amplitude · d]
 
-    d are stationary AR(1) series, each row's own; R a random orthogonal matrix of the seed `look`. amplitude=0 is the
-    same world without distraction, seen through as many numbers.
+    f are stationary AR(1) series, each row's own: few causes of much that is seen, as in a film. M has rows of length
+    1, so each of the distractors d has variance 1; R is a random orthogonal matrix. Both are of the seed `look`.
+    amplitude=0 is the same world without distraction, seen through as many numbers.
 
-    inner   the world: an Environment of vectors
+    inner     the world: an Environment of vectors
+    sources   how many series there are
     """
 
     inner: Environment
     distractors: int = 32
+    sources: int = 6
     amplitude: float = 1.0
     rho: float = 0.9
     look: int = 0
 
     def __post_init__(self) -> None:
-        if self.distractors < 1 or not 0 <= self.rho < 1 or self.amplitude < 0:
-            raise UserError(f"at least one distractor, rho in [0, 1), an amplitude of at least 0; got {self}")
-        size = self.observation_size
-        drawn = torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(self.look))
+        if min(self.distractors, self.sources) < 1 or not 0 <= self.rho < 1 or self.amplitude < 0:
+            raise UserError(f"at least one distractor and source, rho in [0, 1), an amplitude from 0 on; got {self}")
+        size, generator = self.observation_size, torch.Generator().manual_seed(self.look)
+        drawn = torch.randn(size, size, dtype=torch.float64, generator=generator)
+        mixing = torch.randn(self.distractors, self.sources, dtype=torch.float64, generator=generator)
         object.__setattr__(self, "rotation", torch.linalg.qr(drawn).Q)
+        object.__setattr__(self, "mixing", mixing / mixing.norm(dim=1, keepdim=True))
 
     @property
     def name(self) -> str:
@@ -110,18 +115,19 @@ class Distracted:
         return torch.cat([self.inner.reset(keys), self._new(keys, 0)], dim=1)
 
     def observe(self, state: Float[Tensor, "N S"]) -> Float[Tensor, "N O"]:
-        world, around = state[:, : -self.distractors], state[:, -self.distractors :]
+        world, around = state[:, : -self.sources], state[:, -self.sources :]
+        around = around @ vars(self)["mixing"].to(around).T
         both = torch.cat([self.inner.observe(world), self.amplitude * around], dim=1)
         return both @ vars(self)["rotation"].to(both).T
 
     def step(self, state: Float[Tensor, "N S"], action: Num[Tensor, "N A"], t: int, keys: Int[Tensor, "N"]) -> Step:
-        step = self.inner.step(state[:, : -self.distractors], action, t, keys)
-        around = self.rho * state[:, -self.distractors :]
+        step = self.inner.step(state[:, : -self.sources], action, t, keys)
+        around = self.rho * state[:, -self.sources :]
         around = around + (1 - self.rho**2) ** 0.5 * self._new(keys, t + 1)
         return step._replace(state=torch.cat([step.state, around.to(step.state)], dim=1))
 
     def _new(self, keys: Int[Tensor, "N"], t: int) -> Float[Tensor, "N K"]:
-        return normal(keys, torch.tensor([_START + t], device=keys.device), (self.distractors,), ENVIRONMENT)[:, 0]
+        return normal(keys, torch.tensor([_START + t], device=keys.device), (self.sources,), ENVIRONMENT)[:, 0]
 
     def apart(self, observation: Float[Tensor, "*N O"]) -> tuple[Float[Tensor, "*N I"], Float[Tensor, "*N K"]]:
         """What the inner world showed, and the distraction, as R's inverse finds them."""

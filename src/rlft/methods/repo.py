@@ -53,6 +53,7 @@ def repo(
         reward, going, kl = terms(agent.policy.model, batch, latents, share)
         probe = picture(agent.policy.model, batch, latents.features.detach())
         notes = {"kl/latent": kl.detach(), "loss/reward": reward.detach(), "loss/picture": probe.detach()}
+        notes["kl/over"] = kl.detach() - eps
         return Fit(reward + going + agent.weight("beta") * kl + probe, notes, {"beta": kl})
 
     return OffPolicy(

@@ -20,6 +20,7 @@ from rlft.worlds.believing import believer
 def dreamed(
     horizon: int = 30,
     distractors: int = 32,
+    sources: int = 6,
     amplitude: float = 1.0,
     look: int = 0,
     deter: int = 64,
@@ -32,6 +33,7 @@ def dreamed(
     Args:
         horizon: steps after which an episode is cut off.
         distractors: numbers beside the four of the point, mixed with them by a rotation.
+        sources: series that these are mixtures of.
         amplitude: their deviation; 0 is the clean world, seen through as many numbers.
         look: which rotation.
         deter: numbers of the model's memory.
@@ -39,7 +41,7 @@ def dreamed(
         width: of all hidden layers.
         seed: of everything random.
     """
-    world = Distracted(Centring(horizon), distractors, amplitude, look=look)
+    world = Distracted(Centring(horizon), distractors, sources, amplitude, look=look)
     policy = believer(world, width, seed, deter, stoch)
     return Ground(policy, world, measures=[normalised(world), probed(policy, world)])
 
