@@ -64,12 +64,12 @@ def phases(
 
 
 def changes(
-    align: int = 0, new_look: int = 1, louder: float = 1.0, align_lr: float = 2e-3
-) -> tuple[int, int, float, float]:
+    align: float = 0.0, new_look: int = 1, louder: float = 1.0, align_lr: float = 2e-3
+) -> tuple[float, int, float, float]:
     """What changes after training, if anything does, and how long the encoder has for it.
 
     Args:
-        align: steps of the run in the changed world, in which the encoder alone learns; 0 is training itself.
+        align: after training, so many times its steps in the changed world, in which the encoder alone learns.
         new_look: which rotation it is seen through then.
         louder: factor on the distraction then.
         align_lr: learning rate then.
@@ -87,7 +87,7 @@ def repo(chosen: Mapping[str, Any]) -> Run:
     world = {"look": new_look, "amplitude": chosen["amplitude"] * louder}
     kept = before.get("duals.beta.log_value")
     beta = chosen["method"].settings["beta"] if kept is None else float(kept.exp())
-    told = {**chosen, **world, "steps": align, "lr": lr}
+    told = {**chosen, **world, "steps": round(align * chosen["steps"]), "lr": lr}
     run = built(told, asked(phases, {**told, "method": repo_align(beta, chosen["method"].steps)}))
     run.trainer.policy.load_state_dict({n.removeprefix("policy."): v for n, v in before.items() if "policy." in n})
     run.measures = [*run.measures, lambda problems, outputs: {"unchanged": score}]
@@ -158,7 +158,7 @@ CLAIM = Claim(
         "repo-clean": Arm("RePo, clean", _CLEAN),
         "dreamer-clean": Arm("Dreamer, clean", {**_DREAMER, **_CLEAN}, grid=_WEIGHTS),
         "unbound": Arm("RePo without the bound: rewards alone, distracted", {"method": _UNBOUND}, grid={}),
-        "align": Arm("RePo, distracted; then another rotation, and the encoder alone learns", {"align": 6}, grid={}),
+        "align": Arm("RePo, distracted; then another rotation, and the encoder alone learns", {"align": 1.0}, grid={}),
     },
     statements=[
         above("better with distraction than reconstruction", "repo", "dreamer", least=0.2),
