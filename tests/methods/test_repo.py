@@ -24,7 +24,7 @@ def learner(method, lr=1e-3):
     policy = Dreamer(
         WORLD, RSSM(4, 2, deter=6, stoch=3, width=8), functools.partial(StateTanhGaussian, std=1.0), width=8
     )
-    phases = [Phase(method, worlds=4, utd=0.25, warmup=28, anything=28)]
+    phases = [Phase(method, worlds=4, utd=0.25, warmup=24, anything=24)]
     one = Learner(policy, WORLD, phases, batch=8, interval=8, hidden=(8,), capacity=128, lr=lr)
     while one.drawn < 24:
         one.advance()
