@@ -17,6 +17,9 @@ from rlft.offpolicy.critics import layer_norm
 from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
 from rlft.policies.control.policy import Control, StateTanhGaussian
+from rlft.types.acting import Believing
+from rlft.worldmodels.imagination import Dreamer
+from rlft.worldmodels.rssm import RSSM
 from tests.contracts.test_methods import build
 
 NAMES = methods.names(OffPolicy)
@@ -24,9 +27,13 @@ WORLD = PointMass(horizon=8, gust=0.1)
 
 
 def learner(name, offline=0.5, worlds=2, **settings):
-    policy = Control(WORLD, head=functools.partial(StateTanhGaussian, std=0.7), width=16, activation=torch.relu)
+    method, head = build(name), functools.partial(StateTanhGaussian, std=0.7)
+    if Believing in method.needs:
+        policy = Dreamer(WORLD, RSSM(4, 2, deter=6, stoch=3, width=8), head, width=8)
+    else:
+        policy = Control(WORLD, head=head, width=16, activation=torch.relu)
     data = demonstrations(WORLD, 6, seed=1, clumsy=0.2)
-    phases = [Phase(build(name), worlds=worlds, offline=offline, warmup=4)]
+    phases = [Phase(method, worlds=worlds, offline=offline, warmup=4)]
     usual = {"batch": 16, "interval": 12, "hidden": (16,), "capacity": 64, "seed": 3}
     return Learner(policy, WORLD, phases, data=data, **{**usual, **settings})
 

@@ -90,6 +90,7 @@ def window(reward, valid, terminated):
         torch.tensor(terminated),
         nothing[:, 0],
         torch.zeros(rows, dtype=torch.bool),
+        nothing[:, None][:, :0],
     )
 
 

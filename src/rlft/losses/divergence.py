@@ -23,3 +23,32 @@ def kl_k3(logp: Float[Tensor, "*S"], logp_ref: Float[Tensor, "*S"]) -> Float[Ten
     """exp(-d) - 1 + d: unbiased and never negative."""
     d = logp - logp_ref
     return (-d).exp() - 1 + d
+
+
+def gaussian_kl(
+    mean: Float[Tensor, "*S n"],
+    std: Float[Tensor, "*S n"],
+    to_mean: Float[Tensor, "*S n"],
+    to_std: Float[Tensor, "*S n"],
+) -> Float[Tensor, "*S"]:
+    """KL(N(mean, std²) || N(to_mean, to_std²)) of independent numbers, summed over the last axis, in nats.
+
+    Σ_n log(s'/s) + (s² + (m - m')²) / 2s'² - 1/2
+    """
+    ratio = std / to_std
+    return 0.5 * (ratio.square() + ((mean - to_mean) / to_std).square() - 1 - 2 * ratio.log()).sum(dim=-1)
+
+
+def balanced_kl(
+    mean: Float[Tensor, "*S n"],
+    std: Float[Tensor, "*S n"],
+    to_mean: Float[Tensor, "*S n"],
+    to_std: Float[Tensor, "*S n"],
+    share: float,
+) -> Float[Tensor, "*S"]:
+    """share KL(sg q || p) + (1 - share) KL(q || sg p) (arXiv:2010.02193, Alg. 2): the value is that of KL(q || p).
+
+    Of its gradient `share` moves p towards q, and the rest q towards p. share=1/2 is half of the plain gradient.
+    """
+    to_prior = gaussian_kl(mean.detach(), std.detach(), to_mean, to_std)
+    return share * to_prior + (1 - share) * gaussian_kl(mean, std, to_mean.detach(), to_std.detach())

@@ -32,6 +32,8 @@ class Batch:
                  terminated: what would have come is worth the value of `next_observation`
     returns      discounted rewards from the first step to the episode's end, as far as they are known; else -inf
     cut          the episode was cut off after the last step, by a limit of time
+    path         of whole windows, what was seen after each of their M = H steps, and the last again where the window
+                 was shorter; else M = 0
     """
 
     observation: Float[Tensor, "B O"]
@@ -42,6 +44,7 @@ class Batch:
     terminated: Bool[Tensor, "B"]
     returns: Float[Tensor, "B"]
     cut: Bool[Tensor, "B"]
+    path: Float[Tensor, "B M O"]
 
     def __len__(self) -> int:
         return len(self.reward)
@@ -195,14 +198,19 @@ class Buffer:
             self.columns["follow"][slots[:-1]] = slots[1:]
             self.credit(slots)
 
-    def sample(self, count: int, generator: torch.Generator, steps: int = 1, chunk: int = 1) -> Batch:
-        """Windows of at most `steps` steps that begin anywhere, equally likely, with their first `chunk` actions."""
+    def sample(
+        self, count: int, generator: torch.Generator, steps: int = 1, chunk: int = 1, whole: bool = False
+    ) -> Batch:
+        """Windows of at most `steps` steps that begin anywhere, equally likely, with their first `chunk` actions.
+
+        whole   with all that was seen on the way
+        """
         if not len(self):
             raise UserError("nothing can be drawn from an empty buffer: collect first, or give it episodes")
         slot = torch.randint(len(self), (count,), generator=generator).to(self.device)
-        return self.windows(slot, steps, chunk)
+        return self.windows(slot, steps, chunk, whole)
 
-    def windows(self, slot: Int[Tensor, "B"], steps: int = 1, chunk: int = 1) -> Batch:
+    def windows(self, slot: Int[Tensor, "B"], steps: int = 1, chunk: int = 1, whole: bool = False) -> Batch:
         """The windows that begin in these slots."""
         if not 1 <= chunk <= steps:
             raise UserError(f"a window of {steps} steps does not hold a chunk of {chunk} actions")
@@ -219,7 +227,8 @@ class Buffer:
         ends = {name: held[name][last] for name in ("next_observation", "terminated", "cut")}
         ends["next_observation"] = ends["next_observation"].to(self.dtype)
         first = {"observation": held["observation"][slot].to(self.dtype), "returns": held["returns"][slot]}
-        return Batch(action=action, reward=reward, valid=on, **ends, **first)
+        path = held["next_observation"][there if whole else there[:, :0]].to(self.dtype)
+        return Batch(action=action, reward=reward, valid=on, path=path, **ends, **first)
 
     def fingerprint(self) -> str:
         """A hash of the rewards, to tell two sets of data apart."""
@@ -257,14 +266,16 @@ class Mixed:
             raise UserError(f"a share of {share} of offline data needs data: give episodes")
         self.offline, self.online, self.share = offline, online, share
 
-    def sample(self, count: int, generator: torch.Generator, steps: int = 1, chunk: int = 1) -> Batch:
+    def sample(
+        self, count: int, generator: torch.Generator, steps: int = 1, chunk: int = 1, whole: bool = False
+    ) -> Batch:
         """Windows of both, the offline ones first."""
         given = round(count * self.share)
         parts = []
         if given and self.offline is not None:
-            parts.append(self.offline.sample(given, generator, steps, chunk))
+            parts.append(self.offline.sample(given, generator, steps, chunk, whole))
         if given < count:
-            parts.append(self.online.sample(count - given, generator, steps, chunk))
+            parts.append(self.online.sample(count - given, generator, steps, chunk, whole))
         return Batch.concat(parts)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Num
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
-from rlft.environments.acted import Blocks, starts_of
+from rlft.environments.acted import Blocks, Memory, starts_of
 from rlft.environments.protocol import Box, Environment, Episode, Space
 from rlft.noise import row_keys, uniform
 from rlft.offpolicy.buffer import Buffer
@@ -44,10 +44,13 @@ class Collector:
         """
         if not len(self.alive):
             self._begin(policy.chunk)
+            self.memory = Memory.blank(policy, self.rows)
         at = self.t % policy.chunk
         if at == 0:
             decision = self.t // policy.chunk
-            drawn = self._anything(policy.chunk, decision) if anything else self._drawn(policy, decision)
+            known = self._known(policy)
+            drawn = self._anything(policy.chunk, decision) if anything else self._drawn(policy, known, decision)
+            self.memory.did(policy, drawn, self.alive)
             self.plan[self.alive] = drawn.to(self.plan)
         unit = self.plan[self.alive, at]
         seen, rows = self.seen, self.alive
@@ -108,9 +111,12 @@ class Collector:
         return self.problems[row], episode
 
     @torch.no_grad()
-    def _drawn(self, policy: Acting, decision: int) -> Num[Tensor, "n h A"]:
-        observation = self.seen.to(self.buffer.dtype)
-        return policy.act(observation, self.noise.at(policy.noise, decision)[self.alive])
+    def _known(self, policy: Acting) -> Float[Tensor, "n X"]:
+        return self.memory.after(policy, self.seen.to(self.buffer.dtype), self.alive)
+
+    @torch.no_grad()
+    def _drawn(self, policy: Acting, known: Tensor, decision: int) -> Num[Tensor, "n h A"]:
+        return policy.act(known, self.noise.at(policy.noise, decision)[self.alive])
 
     def _anything(self, chunk: int, decision: int) -> Num[Tensor, "n h A"]:
         space = self.environment.action
@@ -128,6 +134,7 @@ class Collector:
             "units": self.units[:, : self.t].clone(),
             "slots": self.slots[:, : self.t].clone(),
             "plan": self.plan.clone(),
+            "belief": self.memory.belief.clone(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -144,6 +151,7 @@ class Collector:
             self._keep(on)
         self.slots[:, : self.t] = state["slots"].to(self.slots)
         self.plan = state["plan"].to(self.plan)
+        self.memory = Memory(state["belief"].to(self.plan.device))
 
 
 def anything(space: Space, u: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ class Ensemble(nn.Module):
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for inputs, outputs in pairwise(sizes):
             drawn = [torch.rand(inputs + 1, outputs, generator=g) for g in generators]
-            both = (2 * torch.stack(drawn) - 1) / math.sqrt(inputs)
+            all_drawn = torch.stack(drawn) if drawn else torch.zeros(0, inputs + 1, outputs)
+            both = (2 * all_drawn - 1) / math.sqrt(inputs)
             self.weights.append(nn.Parameter(both[:, :-1].contiguous()))
             self.biases.append(nn.Parameter(both[:, -1:].contiguous()))
 

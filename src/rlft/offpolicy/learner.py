@@ -211,9 +211,10 @@ class Learner(Loop):
 
     def windows(self, method: OffPolicy, generator: torch.Generator) -> Batch:
         """The windows of an update: of what was played, or also of what a world model makes of it."""
-        chunk = self.policy.chunk
         if self.inside is None:
-            return self.mixed.sample(self.batch, generator, max(method.steps, chunk), chunk)
+            steps = max(method.steps, self.policy.chunk)
+            chunk = steps if method.whole else self.policy.chunk
+            return self.mixed.sample(self.batch, generator, steps, chunk, method.whole)
         found, notes = self.inside.windows(self.agent, self.mixed, self.batch, generator, self.drawn)
         for name, value in notes.items():
             self.ledger.add(name, value, 1.0)

@@ -128,11 +128,12 @@ class OffPolicy:
     """A published method of learning from transitions, as a value.
 
     descents      what one update minimises, in this order
-    critics       members of the ensemble
+    critics       members of the ensemble; 0 for a method whose policy has its own
     state_value   the method also has V(s)
     slow_policy   the policy too has a slow copy
     norm          of the critics' hidden layers
     steps         of a window: 1 is one-step temporal difference. A policy with chunks of h has windows of at least h
+    whole         windows have all that was seen and done in them, for models of sequences
     tau, every    how far the slow copies move at every `every`-th update
     gamma         discount of the Monte-Carlo returns in the buffer, for methods that read them
     duals         weights that adjust themselves: `(space, chunk) -> Dual`
@@ -147,6 +148,7 @@ class OffPolicy:
     slow_policy: bool = False
     norm: Norm = plain
     steps: int = 1
+    whole: bool = False
     tau: float = 0.005
     every: int = 1
     gamma: float | None = None

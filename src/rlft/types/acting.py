@@ -56,6 +56,26 @@ class Acting(Protocol):
 
 
 @runtime_checkable
+class Believing(Acting, Protocol):
+    """The policy acts on a belief that it keeps of what it has seen; if it keeps none, give it a model (repo, dreamer).
+
+    `act` is then given the belief in the place of the observation. A belief is a row of M numbers.
+    """
+
+    def blank(self, rows: int) -> Float[Tensor, "N M"]:
+        """The belief before anything was seen or done."""
+        ...
+
+    def believe(self, belief: Float[Tensor, "N M"], observation: Float[Tensor, "N O"]) -> Float[Tensor, "N M"]:
+        """After what is seen now."""
+        ...
+
+    def did(self, belief: Float[Tensor, "N M"], action: Num[Tensor, "N h A"]) -> Float[Tensor, "N M"]:
+        """After this decision, in units of its space, and before what comes of it is seen."""
+        ...
+
+
+@runtime_checkable
 class Proposing(Acting, Protocol):
     """The policy proposes several decisions in a state; if it cannot, use a method that imitates the data alone."""
 

@@ -1,4 +1,7 @@
-"""Any world of Gymnasium by its id, with networks that fit its spaces; episodes of Minari beside it. Not pictures."""
+"""Any world of Gymnasium by its id, with networks that fit its spaces; episodes of Minari beside it.
+
+Pictures are read by world models alone.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ from rlft.environments import minari
 from rlft.environments.gym import Gymnasium
 from rlft.environments.protocol import Discrete, Episode
 from rlft.errors import say
-from rlft.policies.control.flow import Flow
 from rlft.policies.control.kinds import Kind, of_kind
 from rlft.policies.control.policy import Control
 from rlft.rewards.environment import environment_reward
 from rlft.tasks.starts import Starts
 from rlft.types import Problem, UserError
+from rlft.types.acting import Believing
 from rlft.worldmodels.black_box import BlackBox
 from rlft.worldmodels.environment import Imagined
 from rlft.worldmodels.fitting import fitted
 from rlft.worlds import Ground, World
+from rlft.worlds.believing import believer
 
 
 def stepped(
@@ -31,6 +35,7 @@ def stepped(
     policy: Kind = "gaussian",
     chunk: int = 1,
     width: int = 256,
+    needs: Sequence[type] = (),
     seed: int = 0,
 ) -> Ground:
     """A world of Gymnasium, learned from single steps in a buffer.
@@ -45,9 +50,13 @@ def stepped(
         width: of the two hidden layers of all networks.
         seed: of everything random.
     """
-    world = named(env, horizon)
-    if not isinstance(world.action, Discrete):
-        made: Control | Flow = of_kind(policy, world, width, seed, chunk=chunk, std=1.0)
+    if (believes := Believing in needs) and (policy != "gaussian" or chunk != 1):
+        raise UserError("a method with a world model makes its own policy: leave out --policy and --chunk")
+    world = named(env, horizon, pictures=believes)
+    if believes:
+        made: Any = believer(world, width, seed)
+    elif not isinstance(world.action, Discrete):
+        made = of_kind(policy, world, width, seed, chunk=chunk, std=1.0)
     elif policy == "gaussian" and chunk == 1:
         made = Control(world, width=width, activation=torch.relu, seed=seed)
     else:
@@ -107,15 +116,15 @@ def ended(problems: Sequence[Problem], outputs: Sequence[Episode]) -> dict[str, 
     return {"length": steps / len(outputs), "terminated": over / len(outputs)}
 
 
-def named(env: str | None, horizon: int | None) -> Gymnasium:
-    """The world with this id; `UserError` for none, and for one that shows pictures."""
+def named(env: str | None, horizon: int | None, pictures: bool = False) -> Gymnasium:
+    """The world with this id; `UserError` for none, and for one that shows pictures unless these can be read."""
     if env is None:
         raise UserError("say which world of Gymnasium: --env Pendulum-v1")
     if horizon is not None and horizon < 1:
         raise UserError(f"--horizon must be at least 1 step; got {horizon}")
     world = Gymnasium(env, horizon)
     shape: Any = getattr(world.native, "shape", None) or ()
-    if len(shape) > 1:
+    if len(shape) > 1 and not pictures:
         raise UserError(
             f"{env} shows pictures of {' x '.join(map(str, shape))}, and these networks read vectors: write a recipe "
             "file with a network of your own, or wrap the world"
