@@ -64,7 +64,7 @@ def phases(
 
 
 def changes(
-    align: float = 0.0, new_look: int = 1, louder: float = 1.0, align_lr: float = 2e-3
+    align: float = 0.0, new_look: int = 1, louder: float = 1.0, align_lr: float = 6e-3
 ) -> tuple[float, int, float, float]:
     """What changes after training, if anything does, and how long the encoder has for it.
 
@@ -150,8 +150,8 @@ CLAIM = Claim(
     seeds=6,
     more=after_a_change,
     curve="score",
-    smoke={"steps": 2, "worlds": 4, "anything": 16, "interval": 16, "horizon": 8, "batch": 4, "problems": 4}
-    | {"deter": 8, "width": 8},
+    smoke={"steps": 1, "worlds": 4, "anything": 8, "interval": 16, "horizon": 4, "batch": 4, "problems": 4}
+    | {"deter": 8, "width": 8, "updates": 0.3},
     arms={
         "repo": Arm("RePo, distracted", {}),
         "dreamer": Arm("Dreamer, distracted", _DREAMER, grid=_WEIGHTS),
