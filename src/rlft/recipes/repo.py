@@ -129,7 +129,7 @@ def after_a_change(metrics: Lines, evaluations: Lines) -> Numbers:
     return {"lost": unchanged - before, "recovered": after - (before + unchanged) / 2}
 
 
-_BOUNDS, _WEIGHTS = {"bound": (1.0, 3.0, 9.0)}, {"bound": (0.1, 0.3, 1.0)}
+_BOUNDS, _WEIGHTS = {"bound": (1.0, 3.0, 9.0)}, {"bound": (0.3, 1.0, 3.0)}
 _DREAMER, _CLEAN = {"method": DREAMER}, {"amplitude": 0.0}
 _UNBOUND = repo_method(**{**REPO.settings, "beta": 1e-6, "beta_lr": 0.0})
 
