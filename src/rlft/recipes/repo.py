@@ -64,7 +64,7 @@ def phases(
 
 
 def changes(
-    align: float = 0.0, new_look: int = 1, louder: float = 1.0, align_lr: float = 2e-3
+    align: float = 0.0, new_look: int = 1, louder: float = 1.0, align_lr: float = 6e-3
 ) -> tuple[float, int, float, float]:
     """What changes after training, if anything does, and how long the encoder has for it.
 
@@ -129,7 +129,7 @@ def after_a_change(metrics: Lines, evaluations: Lines) -> Numbers:
     return {"lost": unchanged - before, "recovered": after - (before + unchanged) / 2}
 
 
-_BOUNDS, _WEIGHTS = {"bound": (1.0, 3.0, 9.0)}, {"bound": (0.1, 0.3, 1.0)}
+_BOUNDS, _WEIGHTS = {"bound": (1.0, 3.0, 9.0)}, {"bound": (0.3, 1.0, 3.0)}
 _DREAMER, _CLEAN = {"method": DREAMER}, {"amplitude": 0.0}
 _UNBOUND = repo_method(**{**REPO.settings, "beta": 1e-6, "beta_lr": 0.0})
 
@@ -150,8 +150,8 @@ CLAIM = Claim(
     seeds=6,
     more=after_a_change,
     curve="score",
-    smoke={"steps": 2, "worlds": 4, "anything": 16, "interval": 16, "horizon": 8, "batch": 4, "problems": 4}
-    | {"deter": 8, "width": 8},
+    smoke={"steps": 1, "worlds": 4, "anything": 8, "interval": 16, "horizon": 4, "batch": 4, "problems": 4}
+    | {"deter": 8, "width": 8, "updates": 0.3},
     arms={
         "repo": Arm("RePo, distracted", {}),
         "dreamer": Arm("Dreamer, distracted", _DREAMER, grid=_WEIGHTS),

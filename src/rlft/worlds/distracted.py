@@ -50,7 +50,7 @@ def normalised(world: Distracted) -> Callable[[Sequence[Problem], Sequence[Episo
     """A measure, `score`: returns in units where uniform actions earn 0 and a good controller 1."""
     inner = world.inner
     assert isinstance(inner, Centring)
-    keys = torch.arange(512)
+    keys = torch.arange(256)
     noise = torch.Generator().manual_seed(0)
 
     def mean(act: Callable[..., torch.Tensor]) -> float:
