@@ -9,8 +9,8 @@ to which a network adds the forces that are missing (`lift`), or of which nothin
 `late` is the number of real steps after which the held-out return first reaches `GOAL`, as the logarithm to base 2, so
 that half the steps are -1; one that never does counts as if it did one evaluation after the last. `online` is the mean
 return over the fine-tuning, `unsafe` the share of real steps at whose end it turns fast, `home` the return in the
-nominal world. The cells of the sweep have 600 pieces of work one after the other, steps of all worlds and updates, which
-is what time goes by where a batch is computed side by side.
+nominal world. The cells of the sweep have 600 pieces of work one after the other, steps of all worlds and updates,
+which is what time goes by where a batch is computed side by side.
 """
 
 from __future__ import annotations
