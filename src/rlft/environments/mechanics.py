@@ -128,7 +128,7 @@ def difference(known: Mechanics, state: Float[Tensor, "*N S"], other: Float[Tens
     return torch.where(turns, torch.atan2(apart.sin(), apart.cos()), apart)
 
 
-class Mechanism(ABC):
+class Mechanism(Mechanics, ABC):
     """An environment that is integrated: its `step` and `nominal`. Subclasses are frozen dataclasses."""
 
     horizon: int

@@ -98,7 +98,8 @@ def coarser(plan: Plan, side: float) -> Plan:
     padded = np.zeros((-(-height // times) * times, -(-width // times) * times), bool)
     padded[-height:, :width] = plan.free  # the lower left corner stays where it is
     shape = (padded.shape[0] // times, times, padded.shape[1] // times, times)
-    return Plan(padded.reshape(shape).all(axis=(1, 3)), plan.side * times, plan.origin)
+    free = np.asarray(padded.reshape(shape).all(axis=(1, 3)))
+    return Plan(free, plan.side * times, plan.origin)
 
 
 def rooms(free: Bool[np.ndarray, "H W"], door: int = 1, least: int = 4) -> Int[np.ndarray, "H W"]:

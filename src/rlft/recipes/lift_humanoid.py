@@ -154,6 +154,9 @@ CLAIM = Claim(
         "small-many": _cell(64, 4.0, 120),
         "large-few": _cell(1024, 0.25, 480),
         "large-many": _cell(1024, 4.0, 120),
+        # as much processor time on one core as large-many takes, where a large batch has no accelerator
+        "small-many-time": _cell(64, 4.0, 264),
+        "large-few-time": _cell(1024, 0.25, 1080),
     },
     statements=[
         above("LIFT earns more on the way", "lift", "sac", least=3.0),
@@ -167,6 +170,8 @@ CLAIM = Claim(
             above("and is good in the nominal one", "base", least=80, of="home"),
             above("the goal is within reach: SAC gets there in the end", "oracle", least=GOAL, of="reward"),
             above("more than without any exploration", "lift", "det", least=1.0),
+            above("large batches are faster in time of one core, too", "large-many", "small-many-time", 3.0, "reward"),
+            above("and many updates", "large-many", "large-few-time", least=3.0, of="reward"),
         ),
     ],
 )

@@ -25,7 +25,7 @@ from rlft.methods.dreamer import dreamer
 from rlft.methods.repo import repo as repo_method
 from rlft.methods.repo_align import repo_align
 from rlft.noise import hashed
-from rlft.offpolicy.learner import Phase
+from rlft.offpolicy.learner import Learner, Phase
 from rlft.offpolicy.method import OffPolicy
 from rlft.recipes import asked, learner, optioned
 from rlft.runs.drive import Run
@@ -102,7 +102,8 @@ def trained(chosen: Mapping[str, Any]) -> tuple[dict[str, Tensor], float]:
     def build() -> dict[str, Tensor]:
         run = built(chosen, asked(phases, chosen))
         list(run.trainer.run(run.steps))
-        assert run.held_out is not None and run.trainer.reward is not None
+        assert isinstance(run.trainer, Learner) and run.held_out is not None
+        assert run.deploy is not None and run.trainer.reward is not None
         told = {"problems": run.problems, "measures": run.measures}
         found = evaluate(run.deploy, run.held_out, run.trainer.reward, **told).measures
         return {**run.trainer.agent.state_dict(), "score": torch.tensor(found["score"])}

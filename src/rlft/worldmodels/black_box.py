@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rlft.environments.mechanics import Scored
-from rlft.environments.protocol import Environment
+from rlft.environments.protocol import Box, Environment
 from rlft.offpolicy.critics import Ensemble
 from rlft.types import UserError
 from rlft.worldmodels.protocol import Paths, Predicted
@@ -38,10 +38,11 @@ class BlackBox(nn.Module):
 
     def __init__(self, world: Environment, hidden: Sequence[int], members: int, seed: int) -> None:
         super().__init__()
-        if not world.action.dtype.is_floating_point:
+        if not isinstance(world.action, Box):
             raise UserError(f"{world.name} has a list of actions; a world model takes continuous ones")
         self.known = world if isinstance(world, Scored) else None
-        self.space, self.size = world.action, world.observation_size
+        self.space: Box = world.action
+        self.size = world.observation_size
         self.outputs = self.size + (0 if self.known else 1)
         last = 2 * self.outputs + (0 if self.known else 1)
         self.nets = Ensemble([self.size + world.action.size, *hidden, last], members, seed)

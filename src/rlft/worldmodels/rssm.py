@@ -7,7 +7,7 @@ B rows, T observations, O, A, D, S numbers of an observation, an action, of h an
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -92,7 +92,7 @@ class RSSM(nn.Module):
         super().__init__()
         self.deter, self.stoch, self.scale = deter, stoch, scale
         features = deter + stoch
-        elu = {"activation": functional.elu}
+        elu: dict[str, Any] = {"activation": functional.elu}
         self.encoder = MLP([observation, width, width], seed, **elu)
         self.inward = MLP([stoch + action, width], seed + 1)
         self.cell = Cell(width, deter, seed + 2)

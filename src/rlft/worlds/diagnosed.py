@@ -164,7 +164,7 @@ def _likeliest(chances: Mapping[str, float]) -> str:
     return max(chances, key=lambda name: chances[name])
 
 
-def sound(illnesses: Illnesses, problem: Problem, output: Transcript) -> bool:
+def sound(illnesses: Illnesses, problem: Problem, output: Text) -> bool:
     """Whether evidence is so by one who knows: at least two findings, all found, all signs of the illness named."""
     named, parts = cited(output), evidence()([problem], [output])
     signs = illnesses.signs.get(span(str(output)), frozenset())
@@ -186,7 +186,7 @@ def examined(illnesses: Illnesses) -> Measure:
         parts = grounds(problems, outputs)
         told = {name: float(value.mean()) for name, value in parts.watch.items()}
         well = [sound(illnesses, one, output) for one, output in zip(problems, outputs, strict=True)]
-        asks = [sum(asked(m.content) is not None for m in output.messages if m.own) for output in outputs]
+        asks = [sum(asked(m.content) is not None for m in said(output) if m.own) for output in outputs]
         return {
             "right": float(label()(problems, outputs).mean()),
             "f1": float(parts["evidence"].mean()),
@@ -196,6 +196,11 @@ def examined(illnesses: Illnesses) -> Measure:
         }
 
     return measure
+
+
+def said(output: Text) -> Sequence[Message]:
+    """The messages of a conversation; none of what is none."""
+    return output.messages if isinstance(output, Transcript) else ()
 
 
 def talking(language: Language) -> Conversation:

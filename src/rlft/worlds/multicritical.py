@@ -246,7 +246,7 @@ def counts(texts: Sequence[str]) -> Float[Tensor, "M H"]:
 
 def reading(pairs: Sequence[Preference], epochs: int) -> Float[Tensor, "H"]:
     """Weights of a reward model that is linear in what is said, fitted to preferences by the focal ranking loss."""
-    made = [counts([pair.chosen for pair in pairs]), counts([pair.rejected for pair in pairs])]
+    made = [counts([str(pair.chosen) for pair in pairs]), counts([str(pair.rejected) for pair in pairs])]
     weights = torch.nn.Linear(len(_SAID), 1, bias=False)
     torch.nn.init.zeros_(weights.weight)
     losses = (

@@ -83,7 +83,8 @@ class Houses:
         self, seed: int, split: str, size: int, staging: Staging, points: bool, tries: int, most: int, reach: int
     ):
         self.seed, self.split, self.size = seed, split, size
-        self.staging, self.points, self.tries, self.most, self.reach = staging, points, tries, most, reach
+        self.staging: Staging = staging
+        self.points, self.tries, self.most, self.reach = points, tries, most, reach
 
     @property
     def decisions(self) -> int:
