@@ -148,6 +148,7 @@ CLAIM = Claim(
     table=("r2/state", "r2/distraction", "train/kl/latent", "train/kl/over", "train/beta", "lost", "recovered"),
     shared=("decisions/drawn",),
     grid=_BOUNDS,
+    tuning_seeds=(1000, 1001),
     seeds=6,
     more=after_a_change,
     curve="score",
