@@ -28,7 +28,17 @@ def windows(cut):
     rows, nothing = len(cut), torch.zeros(len(cut), 1)
     reward = torch.arange(1.0, rows + 1)[:, None]
     on = torch.ones(rows, 1, dtype=torch.bool)
-    return Batch(nothing, nothing[..., None], reward, on, nothing, on[:, 0], nothing[:, 0], torch.tensor(cut))
+    return Batch(
+        nothing,
+        nothing[..., None],
+        reward,
+        on,
+        nothing,
+        on[:, 0],
+        nothing[:, 0],
+        torch.tensor(cut),
+        nothing[:, None, :][:, :0],
+    )
 
 
 def test_windows_that_were_cut_off_are_left_out():

@@ -29,6 +29,7 @@ def windows(steps=4, terminated=(True, False)):
         next_observation=draws(2, 5, seed=4),
         terminated=torch.tensor(terminated),
         returns=torch.zeros(2, dtype=torch.float64),
+        cut=torch.zeros(2, dtype=torch.bool),
         path=draws(2, 4, 5, seed=5),
     )
 

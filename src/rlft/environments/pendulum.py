@@ -17,8 +17,31 @@ from rlft.types import UserError
 STEP, FASTEST = 0.05, 8.0  # s, rad/s
 
 
+class Rod:
+    """What there is to say of a rod on a pivot from what is seen of it, (cos θ, sin θ, ω); θ = 0 is upright."""
+
+    length: float
+    action: Box
+
+    def distance(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N"]:
+        """The angle from upright, in radians, from 0 to π."""
+        return torch.atan2(observation[..., 1], observation[..., 0]).abs()
+
+    def position(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N 2"]:
+        """Its end, in metres."""
+        return self.length * observation[..., :2]
+
+    def effort(self, action: Float[Tensor, "*N 1"]) -> Float[Tensor, "*N"]:
+        return self.action.clip(action).square().sum(dim=-1)
+
+    def picture(self, episode: Episode) -> dict[str, Any]:
+        """Angle from upright and torque over time."""
+        angle, torque = self.distance(episode.observations), self.action.clip(episode.actions)[:, 0]
+        return {"kind": "trajectory", "series": {"angle (rad)": angle.tolist(), "torque (N m)": torque.tolist()}}
+
+
 @dataclass(frozen=True)
-class Pendulum:
+class Pendulum(Rod):
     """A rod turned by a motor that is too weak to lift it in one go; θ = 0 is upright.
 
         ω' = clip(ω + (3g/2l · sin θ + 3/(ml²) · u) dt, ±8)         θ' = θ + ω' dt
@@ -69,19 +92,3 @@ class Pendulum:
         new = torch.stack([theta + omega * STEP, omega], dim=1)
         never = torch.zeros(len(state), dtype=torch.bool, device=state.device)
         return Step(new, -cost, never, never | (t + 1 >= self.horizon))
-
-    def distance(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N"]:
-        """The angle from upright, in radians, from 0 to π."""
-        return torch.atan2(observation[..., 1], observation[..., 0]).abs()
-
-    def position(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N 2"]:
-        """The tip, in metres."""
-        return self.length * observation[..., :2]
-
-    def effort(self, action: Float[Tensor, "*N 1"]) -> Float[Tensor, "*N"]:
-        return self.action.clip(action).square().sum(dim=-1)
-
-    def picture(self, episode: Episode) -> dict[str, Any]:
-        """Angle from upright and torque over time."""
-        angle, torque = self.distance(episode.observations), self.action.clip(episode.actions)[:, 0]
-        return {"kind": "trajectory", "series": {"angle (rad)": angle.tolist(), "torque (N m)": torque.tolist()}}

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rlft.environments.mechanics import Mechanics, Mechanism
+from rlft.environments.pendulum import Rod
 from rlft.environments.protocol import Box, Episode
 from rlft.noise import ENVIRONMENT, uniform
 from rlft.types import UserError
@@ -24,7 +25,7 @@ def _upright(cosine: Tensor, omega: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class SwingUp(Mechanism):
+class SwingUp(Rod, Mechanism):
     """A mass at the end of a rod, turned by a motor that may be too weak to lift it in one go; θ = 0 is upright.
 
         m l² θ̈ + friction θ̇ - m g l sin θ = u
@@ -101,22 +102,6 @@ class SwingUp(Mechanism):
     def speed(self, seen: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N"]:
         """How fast the rod turns, in rad/s."""
         return seen[..., 2].abs()
-
-    def distance(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N"]:
-        """The angle from upright, in radians, from 0 to π."""
-        return torch.atan2(observation[..., 1], observation[..., 0]).abs()
-
-    def position(self, observation: Float[Tensor, "*N 3"]) -> Float[Tensor, "*N 2"]:
-        """The mass, in metres."""
-        return self.length * observation[..., :2]
-
-    def effort(self, action: Float[Tensor, "*N 1"]) -> Float[Tensor, "*N"]:
-        return self.action.clip(action).square().sum(dim=-1)
-
-    def picture(self, episode: Episode) -> dict[str, Any]:
-        """Angle from upright and torque over time."""
-        angle, torque = self.distance(episode.observations), self.action.clip(episode.actions)[:, 0]
-        return {"kind": "trajectory", "series": {"angle (rad)": angle.tolist(), "torque (N m)": torque.tolist()}}
 
 
 @dataclass(frozen=True)
