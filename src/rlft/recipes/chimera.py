@@ -90,7 +90,7 @@ CLAIM = Claim(
         "three": Arm("what three take", {"kept_by": "three"}),
         "twins": Arm("what two of one mind take", {"kept_by": "twins"}),
         "oracle": Arm("what is well posed and right", {"kept_by": "oracle"}),
-        "liked": Arm("what two take, as the writer likes the topics", {"fondness": 2.0}, seeds=24),
+        "liked": Arm("what two take, as the writer likes the topics", {"spread": "liked"}, seeds=24),
         "more": Arm("two's, and imitated further", _AFTER, grid={"lr": (5e-4, 1e-3)}),
         "rl": Arm("two's, and reinforced", _RL, grid={"lr": (1e-4, 3e-4)}),
     },
