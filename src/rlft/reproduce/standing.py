@@ -96,11 +96,15 @@ def _named(names: str) -> list[str]:
 def _real(key: str) -> str:
     """The text of the claim's `real`, off its syntax."""
     tree = ast.parse((declared.RECIPES / f"{key}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "real":
-            constants = (one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _calls(node) == "Claim"):
+        for value in (one.value for one in call.keywords if one.arg == "real"):
+            constants = (one.value for one in ast.walk(value) if isinstance(one, ast.Constant))
             return " ".join(text for text in constants if isinstance(text, str))
     return ""
+
+
+def _calls(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 def _tested(module: str, key: str) -> bool:
