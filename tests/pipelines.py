@@ -1,4 +1,4 @@
-"""The smallest text-to-image pipelines of each family, with random weights so large that a mistake shows."""
+"""The smallest pipelines of each family, with random weights so large that a mistake shows."""
 
 import functools
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 WORDS = ["a", "the", "big", "small", "red", "green", "cat", "dog", "house", "on", "of", "in"]
-SIZE = {"StableDiffusion": 16, "StableDiffusion3": 16, "Flux": 16, "Kandinsky5": 32, "QwenImage": 16}
+SIZE = {"StableDiffusion": 16, "StableDiffusion3": 16, "Flux": 16, "Kandinsky5": 32, "QwenImage": 16, "Wan": 32}
 _TOKENS = 12
 
 
@@ -33,6 +33,7 @@ def built(name, **more):
             "Flux": _flux,
             "Kandinsky5": _k5,
             "QwenImage": _qwen,
+            "Wan": _wan,
         }
         return makers[name](**more)
 
@@ -70,11 +71,11 @@ def _clip(kind="CLIPTextModelWithProjection", width=16, length=_TOKENS):
     return redrawn(getattr(T, kind)(T.CLIPTextConfig(max_position_embeddings=length, **told, **sizes)))
 
 
-def _t5(width):
+def _t5(width, kind="T5"):
     import transformers as T
 
     sizes = {"d_model": width, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2, "vocab_size": 16}
-    return redrawn(T.T5EncoderModel(T.T5Config(**sizes)))
+    return redrawn(getattr(T, f"{kind}EncoderModel")(getattr(T, f"{kind}Config")(**sizes)))
 
 
 def _vae(channels, scaling, shift=None, levels=1):
@@ -200,4 +201,22 @@ def _qwen(reads=False):
         text_encoder=_qwen_vl(),
         tokenizer=tokenizer(1024, begin=False),
         scheduler=flow(shift=1.0, use_dynamic_shifting=True, **shift),
+    )
+
+
+def _wan(scheduler=None, **more):
+    from diffusers import AutoencoderKLWan, WanPipeline, WanTransformer3DModel
+
+    sizes = {"in_channels": 4, "out_channels": 4, "num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 1}
+    network = WanTransformer3DModel(text_dim=16, freq_dim=32, ffn_dim=32, rope_max_seq_len=32, **sizes)
+    blocks = {"base_dim": 4, "z_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}
+    scales = {"latents_mean": [0.1, -0.2, 0.3, 0.0], "latents_std": [1.5, 0.5, 1.0, 2.0]}
+    vae = AutoencoderKLWan(temperal_downsample=[False, True, True], **blocks, **scales)
+    return WanPipeline(
+        tokenizer=tokenizer(begin=False),
+        text_encoder=_t5(16, "UMT5"),
+        vae=redrawn(vae, std=0.3),
+        scheduler=flow(shift=3.0) if scheduler is None else scheduler,
+        transformer=redrawn(network),
+        **more,
     )

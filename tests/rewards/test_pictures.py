@@ -36,6 +36,19 @@ def test_a_jpeg_s_kilobytes_are_those_of_the_file():
     assert load_reward("compressibility(quality=20)")(ASKED, noise)[0] > compressibility()(ASKED, noise)[0]
 
 
+def test_a_film_has_the_mean_of_its_frames():
+    """Frames as Flow-GRPO has them, time before channels; Pillow's are a list for each film."""
+    film = torch.stack([MIXED, torch.full_like(MIXED, 1.0)], dim=2)
+    half = torch.tensor([brightness(ASKED, MIXED)[0] / 2 + 0.5, 0.5])
+    torch.testing.assert_close(brightness(ASKED, film), half)
+    both = torch.stack([incompressibility()(ASKED, frame) for frame in film.unbind(2)])
+    torch.testing.assert_close(incompressibility()(ASKED, film), both.mean(0))
+    seen = []
+    adapted(lambda images, prompts, metadata: seen.append(images) or [0.0, 0.0])(ASKED, film)
+    assert seen[0].shape == (2, 2, 3, 4, 4) and torch.equal(seen[0][:, 1], torch.ones(2, 3, 4, 4))
+    assert [len(one) for one in pil_images(film)] == [2, 2]
+
+
 def test_pillow_s_pictures_have_256_levels():
     assert np.asarray(pil_images(MIXED)[0])[0, 0].tolist() == [255, 0, 64]
 

@@ -1,4 +1,4 @@
-"""Your own run of a text-to-image pipeline from a folder or the hub: your prompts, your reward, any method.
+"""Your own run of a pipeline of pictures or films from a folder or the hub: your prompts, your reward, any method.
 
 `rlft train` is this recipe where `--model` is a pipeline of `diffusers`.
 """

@@ -1,6 +1,7 @@
 """Rewards of pictures that need no weights, and functions of TRL's and Flow-GRPO's kind as rewards.
 
-Pictures are [N, 3, H, W] in [-1, 1], as policies that draw give them to rewards.
+Pictures are [N, 3, H, W] in [-1, 1] and films [N, 3, T, H, W], as policies that draw give them to rewards. What is
+measured of a film is the mean of its frames.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rlft.types import Parts, Problem, Reward, UserError
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114  # of luma, ITU-R BT.601
 
 
-def brightness(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N"]:
+def brightness(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 *T H W"]) -> Float[Tensor, "N"]:
     """Mean luma, from 0 (black) to 1 (white)."""
     red, green, blue = _levels(pictures).flatten(2).mean(2).unbind(1)
     return _RED * red + _GREEN * green + _BLUE * blue
@@ -32,7 +33,7 @@ def brightness(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 H W"]) 
 def colour(red: float = 0.0, green: float = 0.0, blue: float = 0.0) -> Reward:
     """The mean colour weighted so, each channel from 0 to 1: `colour(red=1, green=-0.5, blue=-0.5)` wants red."""
 
-    def reward(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N"]:
+    def reward(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 *T H W"]) -> Float[Tensor, "N"]:
         means = _levels(pictures).flatten(2).mean(2)
         return means @ means.new_tensor([red, green, blue])
 
@@ -53,8 +54,12 @@ def _jpeg(quality: int, sign: float) -> Reward:
     if not 1 <= quality <= 100:
         raise UserError(f"quality={quality}: a JPEG has one from 1 to 100")
 
-    def reward(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N"]:
-        return torch.tensor([sign * _kilobytes(image, quality) for image in pil_images(pictures)])
+    def reward(problems: Sequence[Problem], pictures: Float[Tensor, "N 3 *T H W"]) -> Float[Tensor, "N"]:
+        films = ([one] if isinstance(one, Image) else one for one in pil_images(pictures))
+        sizes = ([_kilobytes(image, quality) for image in frames] for frames in films)
+        return torch.tensor([sign * sum(one) / len(one) for one in sizes])
+
+    from PIL.Image import Image
 
     return reward
 
@@ -67,31 +72,34 @@ def _kilobytes(image: Any, quality: int) -> float:
 
 def _levels(pictures: Any) -> Tensor:
     """In [0, 1], float32."""
-    if not isinstance(pictures, Tensor) or pictures.ndim != 4 or pictures.shape[1] != 3:
-        raise UserError("this reward is for pictures [N, 3, H, W]; the policy draws none")
+    if not isinstance(pictures, Tensor) or pictures.ndim not in (4, 5) or pictures.shape[1] != 3:
+        raise UserError("this reward is for pictures [N, 3, H, W] or films [N, 3, T, H, W]; the policy draws none")
     return (pictures.float().clamp(-1, 1) + 1) / 2
 
 
 def pil_images(pictures: Any) -> list[Any]:
-    """The pictures as Pillow's, at 256 levels."""
+    """The pictures as Pillow's, at 256 levels; of each film a list of its frames."""
     from PIL import Image
 
-    levels = (_levels(pictures) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return [Image.fromarray(one) for one in levels]
+    levels = (_levels(pictures) * 255).round().byte().movedim(1, -1).cpu().numpy()
+    if levels.ndim == 4:
+        return [Image.fromarray(one) for one in levels]
+    return [[Image.fromarray(frame) for frame in film] for film in levels]
 
 
 def of_images(f: Callable[..., Any]) -> Reward:
     """A reward function written for TRL's DDPOTrainer or for Flow-GRPO: `f(images, prompts, metadata)`.
 
-    `images` are [N, 3, H, W] in [0, 1], or where that parameter is called `pil_images` Pillow's; `prompts` are the
-    texts, `metadata` the other columns of the data, a dict a row. It returns N numbers, or a dict of such: its `avg` is
-    then the reward and the others are watched, or without `avg` they add. `(scores, info)`, as both libraries return,
-    is such scores and a dict whose columns of numbers are watched.
+    `images` are [N, 3, H, W] in [0, 1] and films, as Flow-GRPO has them, [N, T, 3, H, W], or where that parameter is
+    called `pil_images` Pillow's, of a film a list of its frames; `prompts` are the texts, `metadata` the other columns
+    of the data, a dict a row. It returns N numbers, or a dict of such: its `avg` is then the reward and the others are
+    watched, or without `avg` they add. `(scores, info)`, as both libraries return, is such scores and a dict whose
+    columns of numbers are watched.
     """
     name, parameters = getattr(f, "__name__", type(f).__name__), list(inspect.signature(f).parameters)
 
     def reward(problems: Sequence[Problem], pictures: Any) -> Any:
-        images = pil_images(pictures) if parameters[0] == "pil_images" else _levels(pictures)
+        images = pil_images(pictures) if parameters[0] == "pil_images" else _framed(pictures)
         given: list[Any] = [images, [problem.input for problem in problems], [_row(problem) for problem in problems]]
         said = f(*given[: len(parameters)])  # what it has besides keeps its defaults
         scores, info = said if isinstance(said, tuple) and len(said) == 2 else (said, {})
@@ -99,6 +107,11 @@ def of_images(f: Callable[..., Any]) -> Reward:
 
     reward.__name__ = name
     return reward
+
+
+def _framed(pictures: Any) -> Tensor:
+    levels = _levels(pictures)
+    return levels if levels.ndim == 4 else levels.transpose(1, 2)
 
 
 def _row(problem: Problem) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from rlft.runs.log import facts_of
 from rlft.runs.model import WEIGHTS
 
 _ADAPTER, _WHOLE, _PIPELINE = "adapter_config.json", "config.json", "model_index.json"
-_PIPELINES_ADAPTER = "pytorch_lora_weights.safetensors"
+_PIPELINES_ADAPTER, _REMEMBERED = "pytorch_lora_weights.safetensors", "rlft.json"
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _CACHED = re.compile(r"models--(.+?)--(.+?)/snapshots/")
 # Where a Python file lies, before its name.
@@ -26,7 +26,7 @@ _NOT_MEASURES = {"step", "seconds", "problems", "samples"}
 # What a language model was asked with, as its options are called.
 _USED_WITH = ("chat", "system", "stop", "max_new_tokens", "tools", "agent")
 # And a pipeline drew with.
-_DRAWN_WITH = ("denoising_steps", "guidance", "negative", "height", "width")
+_DRAWN_WITH = ("denoising_steps", "guidance", "negative", "height", "width", "num_frames")
 
 
 def write_cards(model: Path, run: Path) -> None:
@@ -57,7 +57,8 @@ def card(model: Path, facts: Mapping[str, Any], found: Mapping[str, Mapping[str,
     header: dict[str, Any] = {"library_name": library}
     if hub:
         header |= {"base_model": hub, "base_model_relation": "adapter" if adapter else "finetune"}
-    header |= {"pipeline_tag": "text-to-image" if draws else "text-generation"} if draws or language else {}
+    drawn = "text-to-video" if _draws_films(model) else "text-to-image"
+    header |= {"pipeline_tag": drawn if draws else "text-generation"} if draws or language else {}
     header |= {"datasets": [told["data"]]} if _of_the_hub(told.get("data")) and "/" in told["data"] else {}
     header["tags"] = ["rlft", "reinforcement-learning", method, *(["lora"] if told.get("lora") or adapter else [])]
     title = base or Path(str(facts.get("recipe", "A policy"))).stem
@@ -90,6 +91,12 @@ def base_of(model: Path, facts: Mapping[str, Any]) -> tuple[str, str | None]:
     elif not _of_the_hub(given) or Path(facts.get("directory", "."), given).exists():
         return Path(given).name, None
     return given, given
+
+
+def _draws_films(model: Path) -> bool:
+    """Whether what the folder remembers of drawing has a number of frames."""
+    file = model / _REMEMBERED
+    return file.is_file() and "num_frames" in json.loads(file.read_text())
 
 
 def _of_the_hub(name: Any) -> bool:

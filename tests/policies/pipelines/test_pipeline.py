@@ -19,15 +19,17 @@ from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 from tests import pipelines
 
-FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5", "QwenImage"]
+FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5", "QwenImage", "Wan"]
 # What the pipeline itself calls a guidance of 4 away from the empty prompt.
 GUIDED = {"QwenImage": {"true_cfg_scale": 4.0, "negative_prompt": ""}}
+FILMED = {"Wan": {"num_frames": 5}}
 ASKED = [Problem(0, "a red cat"), Problem(1, "the big green dog in a small house")]
 
 
 def drawing(name, **more):
     size = pipelines.SIZE[name]
-    return Drawing(**{"denoising_steps": 4, "guidance": 4.0, "height": size, "width": size, "block": 3, **more})
+    told = {"denoising_steps": 4, "guidance": 4.0, "height": size, "width": size, "block": 3, **FILMED.get(name, {})}
+    return Drawing(**{**told, **more})
 
 
 @functools.cache
@@ -43,6 +45,8 @@ def drawn(name):
 def own(pipe, problem, latents, **more):
     """What the pipeline itself draws from this noise, in [-1, 1]."""
     made = pipe(prompt=problem.input, latents=latents, num_inference_steps=4, output_type="pt", **more)
+    if "frames" in made:
+        return (2 * made.frames.transpose(1, 2) - 1).clamp(-1, 1)
     pictures = made.image if "image" in made else made.images
     return (2 * pictures - 1).clamp(-1, 1)
 
@@ -56,7 +60,8 @@ def test_without_noise_it_draws_what_the_pipeline_draws(name):
     pipe.resolutions = [(size, size)]
     for row, problem in enumerate(ASKED):
         start = found.trace["states"][row : row + 1, 0].clone()
-        theirs = own(pipe, problem, start, **GUIDED.get(name, {"guidance_scale": 4.0}), height=size, width=size)
+        told = {**GUIDED.get(name, {"guidance_scale": 4.0}), **FILMED.get(name, {}), "height": size, "width": size}
+        theirs = own(pipe, problem, start, **told)
         assert theirs.std() > 0.1
         torch.testing.assert_close(found.outputs[row : row + 1], theirs, rtol=0, atol=2e-5)
 
@@ -153,6 +158,28 @@ def test_times_that_are_stretched_to_end_at_a_noise():
     times = policy("QwenImage").grid.times
     torch.testing.assert_close(times, torch.cat([stretched, torch.zeros(1).double()]), rtol=0, atol=1e-6)
     assert float(times[3]) == pytest.approx(0.02, abs=1e-6)
+
+
+def test_films_are_drawn_in_the_pipelines_time_and_two_schedulers_have_times():
+    """Wan's released folders name UniPC, whose times are 3s/(1 + 2s) of s = 1 - j/1000 in four even steps, then 0."""
+    assert policy("Wan").sample(ASKED[:1], 1, seed=3).outputs.shape == (1, 3, 5, 32, 32)
+    from diffusers import UniPCMultistepScheduler
+
+    told = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0}
+    held = family_of(pipelines.built("Wan", scheduler=UniPCMultistepScheduler(**told)), drawing("Wan"))
+    even = torch.linspace(1, 1 / 1000, 5, dtype=torch.float64)[:4]
+    expected = torch.cat([3 * even / (1 + 2 * even), torch.zeros(1, dtype=torch.float64)])
+    torch.testing.assert_close(held.grid(4).times, expected, rtol=0, atol=1e-5)
+
+
+def test_a_time_for_each_token():
+    """Wan 2.2 TI2V, whose network is told one for each."""
+    pipe = pipelines.built("Wan", expand_timesteps=True)
+    held = Pipeline(family_of(pipe, drawing("Wan")), drawing("Wan")).deployed()
+    found = held.sample(ASKED[:1], 1, seed=3)
+    start = found.trace["states"][:, 0].clone()
+    theirs = own(pipe, ASKED[0], start, guidance_scale=4.0, num_frames=5, height=32, width=32)
+    torch.testing.assert_close(found.outputs, theirs, rtol=0, atol=2e-5)
 
 
 def test_noise_is_nobody_else_s_and_no_scheduler_is_stepped():
@@ -283,6 +310,9 @@ def test_micro_batches_change_the_weights_by_rounding_alone():
         (lambda: family_of(pipelines.built("Flux"), drawing("Flux", negative="a dog")), "no negative prompt"),
         (lambda: family_of(pipelines.built("QwenImage", reads=True), drawing("QwenImage")), "distilled"),
         (lambda: family_of(pipelines.built("StableDiffusion", thresholding=True), Drawing()), "clips"),
+        (lambda: family_of(pipelines.built("Wan", boundary_ratio=0.9), drawing("Wan")), "two networks"),
+        (lambda: family_of(policy("Wan").family.pipe, drawing("Wan", num_frames=4)), "draws 1 and a multiple of 4"),
+        (lambda: family_of(policy("Flux").family.pipe, drawing("Flux", num_frames=5)), "FluxPipeline draws pictures"),
         (lambda: family_of(object()), "object is not one of the pipelines"),
         (lambda: policy("Flux").check([Problem(7, 3)]), "problem 7 asks for 3"),
         (

@@ -50,17 +50,20 @@ class Family(ABC):
     adapted   the linear layers of it that adapters stand at
     usual     its guidance where none is asked for
     noise     its noise rule where none is asked for
+    rate      frames a second of the films that it draws; None draws pictures
     """
 
     core: ClassVar[str] = "transformer"
     adapted: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0")
     usual: ClassVar[float]
     noise: ClassVar[str] = "flow_sde(0.7)"
+    rate: ClassVar[float | None] = None
 
     def __init__(self, pipe: Any, drawing: Drawing):
         self.pipe, self.drawing = pipe, drawing
         self.guidance = self.usual if drawing.guidance is None else drawing.guidance
         self.height, self.width = self.sized(drawing.height, drawing.width)
+        self.frames = self.filmed(drawing.num_frames)
 
     @property
     def network(self) -> nn.Module:
@@ -95,13 +98,19 @@ class Family(ABC):
         """What the network predicts, guided away from `null`, in the type of x."""
 
     @abstractmethod
-    def decode(self, x: Float[Tensor, "n *S"]) -> Float[Tensor, "n 3 H W"]:
-        """Pictures in [-1, 1]."""
+    def decode(self, x: Float[Tensor, "n *S"]) -> Float[Tensor, "n 3 *T H W"]:
+        """Pictures, or films, in [-1, 1]."""
 
     def sized(self, height: int | None, width: int | None) -> tuple[int, int]:
         """Height and width in pixels; the pipeline's own where nothing was asked."""
         usual = self.pipe.default_sample_size * self.pipe.vae_scale_factor
         return self._whole(height or usual), self._whole(width or usual)
+
+    def filmed(self, frames: int | None) -> int:
+        """Frames of a film, the pipeline's own number where nothing was asked; of a picture 1, and it is not asked."""
+        if frames is not None:
+            raise UserError(f"num_frames={frames}: {type(self.pipe).__name__} draws pictures; leave it out")
+        return 1
 
     def _whole(self, size: int) -> int:
         if size % self.finest:
@@ -162,6 +171,13 @@ def together(null: Told, told: Told) -> Told:
 def guided(without: Tensor, given: Tensor, guidance: float) -> Tensor:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598)."""
     return without + guidance * (given - without)
+
+
+def unscaled(vae: Any, x: Float[Tensor, "n C T h w"]) -> Float[Tensor, "n C T h w"]:
+    """Latents as the decoder reads them, of a VAE with a mean and a deviation for each channel."""
+    latents = x.to(vae.dtype)
+    std, mean = (latents.new_tensor(vae.config[name]).view(1, -1, 1, 1, 1) for name in ("latents_std", "latents_mean"))
+    return latents * std + mean
 
 
 def shift_of(scheduler: Any, tokens: int, most: float) -> float:

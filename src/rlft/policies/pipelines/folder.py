@@ -56,7 +56,7 @@ def diffusers_library() -> Any:
     try:
         import diffusers
     except ImportError as error:
-        raise UserError("a text-to-image pipeline needs diffusers: pip install 'rlft[diffusers]'") from error
+        raise UserError("a pipeline needs diffusers: pip install 'rlft[diffusers]'") from error
     return diffusers
 
 
@@ -166,6 +166,7 @@ def _told(drawing: Drawing, family: Family) -> dict[str, Any]:
         "denoising_steps": drawing.denoising_steps,
         "guidance": family.guidance,
         "negative": drawing.negative or None,
+        "num_frames": None if family.rate is None else family.frames,
     }
     return {**told, "height": family.height, "width": family.width, "text_tokens": drawing.text_tokens}
 

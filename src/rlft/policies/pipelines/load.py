@@ -21,6 +21,7 @@ FAMILIES = {
     "FluxPipeline": ("flux", "Flux"),
     "Kandinsky5T2IPipeline": ("kandinsky5", "Kandinsky5"),
     "QwenImagePipeline": ("qwen_image", "QwenImage"),
+    "WanPipeline": ("wan", "Wan"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Text-to-image pipelines as policies: Stable Diffusion, FLUX and others by one code, whose steps are our own.
+"""Pipelines that draw pictures or films of texts as policies: one code for all families, whose steps are our own.
 
 A state is the latent as the network reads it, in float32 or wider whatever the weights are, kept and scored as it was
 kept. Density, noise and its row are those of every step-wise policy here; the pipeline gives network, encoders, times
@@ -32,7 +32,8 @@ from rlft.types import Policy, Problem, Rollouts
 
 
 class Pipeline(Continuous):
-    """A text-to-image pipeline that draws in `drawing.denoising_steps` steps, of which those of `window` are decisions.
+    """A text-to-image or text-to-video pipeline that draws in `drawing.denoising_steps` steps, of which those of
+    `window` are decisions.
 
     family      the pipeline's, see `choose.family_of`; `folder.load` makes a policy of a folder
     drawing     how it is drawn
@@ -41,9 +42,9 @@ class Pipeline(Continuous):
     core        another network of the same kind than the pipeline's own
     recompute   compute activations again in the backward pass, of one block of rows and step at a time
 
-    Problems are texts. `outputs` are pictures [N, 3, H, W] in [-1, 1], clamped. The trace's `condition` is the number
-    of the prompt and the first step of the window; prompts are read again where they are forgotten. The network stays
-    in eval mode, as pipelines call it.
+    Problems are texts. `outputs` are pictures [N, 3, H, W] or films [N, 3, T, H, W] in [-1, 1], clamped. The trace's
+    `condition` is the number of the prompt and the first step of the window; prompts are read again where they are
+    forgotten. The network stays in eval mode, as pipelines call it.
     """
 
     drawn: Tensor
@@ -102,8 +103,8 @@ class Pipeline(Continuous):
         """A whole pipeline, or its adapter alone, as `diffusers` loads it."""
         save(self.family, self.core, self.origin, self.drawing, folder)
 
-    def show(self, output: Float[Tensor, "3 H W"]) -> dict[str, Any]:
-        """A small picture for the report."""
+    def show(self, output: Float[Tensor, "3 *T H W"]) -> dict[str, Any]:
+        """A small picture for the report; of a film four frames side by side."""
         return thumbnail(output)
 
     def check(self, problems: Iterable[Problem]) -> None:
@@ -131,12 +132,12 @@ class Pipeline(Continuous):
         """Standard normal noise of the stream START."""
         return normal(keys, 1, self.shape, START)[:, 0].to(self.dtype)
 
-    def decode(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 H W"]:
-        """Pictures in [-1, 1] on the CPU, decoded one at a time: a neighbour changes no pixel."""
+    def decode(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 *T H W"]:
+        """Pictures or films in [-1, 1] on the CPU, decoded one at a time: a neighbour changes no pixel."""
         with torch.no_grad():
             return self.seen(x)
 
-    def seen(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 H W"]:
+    def seen(self, x: Float[Tensor, "N *S"]) -> Float[Tensor, "N 3 *T H W"]:
         """The same with a graph; where a pixel was clamped its gradient is 0."""
         self.family.pipe.vae.requires_grad_(False)
         return torch.cat([self._seen(one).float().clamp(-1, 1).cpu() for one in x.split(1)])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Told, for_rows, guided
+from rlft.policies.pipelines.family import Told, for_rows, guided, unscaled
 from rlft.policies.pipelines.packed import Packed
 from rlft.types import UserError
 
@@ -55,8 +55,5 @@ class QwenImage(Packed):
 
     def decode(self, x: Float[Tensor, "n *S"]) -> Float[Tensor, "n 3 H W"]:
         vae, factor = self.pipe.vae, self.pipe.vae_scale_factor
-        latents = self.pipe._unpack_latents(x, self.height, self.width, factor).to(vae.dtype)
-        std, mean = (
-            latents.new_tensor(vae.config[name]).view(1, -1, 1, 1, 1) for name in ("latents_std", "latents_mean")
-        )
-        return vae.decode(latents * std + mean).sample[:, :, 0]
+        latents = self.pipe._unpack_latents(x, self.height, self.width, factor)
+        return vae.decode(unscaled(vae, latents)).sample[:, :, 0]
