@@ -7,6 +7,7 @@ import pytest
 from rlft.models.small_language import small_llama, word_tokenizer
 from rlft.policies.language.policy import Language
 from tests.environments.guessing import Guessing
+from tests.environments.posing import Posing, put_in
 from tests.tool.test_main import tool
 
 pytest.importorskip("openai")
@@ -104,3 +105,13 @@ def test_what_is_refused(place, capsys, more, said):
     more = [str(word).replace("PLACE", str(place)) for word in more]
     assert tool(*words(place, "eval", place / "model"), *more) == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_environment_of_verifiers_trains_on_its_own_data(place, monkeypatch):
+    put_in(monkeypatch, pose=Posing)
+    told = ("--agent", "verifiers('pose', count=4)", "--data", "verifiers:pose(count=4)", "--reward", "result")
+    size = ("--max-new-tokens", 4, "--turns", 3, "--prompts", 4, "--group", 4, "--lr", 1e-2)
+    assert tool("train", "--model", place / "model", *told, *size, "--steps", 2, "--out", place / "posed") == 0
+    log = [json.loads(line) for line in (place / "posed" / "metrics.jsonl").read_text().splitlines()]
+    assert all(line["ratio/first"] <= 5e-5 and 1 < line["measure/turns"] <= 2 for line in log)
+    assert all(0 < line["reward"] <= 1 for line in log)  # a turn that is cut off ends its row, which then has 0

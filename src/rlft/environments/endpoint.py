@@ -76,6 +76,17 @@ class Served:
         return {**told, "NO_PROXY": _HOST, "no_proxy": _HOST}
 
 
+def asynchronous(served: Served) -> Any:
+    """An `openai.AsyncOpenAI` client of `served`, as its `client` is; of one event loop."""
+    try:
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+    except ImportError:
+        raise UserError("an agent's client is the package openai: pip install openai") from None
+
+    pool = DefaultAsyncHttpxClient(verify=False, trust_env=False, timeout=None)
+    return AsyncOpenAI(base_url=served.url, api_key=served.key, timeout=None, max_retries=0, http_client=pool)
+
+
 @functools.cache
 def _direct() -> urllib.request.OpenerDirector:
     """To loopback, past whatever proxy there is."""

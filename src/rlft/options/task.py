@@ -58,23 +58,29 @@ class Fields:
         return replace(self, demonstration_field=None, where=(), each=None)
 
 
+# Collections of data sets, each of which is named behind a colon: the file of `tasks` and the class in it.
+_NAMED = {"reasoning_gym": ("reasoning", "Reasoning"), "verifiers": ("verified", "Verified")}
+
+
 def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told: Any) -> Task:
     """The task that a text names; `told` are fields of `Fields` by name.
 
     A path or a hub id (`owner/name`) is read by `files.Files`, with these fields; `arithmetic` or
     `arithmetic(digits=2)` is the class Arithmetic of `tasks/arithmetic.py`, and so for every file here;
-    `reasoning_gym:NAME` or `reasoning_gym:NAME(setting=…)` is a data set of reasoning-gym. Raises `UserError` and says
+    `reasoning_gym:NAME` or `reasoning_gym:NAME(setting=…)` is a data set of reasoning-gym, `verifiers:NAME` the data of
+    an environment. Raises `UserError` and says
     what there is instead.
     """
     (fields,) = overlaid(told, fields)
-    if found := re.fullmatch(r"reasoning_gym:(.+)", spec.strip(), re.DOTALL):
-        kind, call = importlib.import_module("rlft.tasks.reasoning").Reasoning, parse_call(found[1])
+    if found := re.fullmatch(f"({'|'.join(_NAMED)}):(.+)", spec.strip(), re.DOTALL):
+        place, name = _NAMED[found[1]]
+        kind, call = vars(importlib.import_module(f"rlft.tasks.{place}"))[name], parse_call(found[2])
         call = replace(call, name=spec.strip(), arguments=(call.name, *call.arguments))
     elif re.fullmatch(r"\w+(\(.*)?", spec.strip(), re.DOTALL):
         call = parse_call(spec)
         kind = generator(call.name)
         if kind is None:
-            names = [*filter(generator, _modules()), "reasoning_gym:NAME"]
+            names = [*filter(generator, _modules()), *(f"{word}:NAME" for word in _NAMED)]
             raise UserError(
                 f"there is no task {call.name!r}{nearest(call.name, names)}, or a file or hub id (owner/name)"
             )

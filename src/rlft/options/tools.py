@@ -6,6 +6,7 @@ says, or that prompts another model.
     --tools tools.py:search --turns 40 --window 4096 --summaries 8
     --agent agent.py:solve --reward result
     --agent "openenv('http://127.0.0.1:8000')" --reward result
+    --agent "verifiers('wordle')" --data verifiers:wordle --reward result
     --agent "navigate(side=0.25, door=4)" --reward result
     --record findings --turns 5 --reward label evidence
     --generator owner/coder --turns 4 --reward dafny
@@ -28,6 +29,7 @@ from rlft.environments.navigate import navigate
 from rlft.environments.openenv import openenv
 from rlft.environments.records import Records
 from rlft.environments.tools import Tools
+from rlft.environments.verified import verifiers
 from rlft.options.calls import Call, called, function_in, parse_call
 from rlft.policies.conversation.policy import Conversation, Window
 from rlft.policies.language.folder import Loading
@@ -38,7 +40,7 @@ from rlft.runs.folder import model_folder
 from rlft.types import Reward, UserError
 
 # What may speak to the policy besides a program of the user's.
-ENVIRONMENTS = {"navigate": navigate, "openenv": openenv}
+ENVIRONMENTS = {"navigate": navigate, "openenv": openenv, "verifiers": verifiers}
 _FORGOTTEN = ("generator", "generator_asked", "generator_tokens", "enough")
 
 
@@ -50,7 +52,8 @@ class ToolUse:
     Args:
         tools: functions that the model may call, file.py:function or file.py:one,another; see the guide.
         agent: a program that asks the model over the OpenAI protocol, file.py:function, an environment that is
-            served as OpenEnv serves it, openenv('URL'), or a search on maps, navigate(); see the guide.
+            served as OpenEnv serves it, openenv('URL'), one of the package verifiers, verifiers('NAME'), or a search on
+            maps, navigate(); see the guide.
         record: a column of the data, {"name": value, …}, of which the model is told what it asks for by
             <ask>name</ask>, a name a turn.
         turns: with any of these or a generator, turns of the model at most, each of max_new_tokens.
