@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rlft.options.task import generator, load_task
 from rlft.tasks.arithmetic import Arithmetic
 from rlft.tasks.files import Files
+from rlft.tasks.films import frames_of
 from rlft.types import UserError
 
 
@@ -57,3 +59,12 @@ def test_errors(spec, message):
 def test_fields_are_for_files():
     with pytest.raises(UserError, match="makes its own problems"):
         load_task("arithmetic", prompt_field="question")
+
+
+def test_one_row_with_a_film_is_enough(tmp_path):
+    """The first shows none: it stays as it is, and the other's film becomes as many frames as are asked for."""
+    np.save(tmp_path / "film.npy", np.zeros((8, 4, 4, 3), dtype=np.uint8))
+    rows = [{"prompt": "what?"}, {"prompt": "which?", "video": "film.npy"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = load_task(str(tmp_path / "rows.jsonl"), frames=3)
+    assert task.at(0).input == "what?" and [frames_of(task.at(i)) for i in range(2)] == [0, 3]

@@ -94,7 +94,8 @@ def load_task(spec: str, fields: Fields = Fields(), split: str = "train", **told
             media=fields.media_folder,
         )
         task = with_columns(task, fields.where, fields.each) if fields.where else task
-        return Filmed(task, fields.frames) if shows_film(task.at(0)) else task
+        films = any(shows_film(task.at(index)) for index in range(task.size or 1))
+        return Filmed(task, fields.frames) if films else task
     if fields != Fields():
         raise UserError(f"{spec} makes its own problems; fields, and a folder of pictures or sounds, are for files")
     return called(kind, replace(call, settings={"split": split, **call.settings}))
