@@ -7,7 +7,15 @@ from pathlib import Path
 import torch
 
 WORDS = ["a", "the", "big", "small", "red", "green", "cat", "dog", "house", "on", "of", "in"]
-SIZE = {"StableDiffusion": 16, "StableDiffusion3": 16, "Flux": 16, "Kandinsky5": 32, "QwenImage": 16, "Wan": 32}
+SIZE = {
+    "StableDiffusion": 16,
+    "StableDiffusion3": 16,
+    "Flux": 16,
+    "Kandinsky5": 32,
+    "QwenImage": 16,
+    "Wan": 32,
+    "Kandinsky5Film": 32,
+}
 _TOKENS = 12
 
 
@@ -34,6 +42,7 @@ def built(name, **more):
             "Kandinsky5": _k5,
             "QwenImage": _qwen,
             "Wan": _wan,
+            "Kandinsky5Film": _k5_film,
         }
         return makers[name](**more)
 
@@ -169,20 +178,36 @@ def _qwen_vl():
 
 
 def _k5():
-    from diffusers import Kandinsky5T2IPipeline, Kandinsky5Transformer3DModel
+    from diffusers import Kandinsky5T2IPipeline
+
+    return Kandinsky5T2IPipeline(transformer=_k5_network(), vae=_vae(4, 0.48, levels=2), **_k5_texts())
+
+
+def _k5_network(**more):
+    from diffusers import Kandinsky5Transformer3DModel
 
     # a clock of 32 numbers, as real ones have a multiple of: fewer are rounded by their place in a block (AVX-512)
     sizes = {"in_visual_dim": 4, "out_visual_dim": 4, "in_text_dim": 32, "in_text_dim2": 16, "time_dim": 32}
     sizes |= {"model_dim": 16, "ff_dim": 24, "num_text_blocks": 1, "num_visual_blocks": 1, "axes_dims": (4, 6, 6)}
-    return Kandinsky5T2IPipeline(
-        transformer=redrawn(Kandinsky5Transformer3DModel(**sizes)),
-        vae=_vae(4, 0.48, levels=2),
-        text_encoder=_qwen_vl(),
-        tokenizer=tokenizer(1024),  # a bare tokenizer passes for the processor, which needs torchvision
-        text_encoder_2=_clip("CLIPTextModel", length=77),
-        tokenizer_2=tokenizer(77),
-        scheduler=flow(shift=3.0),
-    )
+    return redrawn(Kandinsky5Transformer3DModel(**sizes, **more))
+
+
+def _k5_texts():
+    return {
+        "text_encoder": _qwen_vl(),
+        "tokenizer": tokenizer(1024),  # a bare tokenizer passes for the processor, which needs torchvision
+        "text_encoder_2": _clip("CLIPTextModel", length=77),
+        "tokenizer_2": tokenizer(77),
+        "scheduler": flow(shift=3.0),
+    }
+
+
+def _k5_film(conditioned=False):
+    from diffusers import AutoencoderKLHunyuanVideo, Kandinsky5T2VPipeline
+
+    sizes = {"block_out_channels": (4,) * 4, "layers_per_block": 1, "norm_num_groups": 2, "latent_channels": 4}
+    vae = redrawn(AutoencoderKLHunyuanVideo(**sizes), std=0.2)
+    return Kandinsky5T2VPipeline(transformer=_k5_network(visual_cond=conditioned), vae=vae, **_k5_texts())
 
 
 def _qwen(reads=False):

@@ -19,10 +19,10 @@ from rlft.training.trainer import Trainer
 from rlft.types import Problem, UserError
 from tests import pipelines
 
-FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5", "QwenImage", "Wan"]
+FAMILIES = ["StableDiffusion", "StableDiffusion3", "Flux", "Kandinsky5", "QwenImage", "Wan", "Kandinsky5Film"]
 # What the pipeline itself calls a guidance of 4 away from the empty prompt.
 GUIDED = {"QwenImage": {"true_cfg_scale": 4.0, "negative_prompt": ""}}
-FILMED = {"Wan": {"num_frames": 5}}
+FILMED = {"Wan": {"num_frames": 5}, "Kandinsky5Film": {"num_frames": 5}}
 ASKED = [Problem(0, "a red cat"), Problem(1, "the big green dog in a small house")]
 
 
@@ -180,6 +180,26 @@ def test_a_time_for_each_token():
     start = found.trace["states"][:, 0].clone()
     theirs = own(pipe, ASKED[0], start, guidance_scale=4.0, num_frames=5, height=32, width=32)
     torch.testing.assert_close(found.outputs, theirs, rtol=0, atol=2e-5)
+
+
+def test_a_network_that_can_go_on_from_a_picture_reads_none():
+    """Kandinsky's networks of films: zeros where a picture and its mask would be, as its pipeline hands them."""
+    pipe = pipelines.built("Kandinsky5Film", conditioned=True)
+    held = Pipeline(family_of(pipe, drawing("Kandinsky5Film")), drawing("Kandinsky5Film")).deployed()
+    found = held.sample(ASKED[:1], 1, seed=3)
+    start = found.trace["states"][:, 0].clone()
+    read = torch.cat([start, torch.zeros_like(start), torch.zeros_like(start[..., :1])], dim=-1)
+    theirs = own(pipe, ASKED[0], read, guidance_scale=4.0, num_frames=5, height=32, width=32)
+    torch.testing.assert_close(found.outputs, theirs, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale"), [(512, 768, (1, 2, 2)), (32, 32, (1, 3.16, 3.16)), (1024, 512, (1, 3.16, 3.16))]
+)
+def test_positions_of_films_are_stretched_by_their_size(height, width, scale):
+    pipe = policy("Kandinsky5Film").family.pipe
+    held = family_of(pipe, drawing("Kandinsky5Film", height=height, width=width))
+    assert held.scale == scale == pipe._get_scale_factor(height, width)
 
 
 def test_noise_is_nobody_else_s_and_no_scheduler_is_stepped():

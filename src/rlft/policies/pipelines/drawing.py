@@ -24,11 +24,12 @@ class Drawing:
         denoising_steps: steps from noise to picture, at least 2. The last one has no noise and is no decision.
         guidance: classifier-free guidance, the same in drawing and scoring; 1 is none. By default that of the family:
             7.5 for Stable Diffusion, 7 for Stable Diffusion 3, 3.5 for FLUX (a number that it reads) and Kandinsky 5,
-            4 for Qwen-Image, 5 for Wan.
-        negative: the prompt that guidance leads away from.
+            4 for Qwen-Image, 5 for Wan and for Kandinsky 5's films.
+        negative: the prompt that guidance leads away from; by default the empty one, and for Kandinsky 5's films the
+            pipeline's own.
         height: pixels; by default as the pipeline draws.
         width: pixels; by default as the pipeline draws.
-        num_frames: of a film, for pipelines that draw films; by default 81.
+        num_frames: of a film, for pipelines that draw films; by default 81 for Wan and 121 for Kandinsky 5.
         noise: how a decision is taken: "flow_sde(0.7)", "dance_sde(0.3)", "cps(0.7)", or "ddim(1.0)" for models that
             predict noise; by default flow_sde(0.7) for flows and ddim(1.0) for others.
         event: what the log-probability of a step is of those of its numbers: sum, or as the code of DDPO and

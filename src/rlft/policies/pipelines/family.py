@@ -51,6 +51,7 @@ class Family(ABC):
     usual     its guidance where none is asked for
     noise     its noise rule where none is asked for
     rate      frames a second of the films that it draws; None draws pictures
+    negative  what guidance leads away from where nothing is asked
     """
 
     core: ClassVar[str] = "transformer"
@@ -58,6 +59,7 @@ class Family(ABC):
     usual: ClassVar[float]
     noise: ClassVar[str] = "flow_sde(0.7)"
     rate: ClassVar[float | None] = None
+    negative: ClassVar[str] = ""
 
     def __init__(self, pipe: Any, drawing: Drawing):
         self.pipe, self.drawing = pipe, drawing
@@ -73,7 +75,7 @@ class Family(ABC):
     @property
     def away(self) -> str | None:
         """The prompt that guidance leads away from; None where nothing does."""
-        return self.drawing.negative if self.guidance > 1 else None
+        return (self.drawing.negative or self.negative) if self.guidance > 1 else None
 
     @property
     @abstractmethod
@@ -171,6 +173,14 @@ def together(null: Told, told: Told) -> Told:
 def guided(without: Tensor, given: Tensor, guidance: float) -> Tensor:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598)."""
     return without + guidance * (given - without)
+
+
+def films(pipe: Any, count: int) -> int:
+    """A number of frames that the pipeline can draw; UserError for another one."""
+    factor = pipe.vae_scale_factor_temporal
+    if count < 1 or (count - 1) % factor:
+        raise UserError(f"a film of {count} frames: {type(pipe).__name__} draws 1 and a multiple of {factor}")
+    return count
 
 
 def unscaled(vae: Any, x: Float[Tensor, "n C T h w"]) -> Float[Tensor, "n C T h w"]:

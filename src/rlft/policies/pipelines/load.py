@@ -20,6 +20,7 @@ FAMILIES = {
     "StableDiffusion3Pipeline": ("stable_diffusion_3", "StableDiffusion3"),
     "FluxPipeline": ("flux", "Flux"),
     "Kandinsky5T2IPipeline": ("kandinsky5", "Kandinsky5"),
+    "Kandinsky5T2VPipeline": ("kandinsky5", "Kandinsky5Film"),
     "QwenImagePipeline": ("qwen_image", "QwenImage"),
     "WanPipeline": ("wan", "Wan"),
 }

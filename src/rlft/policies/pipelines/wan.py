@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rlft.policies.pipelines.drawing import Drawing
-from rlft.policies.pipelines.family import Family, Grid, Told, flow_grid, for_rows, guided, unscaled
+from rlft.policies.pipelines.family import Family, Grid, Told, films, flow_grid, for_rows, guided, unscaled
 from rlft.types import UserError
 
 _USUAL = 480, 832
@@ -45,10 +45,7 @@ class Wan(Family):
         return self._whole(height or _USUAL[0]), self._whole(width or _USUAL[1])
 
     def filmed(self, frames: int | None) -> int:
-        factor, count = self.pipe.vae_scale_factor_temporal, _FRAMES if frames is None else frames
-        if count < 1 or (count - 1) % factor:
-            raise UserError(f"a film of {count} frames: {type(self.pipe).__name__} draws 1 and a multiple of {factor}")
-        return count
+        return films(self.pipe, _FRAMES if frames is None else frames)
 
     @property
     def finest(self) -> int:
