@@ -40,10 +40,11 @@ from rlft.worlds.flowing import imitate, windows
 
 # Raised when a base, a model or a judge would come out otherwise.
 VERSION = 1
-Where = Literal["truth", "simulator", "far", "model", "refitted"]
+Where = Literal["truth", "near", "simulator", "far", "model", "refitted"]
 TRUTH = Sliding()
-# Simulators whose friction is off by a fifth, and by two: their stones slide 5/4 and 5/3 as far.
-_PLACES = {"truth": TRUTH, "simulator": replace(TRUTH, friction=0.0032), "far": replace(TRUTH, friction=0.0024)}
+# Simulators whose friction is off by a tenth, a fifth and two: their stones slide 10/9, 5/4 and 5/3 as far.
+_FRICTIONS = {"near": 0.0036, "simulator": 0.0032, "far": 0.0024}
+_PLACES = {"truth": TRUTH, **{name: replace(TRUTH, friction=friction) for name, friction in _FRICTIONS.items()}}
 CHUNK, WIDTH, _STD = 4, 64, 0.15
 # The teacher's tremble, in half-ranges of an action, and a bound that no tanh reaches.
 _TREMBLE, _INSIDE = 0.3, 0.95
@@ -67,9 +68,9 @@ def gymnast(
     """A policy that throws a stone so that it stops at a goal.
 
     Args:
-        where: it learns in the world (truth), in a simulator whose friction is off by a fifth or by two (far), in a
-            model of the world that is learned from its own first episodes, or in one that is fitted anew after some
-            updates (refitted).
+        where: it learns in the world (truth), in a simulator whose friction is off by a tenth (near), a fifth or two
+            fifths (far), in a model of the world that is learned from its own first episodes, or in one that is fitted
+            anew after some updates (refitted).
         shown: shaky throws that were imitated.
         imitation: supervised steps of the base, 128 chunks each.
         logged: episodes of the base in the world that the model is learned from.
@@ -85,7 +86,7 @@ def gymnast(
     made = base(shown, imitation, seed)
     judge = judged(made, labels, seed)
     reward = voted(judge)
-    if where in ("truth", "simulator", "far"):
+    if where in _PLACES:
         made.environment = _PLACES[where]
     else:
         episodes = log(made, logged, seed)
