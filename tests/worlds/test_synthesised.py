@@ -60,29 +60,29 @@ def test_validators_take_what_their_chances_say():
 @pytest.mark.parametrize(("kept_by", "who"), [("none", 0), ("one", 1), ("two", 2), ("three", 3)])
 def test_what_is_kept_is_as_good_as_the_formula_says(kept_by, who):
     """In the mean over seeds, as the share of bad ones that independent validators let through."""
-    shares = [1 - Shown(kept_by, 480, "even", seed).counts["data/precision"] for seed in range(6)]
+    shares = [1 - Shown(kept_by, 480, 0.0, seed).counts["data/precision"] for seed in range(6)]
     ill, _, good = takes()
     assert sum(shares) / 6 == pytest.approx(bad_share(0.3, [ill] * who, [good] * who), abs=0.015)
 
 
 def test_two_of_one_mind_are_one_and_who_knows_keeps_the_good_alone():
-    assert Shown("twins", 96, "even", 1).counts == Shown("one", 96, "even", 1).counts
-    known = Shown("oracle", 96, "even", 1).counts
+    assert Shown("twins", 96, 0.0, 1).counts == Shown("one", 96, 0.0, 1).counts
+    known = Shown("oracle", 96, 0.0, 1).counts
     assert (known["data/precision"], known["data/recall"], known["data/ill"]) == (1, 1, 0)
-    shown = Shown("two", 96, "even", 1)
+    shown = Shown("two", 96, 0.0, 1)
     problems = [shown.at(index) for index in range(96)]
     assert len({(p.input, p.answer, p.columns["topic"]) for p in problems}) <= 96
     assert sorted(p.columns["topic"] for p in problems) == sorted(t for t in range(12) for _ in range(8))
 
 
 def test_quotas():
-    even, liked = quotas(480, "even"), quotas(480, "liked")
+    even, liked = quotas(480, 0.0), quotas(480, 1.0)
     assert set(even.values()) == {40} and sum(liked.values()) == 480
     ranked = sorted(liked.values(), reverse=True)
     assert ranked[0] == pytest.approx(480 / sum(1 / k for k in range(1, 13)), abs=1)
     assert ranked[0] == pytest.approx(12 * ranked[-1], abs=12)
     with pytest.raises(UserError, match="no multiple"):
-        quotas(7919, "even")
+        quotas(7919, 0.0)
 
 
 def test_held_out_questions_are_of_all_topics_and_not_the_writers():

@@ -71,7 +71,8 @@ CLAIM = Claim(
     "validators are rules with known chances for the strongest models there are: 15 problems in a hundred cannot be "
     "solved, 15 are wrong, a validator takes 40 in a hundred as they are and slips in 3 totals in a hundred that it "
     "works out. Held-out accuracy is that of 480 questions, 40 of each topic, four answers each, at temperature 1; "
-    "known and new are of topics that the student has seen and has not, rare of the half that the writer likes least.",
+    "known and new are of topics that the student has seen and has not, rare of the half that the writer likes least; "
+    "he writes for the k-th topic that he likes in 1/k of the cases, and where he likes few in 1/k**2.",
     real="rlft make-data --taxonomy TOPICS.json --topics 128 --problems 9 --writer \"served(url='https://HOST/v1', "
     "model='WRITER')\" --check \"served(url='https://HOST/v1', model='ONE')\" --check \"served(url='https://HOST/v1', "
     "model='OTHER')\" --solver \"served(url='https://HOST/v1', model='REASONER', max_tokens=65536)\" --unseen "
@@ -90,7 +91,8 @@ CLAIM = Claim(
         "three": Arm("what three take", {"kept_by": "three"}),
         "twins": Arm("what two of one mind take", {"kept_by": "twins"}),
         "oracle": Arm("what is well posed and right", {"kept_by": "oracle"}),
-        "liked": Arm("what two take, as the writer likes the topics", {"spread": "liked"}, seeds=24),
+        "liked": Arm("what two take, as the writer likes the topics", {"liking": 1.0}, seeds=24),
+        "fond": Arm("what two take, of a writer who likes few", {"liking": 2.0}, seeds=24),
         "more": Arm("two's, and imitated further", _AFTER, grid={"lr": (5e-4, 1e-3)}),
         "rl": Arm("two's, and reinforced", _RL, grid={"lr": (1e-4, 3e-4)}),
     },
@@ -100,7 +102,7 @@ CLAIM = Claim(
         above("and than one's", "two", "one", least=0.01),
         above("reinforcement learning adds to it what more imitation does not", "rl", "more"),
         above("they keep fewer bad ones than one does", "two", "one", least=0.03, of="data/precision"),
-        above("topics that are spread evenly teach the rarer ones better", "two", "liked", least=0.03, of="rare"),
+        above("topics that are spread evenly teach the rarer ones better", "two", "fond", least=0.03, of="rare"),
         *checks(
             between("the student is in the middle", "base", least=0.1, most=0.6),
             between(
@@ -112,6 +114,7 @@ CLAIM = Claim(
             ),
             between("two of one mind keep what one does", "twins", "one", least=0.0, most=0.0, of="data/precision"),
             above("who knows what is good teaches no less", "oracle", "two", least=-0.02),
+            above("the more so the fewer the writer likes", "liked", "fond", least=0.0, of="rare"),
             above("a third validator keeps fewer yet", "three", "two", least=0.02, of="data/precision"),
             below("it costs good problems", "two", most=0.95, of="data/recall"),
         ),

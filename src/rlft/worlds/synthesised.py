@@ -50,7 +50,7 @@ _WHO: Mapping[str, Sequence[str]] = {
 def synthesised(
     kept_by: Filter = "two",
     count: int = 480,
-    spread: Literal["even", "liked"] = "even",
+    liking: float = 0.0,
     imitation: int = 2500,
     questions: int = 480,
     seed: int = 0,
@@ -60,12 +60,13 @@ def synthesised(
     Args:
         kept_by: who has to take a problem: nobody, one validator, two or three; two of one mind; or one who knows.
         count: problems that are kept, whatever the filter.
-        spread: even over the topics, or as the writer likes them: the k-th of them in 1/k of the cases.
+        liking: how unevenly the writer spreads them over topics, the k-th that he likes in 1/k**liking of the cases;
+            0 is evenly.
         imitation: supervised steps of the student before, 64 answers of a careless teacher to half of the topics each.
         questions: held-out ones, of all topics alike.
         seed: of what is written, and of who trusts what.
     """
-    data = Shown(kept_by, count, spread, seed)
+    data = Shown(kept_by, count, liking, seed)
     test = Questions("test", questions)
     policy = student(imitation)
     measures = [by_topic(test.reward)]
@@ -99,9 +100,9 @@ class Shown:
             share of the good ones that were taken; `data/written`, how many had to be written for one that is kept
     """
 
-    def __init__(self, kept_by: Filter, count: int, spread: str, seed: int):
-        self.name, self.split, self.size = f"synthesised-{kept_by}-{spread}", "train", count
-        wanted = quotas(count, spread)
+    def __init__(self, kept_by: Filter, count: int, liking: float, seed: int):
+        self.name, self.split, self.size = f"synthesised-{kept_by}-{liking:g}", "train", count
+        wanted = quotas(count, liking)
         self.made: list[Made] = []
         seen = Counter[str]()
         for topic, most in wanted.items():
@@ -135,10 +136,10 @@ _LONGEST = 4  # steps
 _STRIDE = 7919  # a prime, so that each place comes up once
 
 
-def quotas(count: int, spread: str) -> dict[Path_, int]:
+def quotas(count: int, liking: float) -> dict[Path_, int]:
     """How many problems of each topic are kept, of `count` in all."""
     ranked = sorted(range(len(TOPICS)), key=lambda place: hashed("liked", place))
-    weights = {TOPICS[place]: 1.0 if spread == "even" else 1 / (rank + 1) for rank, place in enumerate(ranked)}
+    weights = {TOPICS[place]: (rank + 1) ** -liking for rank, place in enumerate(ranked)}
     total, found, reached = sum(weights.values()), {}, 0.0
     for topic in TOPICS:
         before, reached = round(reached), reached + count * weights[topic] / total
@@ -222,7 +223,7 @@ def careless(problem: Problem) -> Problem:
 def by_topic(reward: Callable[..., Any]) -> Callable[[Sequence[Problem], Any], dict[str, float]]:
     """A measure: accuracy on the topics that the student's teacher has shown (`known`), on the others (`new`), and on
     the half of the topics that the writer likes least (`rare`)."""
-    liked = quotas(10**6 + 1, "liked")
+    liked = quotas(10**6 + 1, 1.0)
     rare = {TOPICS.index(topic) for topic in sorted(TOPICS, key=lambda one: liked[one])[: len(TOPICS) // 2]}
     known = {TOPICS.index(topic) for topic in KNOWN}
 
