@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlft.guidance import Predicted, svdd
+from rlft.guidance import Predicted, SparseToDense, svdd
 from rlft.guidance.samplers import BestOf, Guided
 from rlft.models.small_language import character_tokenizer, small_llama
 from rlft.options.guide import guided
@@ -115,3 +115,21 @@ def test_a_run_folder_is_guided(folder):
     assert "calls" not in plain
     with pytest.raises(UserError, match="Control predicts no sample on its way"):
         evaluated(folder, "svdd(alpha=1.0)")
+
+
+def test_looking_again_needs_no_reward():
+    tokenizer = character_tokenizer("ab")
+    policy = Language(small_llama(len(tokenizer), width=8, layers=1, heads=2), tokenizer)
+    found = guided(policy, "sparse_to_dense(frames=8, most=64)")
+    assert isinstance(found, SparseToDense) and (found.frames, found.most) == (8, 64)
+    assert guided(policy, "sparse_to_dense").most == 128
+    for words, specs, message in (
+        ("sparse_to_dense(frames=8, most=4)", (), "first view of 8 frames, at most 4"),
+        ("sparse_to_dense(frames=0.5)", (), "frames=0.5 is not a whole number"),
+        ("sparse_to_dense", ("brightness",), "led by its own votes"),
+        ("sparse_to_dance", (), "did you mean sparse_to_dense"),
+    ):
+        with pytest.raises(UserError, match=message):
+            guided(policy, words, specs)
+    with pytest.raises(UserError, match="a language model that is shown films"):
+        guided(small(), "sparse_to_dense")

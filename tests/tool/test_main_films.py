@@ -32,3 +32,7 @@ def test_films_train_and_are_evaluated(place, capsys):
     capsys.readouterr()
     assert tool("eval", "--model", place / "model", *told, "--frames", 3, "--json") == 0
     assert 0 <= json.loads(capsys.readouterr().out)["reward"] <= 1
+    again = ("--guide", "sparse_to_dense(frames=2, most=4)", "--json")
+    assert tool("eval", "--model", place / "model", *told, *again) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 1 <= found["looks"] <= 2 and 10 <= found["frames"] <= 30 and found["frames"] == 5 * found["frames/encoded"]

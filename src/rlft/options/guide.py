@@ -1,6 +1,7 @@
 """`--guide` of the command line: a policy led by a reward while it samples. The leading is `rlft.guidance`'s.
 
     --guide "best_of(8)"                          any policy, also a language model
+    --guide "sparse_to_dense(frames=8, most=64)"  language models that are shown films
     --guide "svdd(alpha=0.01, candidates=10)"     policies that refine a state; also smc(…) and svdd_r(…)
 
 Written as rewards are: a name and literals. Values are predicted ones, r(x̂0), which need no training.
@@ -14,13 +15,16 @@ from collections.abc import Callable, Sequence
 
 from rlft import rewards
 from rlft.errors import nearest
-from rlft.guidance import Predicted, best_of, smc, svdd, svdd_r
+from rlft.guidance import Predicted, SparseToDense, best_of, smc, svdd, svdd_r
+from rlft.guidance.denser import Tempered, Views
 from rlft.guidance.samplers import BestOf, Guided
 from rlft.options.calls import Call, check_arguments, parse_call
 from rlft.options.reward import load_reward
+from rlft.tasks.films import frames_of, viewed
 from rlft.types import Reward, Sampler, UserError
 
-Led = BestOf | Guided
+_DENSER = "sparse_to_dense"
+Led = BestOf | Guided | SparseToDense
 
 
 def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: Reward | None = None) -> Sampler:
@@ -32,8 +36,10 @@ def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: R
     if words is None:
         return policy
     call, makers = parse_call(words), {make.__name__: make for make in (best_of, smc, svdd, svdd_r)}
+    if call.name == _DENSER:
+        return _denser(policy, specs, call)
     if call.name not in makers:
-        raise UserError(f"--guide {words!r}: there is no {call.name!r}{nearest(call.name, makers)}")
+        raise UserError(f"--guide {words!r}: there is no {call.name!r}{nearest(call.name, [*makers, _DENSER])}")
     reward = _reward(specs, own)
     by = reward if call.name == "best_of" else Predicted(reward)
     return _made(functools.partial(makers[call.name], policy, by), call)
@@ -42,6 +48,20 @@ def guided(policy: Sampler, words: str | None, specs: Sequence[str] = (), own: R
 def looks_ahead(words: str | None) -> bool:
     """Whether words name a guide that chooses among next states, which a policy then has to draw at random."""
     return words is not None and parse_call(words).name in [make.__name__ for make in (smc, svdd, svdd_r)]
+
+
+def _denser(policy: Sampler, specs: Sequence[str], call: Call) -> SparseToDense:
+    if not isinstance(policy, Tempered):
+        raise UserError(
+            f"--guide {call.name}: a language model that is shown films is looked with again, no other policy"
+        )
+    if specs:
+        raise UserError(f"--guide {call.name} is led by its own votes: leave out the reward that is to lead it")
+
+    def make(frames: int = 32, most: int = 128) -> Sampler:
+        return SparseToDense(policy, Views(viewed, frames_of), frames, most)
+
+    return _made(make, call)
 
 
 def _made(make: Callable[..., Sampler], call: Call) -> Sampler:

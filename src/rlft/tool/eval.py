@@ -82,7 +82,7 @@ def eval_(
         mix: TUNED:WEIGHT adds WEIGHT times what distinguishes the model TUNED from --model, TUNED:REFERENCE:WEIGHT what
             distinguishes it from the model REFERENCE, in log-probabilities; repeat it for several. See rlft sample.
         guide: sample by looking ahead: "best_of(8)", and for policies that refine a state "svdd(alpha=0.01)", "smc(…)",
-            "svdd_r(…)". See rlft.guidance.
+            "svdd_r(…)"; "sparse_to_dense(frames=8, most=64)" looks at films again. See rlft.guidance.
         guide_reward: what it is led by, as --reward; by default the reward of the evaluation, which is cheating unless
             you have it when you use the model.
         out: a new JSONL file for every completion and its reward, written as they are evaluated.
