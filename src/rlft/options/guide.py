@@ -50,7 +50,7 @@ def looks_ahead(words: str | None) -> bool:
     return words is not None and parse_call(words).name in [make.__name__ for make in (smc, svdd, svdd_r)]
 
 
-def _denser(policy: Sampler, specs: Sequence[str], call: Call) -> SparseToDense:
+def _denser(policy: Sampler, specs: Sequence[str], call: Call) -> Sampler:
     if not isinstance(policy, Tempered):
         raise UserError(
             f"--guide {call.name}: a language model that is shown films is looked with again, no other policy"
