@@ -44,7 +44,7 @@ def drawn(name):
 
 def own(pipe, problem, latents, **more):
     """What the pipeline itself draws from this noise, in [-1, 1]."""
-    made = pipe(prompt=problem.input, latents=latents, num_inference_steps=4, output_type="pt", **more)
+    made = pipe(prompt=problem.input, latents=latents, output_type="pt", **{"num_inference_steps": 4, **more})
     if "frames" in made:
         return (2 * made.frames.transpose(1, 2) - 1).clamp(-1, 1)
     pictures = made.image if "image" in made else made.images
@@ -160,16 +160,38 @@ def test_times_that_are_stretched_to_end_at_a_noise():
     assert float(times[3]) == pytest.approx(0.02, abs=1e-6)
 
 
-def test_films_are_drawn_in_the_pipelines_time_and_two_schedulers_have_times():
-    """Wan's released folders name UniPC, whose times are 3s/(1 + 2s) of s = 1 - j/1000 in four even steps, then 0."""
-    assert policy("Wan").sample(ASKED[:1], 1, seed=3).outputs.shape == (1, 3, 5, 32, 32)
+def unipc(**more):
+    """As Wan's released folders have it."""
     from diffusers import UniPCMultistepScheduler
 
-    told = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0}
-    held = family_of(pipelines.built("Wan", scheduler=UniPCMultistepScheduler(**told)), drawing("Wan"))
+    told = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, **more}
+    return UniPCMultistepScheduler(**told)
+
+
+def test_times_of_unipc_by_hand():
+    """3s/(1 + 2s) of s = 1 - j/1000 in four even steps, then 0."""
+    held = family_of(pipelines.built("Wan", scheduler=unipc()), drawing("Wan"))
     even = torch.linspace(1, 1 / 1000, 5, dtype=torch.float64)[:4]
     expected = torch.cat([3 * even / (1 + 2 * even), torch.zeros(1, dtype=torch.float64)])
     torch.testing.assert_close(held.grid(4).times, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 6])
+def test_without_noise_a_solver_that_looks_back_draws_what_the_pipeline_draws(steps):
+    """And what is decided is a step that does not."""
+    pipe = pipelines.built("Wan", scheduler=unipc())
+    told = drawing("Wan", denoising_steps=steps)
+    held = Pipeline(family_of(pipe, told), told)
+    found = held.deployed().sample(ASKED, 2, seed=3)
+    assert found.outputs.shape == (4, 3, 5, 32, 32) and not found.mask.any() and held.solver is None
+    sizes = {"num_frames": 5, "height": 32, "width": 32, "guidance_scale": 4.0}
+    for row in (0, 3):
+        start = found.trace["states"][row : row + 1, 0].clone()
+        theirs = own(pipe, ASKED[row // 2], start, num_inference_steps=steps, **sizes)
+        # its coefficients are float32, and the first step begins where α is 1e-6
+        torch.testing.assert_close(found.outputs[row : row + 1], theirs, rtol=0, atol=1e-4)
+    rollouts = held.sample(ASKED, 1, seed=3)
+    assert torch.equal(held.log_prob(rollouts), rollouts.logp_old)
 
 
 def test_a_time_for_each_token():
@@ -331,6 +353,10 @@ def test_micro_batches_change_the_weights_by_rounding_alone():
         (lambda: family_of(pipelines.built("QwenImage", reads=True), drawing("QwenImage")), "distilled"),
         (lambda: family_of(pipelines.built("StableDiffusion", thresholding=True), Drawing()), "clips"),
         (lambda: family_of(pipelines.built("Wan", boundary_ratio=0.9), drawing("Wan")), "two networks"),
+        (
+            lambda: family_of(pipelines.built("Wan", scheduler=unipc(solver_order=3)), drawing("Wan")),
+            "solver_order.: 3",
+        ),
         (lambda: family_of(policy("Wan").family.pipe, drawing("Wan", num_frames=4)), "draws 1 and a multiple of 4"),
         (lambda: family_of(policy("Flux").family.pipe, drawing("Flux", num_frames=5)), "FluxPipeline draws pictures"),
         (lambda: family_of(object()), "object is not one of the pipelines"),

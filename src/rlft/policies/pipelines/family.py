@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from rlft.models.schedules import VELOCITY, Prediction, RectifiedFlow, Schedule
 from rlft.policies.pipelines.drawing import Drawing
+from rlft.policies.stepwise.solvers import UniPC
 from rlft.types import UserError
 
 Told = Mapping[str, Tensor]
@@ -90,6 +91,10 @@ class Family(ABC):
     @abstractmethod
     def grid(self, steps: int) -> Grid:
         """The times of the pipeline itself."""
+
+    def solver(self, grid: Grid) -> UniPC | None:
+        """How the pipeline itself goes over these times without noise, where that is not Euler's way."""
+        return None
 
     @abstractmethod
     def encode(self, prompt: str) -> Told:

@@ -27,6 +27,7 @@ from rlft.policies.pipelines.prompts import Prompts, text_of
 from rlft.policies.stepwise.even import Even
 from rlft.policies.stepwise.noise_rules import FixedRule, ode
 from rlft.policies.stepwise.pathwise import Continuous
+from rlft.policies.stepwise.solvers import UniPC
 from rlft.policies.stepwise.stepwise import event_scale
 from rlft.types import Policy, Problem, Rollouts
 
@@ -68,6 +69,7 @@ class Pipeline(Continuous):
         self.shape, self.grid = family.shape, family.grid(self.steps)
         self.scale = event_scale(drawing.event, math.prod(self.shape))
         self.prompts = Prompts(family)
+        self.solver: UniPC | None = None
         self.register_buffer("drawn", torch.zeros((), dtype=torch.int64))  # batches, which a moving window counts
         # Here, so that a rule that does not fit the model says so at once.
         zeros = torch.zeros(1, dtype=torch.long)
@@ -81,9 +83,9 @@ class Pipeline(Continuous):
         return other
 
     def deployed(self) -> Pipeline:
-        """The same weights, drawn by the ODE alone, as the pipeline itself draws; each row from its own noise."""
+        """The same weights, drawn by the ODE alone, by the pipeline's own solver; each row from its own noise."""
         other = self._like(self.core, Window())
-        other.rule = ode()
+        other.rule, other.solver = ode(), self.family.solver(self.grid)
         return other
 
     def reference(self) -> Policy:
@@ -163,8 +165,13 @@ class Pipeline(Continuous):
         states = begun.new_zeros(len(keys), self.steps + 1, *self.shape)
         states[:, 0] = begun.repeat_interleave(len(keys) // len(begun), dim=0)
         logp = torch.zeros(len(keys), self.steps, dtype=torch.float64, device=keys.device)
-        mask = torch.zeros(logp.shape, dtype=torch.bool, device=keys.device)
+        mask, past = torch.zeros(logp.shape, dtype=torch.bool, device=keys.device), None
         for k in range(self.steps):
+            if self.solver is not None:
+                every = torch.full_like(keys, k), condition
+                clean = self.foresee(states[:, k], *every)[1]
+                states[:, k + 1], past = self.solver.step(k, states[:, k], clean, past)
+                continue
             alone = (leads == rows) | (k >= condition[:, 1])
             going = alone.nonzero()[:, 0]
             ahead = self.step(states[going, k], torch.full_like(going, k), condition[going])

@@ -9,19 +9,30 @@ from torch import Tensor, nn
 
 from rlft.policies.pipelines.drawing import Drawing
 from rlft.policies.pipelines.family import Family, Grid, Told, films, flow_grid, for_rows, guided, unscaled
+from rlft.policies.stepwise.solvers import UniPC
 from rlft.types import UserError
 
 _USUAL = 480, 832
 _FRAMES, _TOKENS = 81, 512
-# Both read their noise levels as a flow's; the second takes several of its steps together, which ours do not.
 _SCHEDULERS = ("FlowMatchEulerDiscreteScheduler", "UniPCMultistepScheduler")
+# What UniPC is told in released folders, and does by itself: other kinds of it are not ours.
+_UNIPC = {
+    "prediction_type": "flow_prediction",
+    "use_flow_sigmas": True,
+    "solver_order": 2,
+    "solver_type": "bh2",
+    "predict_x0": True,
+    "lower_order_final": True,
+    "final_sigmas_type": "zero",
+    "thresholding": False,
+}
 
 
 class Wan(Family):
     """`WanPipeline` (arXiv:2503.20314) with one network: 2.1, and 2.2 where each token has a time of its own.
 
-    S = (C, 1 + (T - 1)/4, H/8, W/8) where the VAE is 2.1's. Steps are Euler's over the scheduler's times; released
-    folders name UniPC, a multistep solver over the same times, so without noise they draw a little otherwise than this.
+    S = (C, 1 + (T - 1)/4, H/8, W/8) where the VAE is 2.1's. Decisions are steps of Euler's over the scheduler's times.
+    Released folders name UniPC, a multistep solver, and without noise it is what draws.
     """
 
     usual = 5.0
@@ -34,11 +45,12 @@ class Wan(Family):
                 "2.2 TI2V"
             )
         told, kind = pipe.scheduler.config, type(pipe.scheduler).__name__
-        flow = kind == _SCHEDULERS[0] or (told.get("use_flow_sigmas") and told.prediction_type == "flow_prediction")
-        if kind not in _SCHEDULERS or not flow:
-            raise UserError(
-                f"the pipeline's scheduler is {kind}; Wan is drawn with a flow's: {' or '.join(_SCHEDULERS)}"
-            )
+        if kind not in _SCHEDULERS:
+            raise UserError(f"the pipeline's scheduler is {kind}; Wan is drawn with {' or '.join(_SCHEDULERS)}")
+        self.looks_back = kind == _SCHEDULERS[1]
+        other = {name: told.get(name) for name, usual in _UNIPC.items() if self.looks_back and told.get(name) != usual}
+        if other or told.get("disable_corrector"):
+            raise UserError(f"the pipeline's UniPC is another one than Wan's: {other or 'without corrections'}")
         super().__init__(pipe, drawing)
 
     def sized(self, height: int | None, width: int | None) -> tuple[int, int]:
@@ -60,6 +72,9 @@ class Wan(Family):
 
     def grid(self, steps: int) -> Grid:
         return flow_grid(self.scheduler(num_inference_steps=steps))
+
+    def solver(self, grid: Grid) -> UniPC | None:
+        return UniPC(grid.schedule, grid.times) if self.looks_back else None
 
     def encode(self, prompt: str) -> Told:
         told = {"max_sequence_length": _TOKENS, **self.tokens}  # the call's own default; `encode_prompt` alone has 226
