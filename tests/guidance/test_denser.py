@@ -23,7 +23,7 @@ class Voter:
         return Voter(self.chances, self.script, temperature, top_p, self.asked)
 
     def sample(self, problems, group, seed):
-        assert group == 1
+        assert group == 1 and problems
         self.asked += [(frames_of(problem), round(self.temperature, 3), round(self.top_p, 4)) for problem in problems]
         if self.script is not None:
             outputs = [self.script[frames_of(problem), self.temperature] for problem in problems]
@@ -94,10 +94,16 @@ def test_an_answer_that_cannot_be_read_agrees_with_none():
     assert looking(Voter(script=none), 4, 4).sample([film()], 1, 0).outputs == ["\n\n"]
 
 
-def test_a_short_film_has_no_denser_view():
+def test_a_film_that_has_no_more_frames_is_decided():
+    """One of 6 after 4 and 6, one of 4 at once, and two of 4 that are shown together; none is asked the same again."""
     found = looking(Voter(script=scripted((4, "aabaa"), (6, "aabbc"))), 4, 64)
     assert found.sample([film(frames=6)], 1, 0).outputs == ["a"]
-    assert found.spent.frames == 5 * (4 + 6)
+    assert found.spent.frames == 5 * (4 + 6) and found.spent.looks == 2
+    found = looking(Voter(script=scripted((4, "aabbb"))), 4, 64)
+    assert found.sample([film(frames=4)], 1, 0).outputs == ["b"] and found.spent.looks == 1
+    both = Problem(0, "what?", "a", {"videos": [film(frames=4).columns["video"]] * 2}, task="films")
+    found = looking(Voter(script=scripted((8, "aabbb"))), 4, 64)
+    assert found.sample([both], 1, 0).outputs == ["b"] and found.spent.looks == 1
 
 
 def test_the_law_of_independent_votes():

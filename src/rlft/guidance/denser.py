@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -119,25 +119,27 @@ class SparseToDense:
     def sample(self, problems: Sequence[Problem], group: int, seed: int) -> Rollouts:
         """`group` rows for each problem, each with votes of its own."""
         rows = [problem for problem in problems for _ in range(group)]
-        done: dict[int, Rollouts] = {}
-        going, frames = list(range(len(rows))), self.frames
-        while going:
-            seen = [self.views.denser(rows[i], frames) for i in going]
-            self._check(seen)
-            votes = self._votes(seen, going, group, seed)
+        kept: dict[int, Rollouts] = {}
+        going, frames, before = list(range(len(rows))), self.frames, 0
+        while going and frames > before:
+            views = {i: self.views.denser(rows[i], frames) for i in going}
+            self._check(views.values())
+            # A film that has no more frames has been decided.
+            going = [i for i in going if i not in kept or self._count(views[i]) > self._count(kept[i].problems[0])]
+            if not going:
+                break
+            votes = self._votes([views[i] for i in going], going, group, seed)
             on = []
             for place, i in enumerate(going):
                 answers = [self.read(str(vote.outputs[place])) for vote in votes]
-                one = answers[0] is not None and len(set(answers)) == 1
-                if one or frames >= self.most or self.views.count(seen[place]) < frames:  # the film has no more
-                    kept = votes[_majority(answers)][[place]]
-                    done[i] = replace(kept, problems=(seen[place],), group=1)
-                    self.spent.agreed += one
-                else:
-                    on.append(i)
-            going, frames = on, min(2 * frames, self.most)
+                first = votes[_majority(answers)][[place]]
+                kept[i] = replace(first, problems=(views[i],), group=1)
+                agreed = answers[0] is not None and len(set(answers)) == 1
+                self.spent.agreed += agreed
+                on += [] if agreed else [i]
+            going, before, frames = on, frames, min(2 * frames, self.most)
         self.spent.rows += len(rows)
-        return replace(Rollouts.concat([done[i] for i in range(len(rows))]), group=group)
+        return replace(Rollouts.concat([kept[i] for i in range(len(rows))]), group=group)
 
     def _votes(self, seen: Sequence[Problem], going: Sequence[int], group: int, seed: int) -> list[Rollouts]:
         """A rollout of each problem from every temperature."""
@@ -147,18 +149,21 @@ class SparseToDense:
             drawn = self.policy.with_sampling(temperature=temperature, top_p=low + share * (high - low))
             # The view and the vote are part of the name that noise is keyed by.
             asked = [
-                replace(problem, task=f"{problem.task}/look/{self.views.count(problem)}/{number}/{i % group}")
+                replace(problem, task=f"{problem.task}/look/{self._count(problem)}/{number}/{i % group}")
                 for problem, i in zip(seen, going, strict=True)
             ]
             votes.append(drawn.sample(asked, 1, seed))
-        self.spent.frames += len(votes) * sum(map(self.views.count, seen))
-        self.spent.encoded += sum(map(self.views.count, seen))
+        self.spent.frames += len(votes) * sum(map(self._count, seen))
+        self.spent.encoded += sum(map(self._count, seen))
         self.spent.looks += len(seen)
         self.spent.tokens += sum(int(vote.mask.sum()) for vote in votes)
         return votes
 
-    def _check(self, seen: Sequence[Problem]) -> None:
-        still = next((problem for problem in seen if not self.views.count(problem)), None)
+    def _count(self, problem: Problem) -> int:
+        return self.views.count(problem)
+
+    def _check(self, seen: Iterable[Problem]) -> None:
+        still = next((problem for problem in seen if not self._count(problem)), None)
         if still is not None:
             raise UserError(f"problem {still.index} of {still.task} shows no film, so it cannot be viewed more densely")
 
