@@ -20,7 +20,7 @@ from rlft.worlds.simulated import simulated
 
 STEPS = 20
 # A base that has hardly begun writes scripts that do not start.
-_RECYCLING = {"lr": (4e-4, 6e-4), "share": (0.25, 0.5)}
+_RECYCLING = {"lr": (4e-4, 5e-4), "share": (0.25, 0.5)}
 
 mdagent2 = recipe(simulated, grpo(beta=0.0), steps=STEPS, prompts=12, group=8, lr=5e-4, rows=None, every=0)
 
@@ -29,7 +29,8 @@ CLAIM = Claim(
     "simulations show, better still where trajectories of low reward are recycled, and agents that run, evaluate and "
     "correct get more scripts to run.",
     source="arXiv:2601.02075",
-    budget="20 steps of 12 prompts with 8 scripts each for every arm that draws; each arm chooses from four settings.",
+    budget="20 steps of 12 prompts with 8 scripts each for every arm that draws, and 25 where it says so; each arm "
+    "chooses from four settings.",
     scaled_down="a model of words of 0.2 million parameters for Qwen3-8B, fluids of 16 to 108 atoms asked for in seven "
     "words for questions of users, the faults of a careless teacher for those of a model, measures of the simulation "
     "alone for a judge's score; no pre-training on texts of the field and no questions about it. LAMMPS is real.",
@@ -38,18 +39,19 @@ CLAIM = Claim(
     metric="reward",
     table=("pass@8", "executed@3", "success@3", "corrected/3", "again/3", "corrected/runs", "simulations"),
     shared=(),
-    grid={"lr": (2e-4, 3e-4, 4e-4, 6e-4)},
+    grid={"lr": (2e-4, 3e-4, 4e-4, 5e-4)},
     smoke={"steps": 1, "imitation": 60, "prompts": 2, "group": 4, "held_out": 2},
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "taught": Arm("the base with as many lessons again", {"steps": 0, "imitation": 1000}, grid={}),
-        "grpo": Arm("GRPO", seeds=24),
+        "grpo": Arm("GRPO", seeds=20),
         "md-grpo": Arm(
             "MD-GRPO: low rewards come back with their fault",
             {"recycled": "faults"},
             _RECYCLING,
-            seeds=24,
+            seeds=20,
         ),
+        "longer": Arm("GRPO, a quarter more of it", {"steps": STEPS + STEPS // 4}, seeds=10),
         "again": Arm("the same without the fault", {"recycled": "plain"}, _RECYCLING, seeds=10),
     },
     statements=[
@@ -59,6 +61,7 @@ CLAIM = Claim(
         above("agents that correct get more right than three scripts", "base", least=0.1, of="corrected/gain"),
         above("also with a model that was trained", "md-grpo", least=0.0, of="corrected/gain"),
         *checks(
+            above("a quarter more of the same would have been seen", "longer", "grpo", least=0.02),
             above("it matters that the fault is told", "md-grpo", "again", least=0.02),
         ),
     ],
