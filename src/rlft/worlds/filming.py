@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -47,18 +47,20 @@ _TOKENS = 12
 
 
 def filming(
+    level: Literal["L1", "L2", "L3", "all"] = "L1",
     films: int = 600,
-    held_out: int = 200,
+    held_out: int = 400,
     frames: int = 8,
     slips: float = 0.3,
-    imitation: int = 240,
+    imitation: int = 480,
     looks: int = 400,
     critic: bool = False,
 ) -> World:
     """What comes next in films of a plan's acts; trained on one level, tested on three.
 
     Args:
-        films: problems of level L1 to learn from, over and over.
+        level: of the films to learn from.
+        films: problems to learn from, over and over.
         held_out: held-out problems of each level.
         frames: of a film that are shown.
         slips: how often the teacher whose answers are imitated, where they are right, overlooks an act.
@@ -66,7 +68,8 @@ def filming(
             320; half as many go before, a third as many follow.
         looks: supervised steps of its tower, 64 frames each.
     """
-    train = Shown(MovingShapes("L1", size=films, frames=frames, length=LENGTH, evidence=EVIDENCE, answer="word"), slips)
+    asked = MovingShapes(level, size=films, frames=frames, length=LENGTH, evidence=EVIDENCE, answer="word")
+    train = Shown(asked, slips)
     policy = base(imitation, looks, critic)
     return World(policy, train, Levels(held_out, frames), label(), label(), [told])
 
