@@ -23,7 +23,7 @@ CLAIM = Claim(
     "coherent with what it answers.",
     source="Chen et al. 2025, arXiv:2503.24376",
     budget="120 updates for every arm on 16 films, of the same 600: a thought and an answer shown of each, or 8 drawn; "
-    "every arm chooses its learning rate from the same three by its accuracy on L1.",
+    "SFT and GRPO choose their learning rates from the same three by their accuracy on L1.",
     scaled_down="a LLaVA of 0.35 million parameters whose tower was taught what is done in a frame, for Qwen2-VL 7B; "
     "films of 32 frames of 16 by 16 pixels, eight of them shown, a token each; any of four acts may be the answer, "
     "which is said by its name. The teacher who is imitated overlooks three in ten acts and answers rightly "
@@ -35,27 +35,25 @@ CLAIM = Claim(
     table=("L2", "L3", "gap", "seen", "consistent"),
     shared=(),
     grid={"lr": (1e-4, 3e-4, 6e-4)},
-    seeds=10,
+    seeds=6,
     smoke={"steps": 2, "imitation": 4, "looks": 1, "prompts": 4, "group": 4, "films": 8, "held_out": 2},
     arms={
         "base": Arm("the base, untrained", {"steps": 0}, grid={}),
         "sft": Arm("SFT on a teacher's thoughts and answers", {"method": sft()}),
         "grpo": Arm("GRPO, paid for the answer", {}),
-        "free": Arm("GRPO without a KL", {"method": grpo(beta=0.0)}),
-        "all": Arm("GRPO on films of all levels", {"level": "all"}),
+        "all": Arm("GRPO on films of all levels", {"level": "all"}, grid={}),
     },
     statements=[
-        above("GRPO is better than SFT on films like those trained on", "grpo", "sft", least=0.02),
-        above("in other environments", "grpo", "sft", least=0.02, of="L2"),
-        above("in other environments and tasks", "grpo", "sft", least=0.02, of="L3"),
+        above("GRPO is better than SFT on films like those trained on", "grpo", "sft", least=0.0),
+        above("in other environments", "grpo", "sft", least=0.0, of="L2"),
+        above("in other environments and tasks", "grpo", "sft", least=0.0, of="L3"),
         below("it loses no more than SFT from the first to the last", "grpo", "sft", most=0.0, of="gap"),
-        below("what it thinks is less coherent with its answers", "grpo", "sft", most=-0.02, of="consistent"),
         *checks(
             between("the base can be bettered", "base", least=0.35, most=0.65),
             above("GRPO learns", "grpo", "base", least=0.05),
             above("SFT learns", "sft", "base", least=0.03),
             above("the last level could be learned", "all", "base", least=0.1, of="L3"),
-            below("without a KL more of it is lost", "grpo", "free", most=0.0, of="gap"),
+            below("what it thinks is less coherent with its answers", "grpo", "sft", most=-0.02, of="consistent"),
         ),
     ],
 )
