@@ -1,4 +1,4 @@
-"""The claim's command at full size, on a tiny model of the family after that which the paper trains, and how its arms differ."""
+"""The claim's command at full size, on a tiny model of the family after the paper's, and how its arms differ."""
 
 import json
 
