@@ -113,7 +113,25 @@ def test_where_things_are_between_turning_points():
         clip.picture(64)
 
 
-@pytest.mark.parametrize("told", [{"level": "L4"}, {"length": 8}, {"evidence": 0.5}, {"frames": 99}, {"split": "x"}])
+@pytest.mark.parametrize(
+    "told", [{"level": "L4"}, {"length": 8}, {"evidence": 0.5}, {"frames": 99}, {"split": "x"}, {"answer": "number"}]
+)
 def test_what_is_no_film(told):
     with pytest.raises(UserError):
         MovingShapes(**told)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_answer_as_a_word(level):
+    """The same film, plan and act; nothing is listed, and every act is right as often."""
+    lettered, worded = problems(level=level), problems(level=level, answer="word")
+    for one, other in zip(lettered, worded, strict=True):
+        assert other.answer == one.columns["options"][one.answer] and other.columns == one.columns
+        assert other.input[0]["content"][-1]["text"] == f"{one.columns['plan']}, next?"
+    assert max(Counter(one.answer for one in worded).values()) / 400 < CHANCE + 0.08
+
+
+def test_a_word_that_begins_with_the_letter_is_not_the_letter():
+    (problem,) = [one for one in problems(20) if one.answer == "A"][:1]
+    said = ["A", "A. flash", "Apple", "<answer>Apple</answer>", "<answer>A</answer>"]
+    assert choice()([problem] * 5, [*map(Text, said)]).tolist() == [1, 1, 0, 0, 1]

@@ -177,9 +177,10 @@ def _draw(pixels: Any, x: float, y: float, width: int, colour: Any, doing: str |
 class MovingShapes:
     """Questions of a level; a problem's input is one message with the film as `frames` pictures and their times.
 
-    A problem's answer is the letter of the right option. Columns: `level`, `plan`, `options` by their letters, `done`,
-    how many acts the film shows, and what is known of the film. `size` takes the first so many of a split, which are
-    kept once they were drawn; a split has no end without it. `films.viewed` shows more frames of the same film.
+    A problem's answer is the letter of the right option, or with answer="word" the name of the act, any of the four,
+    which the question then does not list. Columns: `level`, `plan`, `options` by their letters, `done`, how many acts
+    the film shows, and what is known of the film. `size` takes the first so many of a split, which are kept once they
+    were drawn; a split has no end without it. `films.viewed` shows more frames of the same film.
 
     length    frames of a film, at 8 a second, up to 2048
     evidence  the share of a film that an act lasts: the lower, the more frames it takes to see it
@@ -194,12 +195,15 @@ class MovingShapes:
         length: int = 64,
         evidence: float = 0.2,
         series: str = "asked",
+        answer: str = "letter",
     ):
         if level not in LEVELS or split not in drawn.SPLITS:
             raise UserError(
                 f"films have the levels {', '.join(LEVELS)} and the splits {', '.join(drawn.SPLITS)}; "
                 f"got level={level!r} and split={split!r}"
             )
+        if answer not in ("letter", "word"):
+            raise UserError(f"films are answered by the letter of an option or by its word; got answer={answer!r}")
         if not (16 <= length <= MOST and 0 < evidence <= 0.25 and 1 <= frames <= length):
             raise UserError(
                 f"a film has 16 to {MOST} frames, of which one to all are shown, and an act lasts up to a quarter of "
@@ -207,6 +211,7 @@ class MovingShapes:
             )
         self.level, self.split, self.size, self.frames = level, split, size, frames
         self.length, self.evidence, self.series = length, evidence, series
+        self.answer = answer
         self.name = f"moving-{level}-{length}-{evidence:g}"
         self._numbered = drawn.Numbered(self, self._drawn)
 
@@ -226,14 +231,14 @@ class MovingShapes:
             film = clip(plans[plan][:done], draw, self.length, self.evidence, draw.choice(places))
             if drawn.belongs(film, self.split):
                 break
-        text = asked(plan, options)
+        text, said = (asked(plan, options), letter) if self.answer == "letter" else (asked(plan, {}), right)
         columns = {"level": self.level, "plan": plan, "options": options, "done": done, **film.columns()}
-        whole = Problem(index, drawn.shown(film.part(), text), letter, columns, self.name, self.split)
+        whole = Problem(index, drawn.shown(film.part(), text), said, columns, self.name, self.split)
         return viewed(whole, self.frames)
 
 
 def asked(plan: str, options: dict[str, str]) -> str:
-    """The question."""
+    """The question; without options where any act may be said."""
     return f"{plan}, next?" + "".join(f" {letter} {act}" for letter, act in options.items())
 
 
