@@ -19,8 +19,7 @@ seed_bench_r1 = recipe(filming, grpo(beta=0.1), steps=120, prompts=16, group=8, 
 
 CLAIM = Claim(
     sentence="Reinforcement learning with a reward for the answer alone is better than SFT on films like those that "
-    "were trained on, and by as much or more on films of other environments and other tasks; what it thinks is less "
-    "coherent with what it answers.",
+    "were trained on, and by as much or more on films of other environments and other tasks.",
     source="Chen et al. 2025, arXiv:2503.24376",
     budget="120 updates for every arm on 16 films, of the same 600: a thought and an answer shown of each, or 8 drawn; "
     "SFT and GRPO choose their learning rates from the same three by their accuracy on L1.",
