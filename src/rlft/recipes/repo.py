@@ -157,10 +157,12 @@ CLAIM = Claim(
     arms={
         "repo": Arm("RePo, distracted", {}),
         "dreamer": Arm("Dreamer, distracted", _DREAMER, grid=_WEIGHTS),
-        "repo-clean": Arm("RePo, clean", _CLEAN),
-        "dreamer-clean": Arm("Dreamer, clean", {**_DREAMER, **_CLEAN}, grid=_WEIGHTS),
+        "repo-clean": Arm("RePo, clean", _CLEAN, seeds=16),
+        "dreamer-clean": Arm("Dreamer, clean", {**_DREAMER, **_CLEAN}, grid=_WEIGHTS, seeds=16),
         "unbound": Arm("RePo without the bound: rewards alone, distracted", {"method": _UNBOUND}, grid={}),
-        "align": Arm("RePo, distracted; then another rotation, and the encoder alone learns", {"align": 1.0}, grid={}),
+        "align": Arm(
+            "RePo, distracted; then another rotation, and the encoder alone learns", {"align": 1.0}, grid={}, seeds=24
+        ),
     },
     statements=[
         above("better with distraction than reconstruction", "repo", "dreamer", least=0.2),
