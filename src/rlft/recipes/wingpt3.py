@@ -5,7 +5,7 @@ A small model that calculates step by step is tuned on examinations by residents
 asks for one finding after another, and then reinforced on patients: for the illness alone, or for it and the evidence
 that it cites, by a rule that knows what was found and what the patient has, or by a classifier that was fitted to
 verdicts on residents. One such classifier reads the whole conversation, the other only how it ends: what it can be had
-for is evidence that nobody found. Merged is the mean of the weights before and after.
+for is evidence that nobody found. Merged is 0.3 of the weights before and 0.7 of those after.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ CLAIM = Claim(
     "GRPO without a KL, 1 for the illness and as much for its evidence, the f1 of what is cited against what was found "
     "and the patient has, or the probability of sound evidence by a classifier of 0.1 million parameters that was "
     "fitted to 4,000 conversations of residents. right is held-out accuracy at temperature 1, general that in "
-    "calculations, merged the mean of the weights before and after reinforcement.",
+    "calculations, merged 0.3 of the weights before reinforcement and 0.7 of those after it.",
     real="rlft train --model S2_MODEL --data patients.jsonl --chat --record record --turns 5 --reward label evidence "
     "\"classifier('SOUND_MODEL', label='sound', reads='conversation')\" --method grpo --prompts 32 --group 8 "
     "--max-new-tokens 2048 --lr 1e-6 --steps 300",

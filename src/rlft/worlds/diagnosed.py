@@ -52,7 +52,7 @@ def diagnosed(
     paid: Paid = "rule",
     shown: Literal["residents", "specialists"] = "residents",
     weight: float = 1.0,
-    merged: float = 0.5,
+    merged: float = 0.3,
     imitation: int = 500,
     tuning: int = 1000,
     judged: int = 4000,
